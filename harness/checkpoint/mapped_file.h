@@ -1,0 +1,35 @@
+// A file mapped read-only. Links are followed, as the real loader follows them (hub caches are links).
+// Errors: kNotFound (also a dangling link), kIo (not a regular file, not readable), with the path and errno's words.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <span>
+
+#include "harness/base/result.h"
+
+namespace harness {
+
+class MappedFile {
+ public:
+  MappedFile() = default;  // no bytes
+  static Result<MappedFile> Open(const std::filesystem::path& path);
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+  ~MappedFile();
+
+  const std::filesystem::path& path() const { return path_; }  // as given
+  std::span<const std::byte> bytes() const { return {data_, size_}; }
+
+  // Tells the kernel that [offset, offset + size) will not be read again soon; only resident memory changes.
+  void Release(size_t offset, size_t size) const;
+
+ private:
+  std::filesystem::path path_;
+  const std::byte* data_ = nullptr;
+  size_t size_ = 0;
+};
+
+}  // namespace harness

@@ -1,0 +1,34 @@
+// What audiocraft.utils.export puts into a checkpoint: a dict with `best_state`, `xp.cfg`, `version`, `exported`, or
+// with `pretrained` (a reference to a known codec). Source: audiocraft/utils/export.py and models/loaders.py, 1.3.0.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "harness/base/result.h"
+#include "harness/checkpoint/checkpoint.h"
+
+namespace harness {
+
+struct NamedTensor {
+  std::string name;
+  size_t tensor;  // index into Checkpoint::tensors()
+};
+
+struct Package {
+  std::vector<std::string> keys;             // of the top-level dict, in file order
+  std::vector<NamedTensor> best_state;       // in file order
+  NodeId config = kNoNode;                   // xp.cfg: a kString (YAML text), or a dict or DictConfig
+  std::optional<std::string> pretrained;     // a reference: then best_state and config are empty and not required
+  std::optional<std::string> version;
+  bool exported = false;
+};
+
+// Reads the top level of `checkpoint`, whose pickle must be ok.
+// Errors: kMismatch, when it is something else (a raw training checkpoint, a bare state dict, a Lightning checkpoint, a
+// sharded one, best_state nested a level too deep, empty, or holding something that is no tensor), naming what it looks
+// like and which exporter call (audiocraft.utils.export.export_lm / export_encodec / ...) is missing.
+Result<Package> ReadPackage(const Checkpoint& checkpoint);
+
+}  // namespace harness

@@ -1,0 +1,78 @@
+// A config tree as OmegaConf reads it: typed scalars, `???`, interpolation resolved when a value is read.
+//
+// What is never read is never resolved, as in production: a broken interpolation in a subtree that nobody asks for is
+// harmless. Every error names the full key path ("transformer_lm.dim") and the source (the file that holds the config).
+// Source: OmegaConf 2.3 (omegaconf/_utils.py get_yaml_loader, grammar/*.g4, base.py), audiocraft 1.3.0's use of it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "harness/base/result.h"
+
+namespace harness {
+
+// A resolved value: no interpolation and no `???` left in it.
+struct ConfigValue {
+  using List = std::vector<ConfigValue>;
+  using Map = std::vector<std::pair<std::string, ConfigValue>>;  // in file order
+  std::variant<std::monostate, bool, int64_t, double, std::string, List, Map> data;
+
+  bool is_null() const { return std::holds_alternative<std::monostate>(data); }
+  // "the integer 24", "the text '1e-4'", "a list of 4": for messages.
+  std::string Describe() const;
+  const ConfigValue* Find(std::string_view key) const;  // in a Map; null where there is none
+};
+
+// Reads one environment variable; injected so that tests do not depend on the environment.
+using Environment = std::function<std::optional<std::string>(const std::string&)>;
+Environment ProcessEnvironment();
+
+class Config {
+ public:
+  // `source` is named in every message: "state_dict.bin: xp.cfg".
+  // Errors: kCorrupt (not YAML, duplicate key, not a mapping, too deep).
+  static Result<Config> Parse(std::string_view yaml, std::string source, Environment environment = ProcessEnvironment());
+  // From a tree that is not text (a pickled dict). Strings in it may hold interpolations, as OmegaConf.create allows.
+  static Result<Config> FromValue(ConfigValue tree, std::string source, Environment environment = ProcessEnvironment());
+
+  const std::string& source() const;
+
+  // The value at `path` ("a.b.c"; "a.0" or "a[0]" indexes a list), wholly resolved, subtrees included.
+  // Errors: kNotFound (no such key, or `???`), kMismatch (broken interpolation, unset variable), kUnsupported (unknown
+  // resolver).
+  Result<ConfigValue> Get(std::string_view path) const;
+
+  // Whether the key is there at all (also when it is null or `???`); never resolves.
+  bool Has(std::string_view path) const;
+  // The keys of the mapping at `path` ("" is the root), in file order; never resolves values.
+  Result<std::vector<std::string>> Keys(std::string_view path) const;
+
+  // Typed reads. kMismatch when the type is another: "transformer_lm.dim must be an integer, found the text '32'".
+  // An integer is accepted where a float is expected; nothing else is converted.
+  Result<int64_t> GetInt(std::string_view path) const;
+  Result<double> GetFloat(std::string_view path) const;
+  Result<bool> GetBool(std::string_view path) const;
+  Result<std::string> GetString(std::string_view path) const;
+  Result<std::vector<int64_t>> GetIntList(std::string_view path) const;
+  Result<std::vector<std::string>> GetStringList(std::string_view path) const;
+
+  // As production changes a loaded config before it builds (cfg.device, deleted keys): on a copy.
+  Config With(std::string_view path, ConfigValue value) const;
+  Config Without(std::string_view path) const;
+
+ private:
+  struct Tree;
+  explicit Config(std::shared_ptr<const Tree> tree);
+  std::shared_ptr<const Tree> tree_;
+};
+
+}  // namespace harness

@@ -1,0 +1,71 @@
+# Every third-party package, with the reason why it is there. Each is an existing target, else find_package, else a
+# message that says what to install.
+
+# harness_require(NAME target-that-must-exist "Debian package"): stops with one clear line.
+function(harness_require name target package)
+  if(NOT TARGET ${target})
+    message(FATAL_ERROR "${name} was not found. Install it (Debian: apt-get install ${package}) or run scripts/bootstrap.")
+  endif()
+endfunction()
+
+find_package(PkgConfig QUIET)
+
+# fmt: messages. libstdc++ 12 has no <format>.
+if(NOT TARGET fmt::fmt)
+  find_package(fmt QUIET)
+endif()
+harness_require(fmt fmt::fmt libfmt-dev)
+
+# libdeflate: CRC-32 at memory speed, and inflate of re-zipped archives.
+if(NOT TARGET libdeflate::libdeflate)
+  find_path(LIBDEFLATE_INCLUDE_DIR libdeflate.h)
+  find_library(LIBDEFLATE_LIBRARY deflate)
+  mark_as_advanced(LIBDEFLATE_INCLUDE_DIR LIBDEFLATE_LIBRARY)
+  if(LIBDEFLATE_INCLUDE_DIR AND LIBDEFLATE_LIBRARY)
+    add_library(libdeflate::libdeflate UNKNOWN IMPORTED)
+    set_target_properties(libdeflate::libdeflate PROPERTIES
+      IMPORTED_LOCATION ${LIBDEFLATE_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${LIBDEFLATE_INCLUDE_DIR})
+  endif()
+endif()
+harness_require(libdeflate libdeflate::libdeflate libdeflate-dev)
+
+# yaml-cpp: the YAML syntax of xp.cfg and of profiles.
+if(NOT TARGET yaml-cpp AND NOT TARGET yaml-cpp::yaml-cpp)
+  find_package(yaml-cpp QUIET)
+endif()
+if(TARGET yaml-cpp AND NOT TARGET yaml-cpp::yaml-cpp)
+  add_library(yaml-cpp::yaml-cpp INTERFACE IMPORTED)
+  set_target_properties(yaml-cpp::yaml-cpp PROPERTIES INTERFACE_LINK_LIBRARIES yaml-cpp)
+endif()
+harness_require(yaml-cpp yaml-cpp::yaml-cpp libyaml-cpp-dev)
+
+# nlohmann/json: report.json and the artifacts between stages.
+if(NOT TARGET nlohmann_json::nlohmann_json)
+  find_package(nlohmann_json QUIET)
+endif()
+harness_require(nlohmann_json nlohmann_json::nlohmann_json nlohmann-json3-dev)
+
+# libsndfile: WAV in and out.
+if(NOT TARGET SndFile::sndfile)
+  find_package(SndFile QUIET)
+endif()
+if(NOT TARGET SndFile::sndfile AND PkgConfig_FOUND)
+  pkg_check_modules(SNDFILE QUIET IMPORTED_TARGET sndfile)
+  if(SNDFILE_FOUND)
+    add_library(SndFile::sndfile INTERFACE IMPORTED)
+    set_target_properties(SndFile::sndfile PROPERTIES INTERFACE_LINK_LIBRARIES PkgConfig::SNDFILE)
+  endif()
+endif()
+harness_require(libsndfile SndFile::sndfile libsndfile1-dev)
+
+# GoogleTest: the six suites are GoogleTest programs; GoogleMock: matchers in unit tests.
+if(NOT TARGET GTest::gmock)
+  find_package(GTest QUIET)
+endif()
+harness_require(GoogleTest GTest::gmock "libgtest-dev libgmock-dev")
+
+# Threads: payloads are checked on all cores.
+find_package(Threads REQUIRED)
+
+# LibTorch: tensors and their operations, for generation only.
+find_package(LibTorch REQUIRED)

@@ -33,8 +33,11 @@ struct Storage {
   int64_t num_elements;  // as the pickle says
   std::string record;    // ZIP: record name ("archive/data/KEY"); legacy: "storage KEY"
   uint64_t file_offset;  // of its first byte, in the file (of the compressed bytes, where the record is deflated)
-  std::span<const std::byte> bytes;  // empty where the record is missing or of another size: then storages() says so
-  bool available = false;            // bytes hold num_elements elements
+  // Empty where the record is missing or of another size (storage_status() says so), and for a deflated record that was
+  // not inflated yet (Payload::kLater).
+  std::span<const std::byte> bytes;
+  bool available = false;  // the record holds num_elements elements; bytes show them unless it is still to be inflated
+  size_t record_index = SIZE_MAX;  // ZIP: into ZipArchive::records(); SIZE_MAX: none
 };
 
 // A strided view of a storage: torch._utils._rebuild_tensor_v2. Dimensions and strides are in elements.
@@ -42,9 +45,9 @@ struct TensorView {
   Dtype dtype;
   std::vector<int64_t> shape;
   std::vector<int64_t> strides;
-  int64_t offset = 0;   // in elements
-  size_t storage = 0;   // index into Checkpoint::storages()
-  bool valid = false;   // every element lies inside the storage's bytes: only then may it be read
+  int64_t offset = 0;  // in elements
+  size_t storage = 0;  // index into Checkpoint::storages()
+  bool valid = false;  // every element lies inside the storage's bytes: only then may it be read
 
   int64_t num_elements() const;
   bool is_contiguous() const;
@@ -54,8 +57,14 @@ class Checkpoint {
  public:
   enum class Format { kUnknown, kZip, kLegacy };
 
-  // Reads the directory and the pickle of `file`. Time is that of the pickle (milliseconds), not of the payload.
-  static Checkpoint Read(MappedFile file);
+  // What to do with deflated records, which no PyTorch writes but a re-zip does. kNow inflates those that storages name
+  // (a second for each GB, and memory for them); kLater leaves their Storage::bytes empty, for who wants structure
+  // only.
+  enum class Payload { kNow, kLater };
+
+  // Reads the directory and the pickle of `file`. Time is that of the pickle (milliseconds), not of the payload, unless
+  // there is something to inflate.
+  static Checkpoint Read(MappedFile file, Payload deflated = Payload::kNow);
 
   Checkpoint(Checkpoint&&) noexcept;
   Checkpoint& operator=(Checkpoint&&) noexcept;
@@ -64,7 +73,10 @@ class Checkpoint {
   const MappedFile& file() const;
   Format format() const;
 
-  // Stages, in order; each later one is meaningful only where the earlier ones are ok.
+  // Stages, in order; each later one is meaningful only where the earlier ones are ok, with one exception:
+  // safety_status() may be kUnsafe although the pickle breaks off, since what stands before the break would have run.
+  // Where a stage could not be reached, its status is the error that stopped the reading (safety: ok, nothing was
+  // seen).
   const Status& structure_status() const;  // ZIP directory and headers agree with the file, or the legacy stream does
   const Status& pickle_status() const;     // the pickle is well formed and ends; says nothing of safety
   const Status& safety_status() const;     // kUnsafe: names every foreign call or global with its arguments and place

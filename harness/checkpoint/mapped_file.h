@@ -1,10 +1,12 @@
 // A file mapped read-only. Links are followed, as the real loader follows them (hub caches are links).
 // Errors: kNotFound (also a dangling link), kIo (not a regular file, not readable), with the path and errno's words.
+// An empty file is no error here: it maps to zero bytes.
 #pragma once
 
 #include <cstddef>
 #include <filesystem>
 #include <span>
+#include <string>
 
 #include "harness/base/result.h"
 
@@ -20,10 +22,13 @@ class MappedFile {
   MappedFile& operator=(const MappedFile&) = delete;
   ~MappedFile();
 
-  const std::filesystem::path& path() const { return path_; }  // as given
+  const std::filesystem::path& path() const { return path_; }     // as given
+  std::string name() const { return path_.filename().string(); }  // for messages
   std::span<const std::byte> bytes() const { return {data_, size_}; }
 
-  // Tells the kernel that [offset, offset + size) will not be read again soon; only resident memory changes.
+  // Tells the kernel that [offset, offset + size) is about to be read / will not be read again soon. Only resident
+  // memory and speed change.
+  void Prefetch(size_t offset, size_t size) const;
   void Release(size_t offset, size_t size) const;
 
  private:

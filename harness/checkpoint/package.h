@@ -17,10 +17,12 @@ struct NamedTensor {
 };
 
 struct Package {
-  std::vector<std::string> keys;             // of the top-level dict, in file order
-  std::vector<NamedTensor> best_state;       // in file order
-  NodeId config = kNoNode;                   // xp.cfg: a kString (YAML text), or a dict or DictConfig
-  std::optional<std::string> pretrained;     // a reference: then best_state and config are empty and not required
+  std::vector<std::string> keys;        // of the top-level dict, in file order
+  std::vector<NamedTensor> best_state;  // in file order, each name once
+  NodeId config = kNoNode;              // xp.cfg: a kString (YAML text), or a dict or DictConfig (plain_value.h)
+  // A reference: then best_state and config are not required. Where they are there all the same they are given, too:
+  // the codec's loader goes by `pretrained`, the language model's ignores it.
+  std::optional<std::string> pretrained;
   std::optional<std::string> version;
   bool exported = false;
 };

@@ -25,24 +25,32 @@ inline constexpr NodeId kNoNode = UINT32_MAX;
 
 struct PickleNode {
   enum class Kind {
-    kNone, kBool, kInt, kBigInt, kFloat, kString, kBytes,
-    kList, kTuple, kSet,  // items
-    kDict,                // pairs; also OrderedDict and defaultdict
-    kGlobal,              // text = "module.name"
-    kObject,              // callable, arguments, state, items, pairs: something inert
-    kStorage,             // storage = index into Checkpoint::storages()
-    kTensor,              // tensor = index into Checkpoint::tensors(); also nn.Parameter
+    kNone,
+    kBool,
+    kInt,
+    kBigInt,
+    kFloat,
+    kString,
+    kBytes,
+    kList,
+    kTuple,
+    kSet,      // items
+    kDict,     // pairs; also OrderedDict and defaultdict
+    kGlobal,   // text = "module.name"
+    kObject,   // callable, arguments, state, items, pairs: something inert
+    kStorage,  // storage = index into Checkpoint::storages()
+    kTensor,   // tensor = index into Checkpoint::tensors(); also nn.Parameter
   };
   Kind kind = Kind::kNone;
   bool boolean = false;
   int64_t integer = 0;
   double real = 0;
-  std::string text;                             // kString (UTF-8), kBytes (raw), kGlobal, kBigInt (decimal or hex digits)
-  std::vector<NodeId> items;                    // kList, kTuple, kSet; list items appended to a kObject
+  std::string text;           // kString (UTF-8), kBytes (raw), kGlobal, kBigInt (decimal or hex digits)
+  std::vector<NodeId> items;  // kList, kTuple, kSet; list items appended to a kObject
   std::vector<std::pair<NodeId, NodeId>> pairs;  // kDict; items set on a kObject
-  NodeId callable = kNoNode;                    // kObject
-  NodeId arguments = kNoNode;                   // kObject: a tuple
-  NodeId state = kNoNode;                       // what BUILD was given; a kDict may carry one, too (an OrderedDict's _metadata)
+  NodeId callable = kNoNode;                     // kObject
+  NodeId arguments = kNoNode;                    // kObject: a tuple
+  NodeId state = kNoNode;  // what BUILD was given; a kDict may carry one, too (an OrderedDict's _metadata)
   size_t storage = 0;
   size_t tensor = 0;
   uint64_t offset = 0;  // of the opcode that made it, in the pickle

@@ -40,20 +40,26 @@ class Config {
  public:
   // `source` is named in every message: "state_dict.bin: xp.cfg".
   // Errors: kCorrupt (not YAML, duplicate key, not a mapping, too deep).
-  static Result<Config> Parse(std::string_view yaml, std::string source, Environment environment = ProcessEnvironment());
+  static Result<Config> Parse(std::string_view yaml, std::string source,
+                              Environment environment = ProcessEnvironment());
   // From a tree that is not text (a pickled dict). Strings in it may hold interpolations, as OmegaConf.create allows.
   static Result<Config> FromValue(ConfigValue tree, std::string source, Environment environment = ProcessEnvironment());
 
   const std::string& source() const;
 
-  // The value at `path` ("a.b.c"; "a.0" or "a[0]" indexes a list), wholly resolved, subtrees included.
-  // Errors: kNotFound (no such key, or `???`), kMismatch (broken interpolation, unset variable), kUnsupported (unknown
-  // resolver).
+  // The value at `path` ("a.b.c"; "a.0" or "a[0]" indexes a list; "a[b.c]" is a key with a dot; "" is the root), wholly
+  // resolved, subtrees included. Only text keys can be reached; in a returned Map, keys of other types are written as
+  // Python writes them ("1", "True").
+  // A `???` inside of a subtree comes back as that text, as from OmegaConf.to_container(resolve=True), which production
+  // uses: only `???` at `path` itself, or behind an interpolation, is an error.
+  // Errors: kNotFound (no such key, or `???`), kMismatch (broken interpolation, unset variable, a cycle, a path through
+  // null or another plain value), kUnsupported (unknown resolver; bytes and paths).
   Result<ConfigValue> Get(std::string_view path) const;
 
-  // Whether the key is there at all (also when it is null or `???`); never resolves.
+  // Whether the key is there at all (also when it is null or `???`). The value itself is not resolved; interpolations
+  // on the way to it are, and where one is broken the answer is no.
   bool Has(std::string_view path) const;
-  // The keys of the mapping at `path` ("" is the root), in file order; never resolves values.
+  // The keys of the mapping at `path` ("" is the root), in file order; the values are not resolved. Errors as for Get.
   Result<std::vector<std::string>> Keys(std::string_view path) const;
 
   // Typed reads. kMismatch when the type is another: "transformer_lm.dim must be an integer, found the text '32'".
@@ -65,13 +71,19 @@ class Config {
   Result<std::vector<int64_t>> GetIntList(std::string_view path) const;
   Result<std::vector<std::string>> GetStringList(std::string_view path) const;
 
-  // As production changes a loaded config before it builds (cfg.device, deleted keys): on a copy.
+  // As production changes a loaded config before it builds (cfg.device, deleted keys): on a copy. As OmegaConf.update
+  // does it, mappings on the way are made where there are none (and replace what is no mapping or list); a list takes
+  // an index of an item or the one behind the last, and is left alone for any other. Interpolations on the way are not
+  // followed. Texts may hold interpolations; a malformed one fails when it is read. What is not there is not removed.
   Config With(std::string_view path, ConfigValue value) const;
   Config Without(std::string_view path) const;
 
  private:
   struct Tree;
   explicit Config(std::shared_ptr<const Tree> tree);
+  template <class T>
+  Result<T> Read(std::string_view path) const;
+
   std::shared_ptr<const Tree> tree_;
 };
 

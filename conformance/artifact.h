@@ -1,0 +1,23 @@
+// JSON that one process of a run leaves for the others, stamped with the run that it belongs to.
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "harness/base/result.h"
+#include "harness/checkpoint/payload.h"
+
+namespace conformance {
+
+// Written to a temporary name and renamed: a reader sees all of it or nothing.
+harness::Status WriteArtifact(const std::filesystem::path& path, const std::string& stamp, const nlohmann::json& body);
+
+// Errors: kNotFound, kMismatch (another run's stamp), kCorrupt.
+harness::Result<nlohmann::json> ReadArtifact(const std::filesystem::path& path, const std::string& stamp);
+
+// The payload statistics of one file; a scan that failed is kept as the error that it gave.
+nlohmann::json PayloadToJson(const harness::Result<harness::PayloadScan>& scan);
+harness::Result<harness::PayloadScan> PayloadFromJson(const nlohmann::json& json);
+
+}  // namespace conformance

@@ -1,0 +1,52 @@
+// One check of the suite: an id that never changes, what must hold before it can be judged, and the judgement itself.
+//
+// A check is a plain function of the export; the six suite files define them, and one value-parameterised GoogleTest
+// suite a category runs them. CHECKS.md is the catalogue for people.
+#pragma once
+
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "harness/report/report.h"
+
+namespace conformance {
+
+class Context;
+
+struct Outcome {
+  harness::CheckStatus status = harness::CheckStatus::kFail;  // a forgotten one must not pass
+  std::string message;       // empty on a pass, unless there is something to know
+  nlohmann::json measured;   // what was measured, and
+  nlohmann::json limit;      // what it was held to; null where nothing is measured
+};
+
+Outcome Pass(nlohmann::json measured = nullptr, nlohmann::json limit = nullptr);
+Outcome Fail(std::string message, nlohmann::json measured = nullptr, nlohmann::json limit = nullptr);
+Outcome Skip(std::string reason);
+Outcome Blocked(const std::string& by);
+// Pass where ok; skip where this suite can't judge (kUnsupported); else fail with the message.
+Outcome FromStatus(const harness::Status& status);
+
+struct Check {
+  std::string id;                  // "state_dict_integrity/codec/checksums"
+  std::string test_name;           // "CodecChecksums": the GoogleTest parameter
+  std::vector<std::string> needs;  // ids: where one of them fails, this check is blocked by it
+  std::function<Outcome(Context&)> run;
+
+  std::string category() const { return id.substr(0, id.find('/')); }
+};
+
+// One function a category, in the order in which a person should read them.
+std::vector<Check> FilePresenceChecks();
+std::vector<Check> StateDictIntegrityChecks();
+std::vector<Check> ShapeConfigAgreementChecks();
+std::vector<Check> CodecCompatibilityChecks();
+std::vector<Check> GenerationChecks();
+std::vector<Check> AudioOutputChecks();
+
+// All of them, in order.
+const std::vector<Check>& Catalogue();
+
+}  // namespace conformance

@@ -1,0 +1,165 @@
+#include "conformance/context.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "conformance/artifact.h"
+
+namespace conformance {
+namespace {
+
+std::unique_ptr<Context>& Instance() {
+  static std::unique_ptr<Context> instance;
+  return instance;
+}
+
+// A stage that did not leave its artifact: CTest ran the check without its fixture, or the stage died.
+std::string MissingStage(const std::string& stage, const harness::Error& error) {
+  return fmt::format("the stage {} left nothing to judge ({}): run the whole of `ctest -L conformance`", stage, error.message);
+}
+
+}  // namespace
+
+Outcome Pass(nlohmann::json measured, nlohmann::json limit) {
+  return {harness::CheckStatus::kPass, "", std::move(measured), std::move(limit)};
+}
+Outcome Fail(std::string message, nlohmann::json measured, nlohmann::json limit) {
+  return {harness::CheckStatus::kFail, std::move(message), std::move(measured), std::move(limit)};
+}
+Outcome Skip(std::string reason) { return {harness::CheckStatus::kSkip, std::move(reason), nullptr, nullptr}; }
+Outcome Blocked(const std::string& by) {
+  return {harness::CheckStatus::kBlocked, fmt::format("blocked by {}", by), nullptr, nullptr};
+}
+Outcome FromStatus(const harness::Status& status) {
+  if (status.ok()) return Pass();
+  if (status.error().code == harness::ErrorCode::kUnsupported) return Skip("unsupported here: " + status.error().message);
+  return Fail(status.error().message);
+}
+
+const std::vector<Check>& Catalogue() {
+  static const std::vector<Check> catalogue = [] {
+    std::vector<Check> all;
+    for (auto* checks : {&FilePresenceChecks, &StateDictIntegrityChecks, &ShapeConfigAgreementChecks,
+                         &CodecCompatibilityChecks, &GenerationChecks, &AudioOutputChecks}) {
+      for (Check& check : checks()) all.push_back(std::move(check));
+    }
+    return all;
+  }();
+  return catalogue;
+}
+
+Context::Context(Settings settings, Generator generator)
+    : settings_(std::move(settings)), generator_(std::move(generator)) {
+  if (settings_.export_dir) export_ = std::make_unique<harness::Export>(*settings_.export_dir);
+}
+
+Context& Context::Get() { return *Instance(); }
+
+void Context::Install(Settings settings, Generator generator) {
+  Instance().reset(new Context(std::move(settings), std::move(generator)));
+}
+
+const Outcome& Context::Evaluate(const std::string& id) {
+  const auto& catalogue = Catalogue();
+  const auto check = std::find_if(catalogue.begin(), catalogue.end(), [&](const Check& c) { return c.id == id; });
+  if (check == catalogue.end()) return outcomes_[id] = Fail(fmt::format("the suite has no check {}", id));
+  return Evaluate(*check);
+}
+
+const Outcome& Context::Evaluate(const Check& check) {
+  if (const auto known = outcomes_.find(check.id); known != outcomes_.end()) return known->second;
+  Outcome outcome = Judge(check);
+  return outcomes_[check.id] = std::move(outcome);
+}
+
+Outcome Context::Judge(const Check& check) {
+  if (!settings_.export_dir) {
+    const std::string reason = "AUDIOCRAFT_EXPORT_DIR is not set: there is no export to judge";
+    return settings_.require.contains("export") ? Fail(reason + ", and CONFORMANCE_REQUIRE asks for one") : Skip(reason);
+  }
+  for (const std::string& need : check.needs) {
+    const Outcome& needed = Evaluate(need);
+    switch (needed.status) {
+      case harness::CheckStatus::kPass: break;
+      case harness::CheckStatus::kFail: return Blocked(need);
+      case harness::CheckStatus::kBlocked: return needed;  // names the root, not the link
+      case harness::CheckStatus::kSkip: return needed;  // with its reason: a chain of skips has one
+    }
+  }
+  return check.run(*this);
+}
+
+const harness::Result<harness::PayloadScan>& Context::Payload(harness::Role role) {
+  if (settings_.staged) {
+    auto body = ReadArtifact(settings_.output_dir / "stages" / fmt::format("payload-{}.json", harness::FileName(role)),
+                             Stamp(settings_));
+    exported().AdoptPayload(role, body.ok() ? PayloadFromJson(*body)
+                                            : harness::Result<harness::PayloadScan>(harness::Error{
+                                                  body.error().code, MissingStage("payload", body.error())}));
+  }
+  return exported().payload(role);
+}
+
+const GenerationRecord& Context::Generation(const std::string& device) {
+  const auto known = generations_.find(device);
+  if (known != generations_.end()) return known->second;
+  GenerationRecord record;
+  if (settings_.staged) {
+    auto read = ReadRecord(settings_.output_dir / "stages" / fmt::format("generation-{}.json", device), Stamp(settings_));
+    if (read.ok()) {
+      record = std::move(read).value();
+    } else {
+      record.problem = MissingStage("generation on " + device, read.error());
+    }
+  } else if (generator_) {
+    record = generator_(*this, device);
+  } else {
+    record.skipped = true;
+    record.problem = "this program judges only what the generation stage left";
+  }
+  record.device = device;
+  return generations_[device] = std::move(record);
+}
+
+double Context::LimitOf(const std::string& name) const {
+  if (const auto overridden = profile().limits.find(name); overridden != profile().limits.end()) return overridden->second;
+  for (const Limit& limit : kLimits) {
+    if (name == limit.name) return limit.value;
+  }
+  return 0;
+}
+
+bool CudaDevicePresent() {
+  std::error_code error;
+  return std::filesystem::exists("/dev/nvidia0", error);
+}
+
+std::string Context::WhyNotDevice(const std::string& device) const {
+  const auto& chosen = profile().devices;
+  if (device == "cuda") {
+    if (!CudaDevicePresent()) return "no CUDA device: there is no /dev/nvidia0";
+    if (!chosen.empty() && std::find(chosen.begin(), chosen.end(), device) == chosen.end()) {
+      return "the profile's devices leave cuda out";
+    }
+    return "generation on CUDA is not built yet";
+  }
+  if (!chosen.empty() && std::find(chosen.begin(), chosen.end(), device) == chosen.end()) {
+    return fmt::format("the profile's devices leave {} out", device);
+  }
+  return "";
+}
+
+std::vector<harness::CheckResult> Context::Results() const {
+  std::vector<harness::CheckResult> results;
+  for (const Check& check : Catalogue()) {
+    const auto outcome = outcomes_.find(check.id);
+    if (outcome == outcomes_.end()) continue;
+    results.push_back({.id = check.id, .category = check.category(), .status = outcome->second.status,
+                       .message = outcome->second.message, .measured = outcome->second.measured,
+                       .limit = outcome->second.limit});
+  }
+  return results;
+}
+
+}  // namespace conformance

@@ -1,0 +1,61 @@
+#include "conformance/generation_record.h"
+
+#include <fmt/format.h>
+
+#include "conformance/artifact.h"
+
+namespace conformance {
+
+using harness::Error;
+using harness::ErrorCode;
+using nlohmann::json;
+
+harness::Status WriteRecord(const std::filesystem::path& path, const std::string& stamp, const GenerationRecord& record) {
+  json runs = json::array();
+  for (const GenerationRun& run : record.runs) {
+    runs.push_back({{"status", static_cast<int>(run.status)}, {"message", run.message},
+                    {"prompt", run.prompt ? json(*run.prompt) : json(nullptr)}, {"tokens", run.tokens},
+                    {"audio", run.audio}, {"frames", run.frames}, {"num_codebooks", run.num_codebooks},
+                    {"cardinality", run.cardinality}, {"sample_rate_hz", run.sample_rate_hz}, {"channels", run.channels},
+                    {"hop_length", run.hop_length}, {"repeated_frames", run.repeated_frames},
+                    {"differing_codes", run.differing_codes}, {"load_s", run.load_s}, {"generate_s", run.generate_s},
+                    {"decode_s", run.decode_s}});
+  }
+  return WriteArtifact(path, stamp, {{"device", record.device}, {"problem", record.problem}, {"skipped", record.skipped},
+                                     {"runs", runs}});
+}
+
+harness::Result<GenerationRecord> ReadRecord(const std::filesystem::path& path, const std::string& stamp) {
+  ASSIGN_OR_RETURN(const json body, ReadArtifact(path, stamp));
+  GenerationRecord record;
+  try {
+    record.device = body.at("device").get<std::string>();
+    record.problem = body.at("problem").get<std::string>();
+    record.skipped = body.at("skipped").get<bool>();
+    for (size_t i = 0; i < kMaxPrompts; ++i) {
+      const json& from = body.at("runs").at(i);
+      GenerationRun& run = record.runs[i];
+      run.status = static_cast<GenerationRun::Status>(from.at("status").get<int>());
+      run.message = from.at("message").get<std::string>();
+      if (!from.at("prompt").is_null()) run.prompt = from.at("prompt").get<std::string>();
+      run.tokens = from.at("tokens").get<std::string>();
+      run.audio = from.at("audio").get<std::string>();
+      run.frames = from.at("frames").get<int64_t>();
+      run.num_codebooks = from.at("num_codebooks").get<int64_t>();
+      run.cardinality = from.at("cardinality").get<int64_t>();
+      run.sample_rate_hz = from.at("sample_rate_hz").get<int64_t>();
+      run.channels = from.at("channels").get<int64_t>();
+      run.hop_length = from.at("hop_length").get<int64_t>();
+      run.repeated_frames = from.at("repeated_frames").get<int64_t>();
+      run.differing_codes = from.at("differing_codes").get<int64_t>();
+      run.load_s = from.at("load_s").get<double>();
+      run.generate_s = from.at("generate_s").get<double>();
+      run.decode_s = from.at("decode_s").get<double>();
+    }
+  } catch (const json::exception& error) {
+    return Error{ErrorCode::kCorrupt, fmt::format("{} is damaged: {}", path.string(), error.what())};
+  }
+  return record;
+}
+
+}  // namespace conformance

@@ -1,0 +1,3 @@
+#include "conformance/program.h"
+
+int main(int argc, char** argv) { return conformance::RunProgram(argc, argv, nullptr); }

@@ -1,0 +1,174 @@
+#include "conformance/program.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <string_view>
+
+#include "conformance/artifact.h"
+#include "conformance/file_names.h"
+#include "conformance/run_report.h"
+#include "conformance/suite.h"
+#include "harness/report/summary.h"
+
+namespace conformance {
+namespace {
+
+using harness::CheckStatus;
+
+constexpr int kSkipExitCode = 77;  // SKIP_RETURN_CODE of the stages in CTest
+constexpr int kUsageExitCode = 2;
+
+constexpr const char* kHelp =
+    "Validates the MusicGen export in AUDIOCRAFT_EXPORT_DIR; see README.md for the variables.\n"
+    "  --quiet                    only the summary, no line per test\n"
+    "  --stage=NAME               one stage of a run that CTest drives: begin, payload, generate-cpu, generate-cuda, report\n"
+    "and GoogleTest's options: --gtest_filter=..., --gtest_output=xml:FILE, --gtest_list_tests, ...\n\n";
+
+std::filesystem::path StagePath(const Settings& settings, const std::string& name) {
+  return settings.output_dir / "stages" / (name + ".json");
+}
+
+int Report(const harness::Status& status) {
+  if (status.ok()) return EXIT_SUCCESS;
+  fmt::print(stderr, "{}\n", status.error().message);
+  return EXIT_FAILURE;
+}
+
+// Writes the report, prints the summary, and gives the exit code that the verdict asks for.
+int Conclude(const Context& context, const harness::Report& report) {
+  if (auto status = WriteReports(context, report); !status.ok()) return Report(status);
+  harness::SummaryOptions style;
+  style.color = isatty(STDOUT_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr;
+  style.report_path = context.settings().output_dir / "report.json";
+  fmt::print("{}", harness::RenderSummary(report, style));
+  return report.verdict() == harness::Verdict::kPass ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+// Reads every payload once, for all the checks that judge it.
+int PayloadStage(Context& context) {
+  for (const auto role : kRoles) {
+    const std::string storages = fmt::format("state_dict_integrity/{}/storages", Slug(role));
+    if (context.Evaluate(storages).status != CheckStatus::kPass) {
+      fmt::print("{} is not read: {}\n", harness::FileName(role), context.Evaluate(storages).message);
+      continue;
+    }
+    const auto path = StagePath(context.settings(), fmt::format("payload-{}", harness::FileName(role)));
+    if (auto status = WriteArtifact(path, Stamp(context.settings()), PayloadToJson(context.exported().payload(role))); !status.ok()) {
+      return Report(status);
+    }
+  }
+  return EXIT_SUCCESS;
+}
+
+// The generation stage judges what stands before generation in this process, and leaves nothing where that fails.
+int GenerationStage(Context& context, const std::string& device, const Context::Generator& generator) {
+  const std::string first = fmt::format("generation/{}/prompt0/runs", device);
+  const Check* runs = nullptr;
+  for (const Check& check : Catalogue()) runs = check.id == first ? &check : runs;
+  for (const std::string& need : runs->needs) {
+    const Outcome& outcome = context.Evaluate(need);
+    if (outcome.status == CheckStatus::kPass) continue;
+    fmt::print("nothing is generated: {} {}\n", need, outcome.message);
+    return EXIT_SUCCESS;
+  }
+  const GenerationRecord record = generator(context, device);
+  if (!record.problem.empty()) fmt::print("{}\n", record.problem);
+  return Report(WriteRecord(StagePath(context.settings(), "generation-" + device), Stamp(context.settings()), record));
+}
+
+int ReportStage(Context& context) {
+  std::vector<std::string> ids;
+  for (const Check& check : Catalogue()) ids.push_back(check.id);
+  auto collected = harness::ReadCheckResults(context.settings().output_dir / "checks", ids);
+  if (!collected.ok()) return Report(collected.error());
+  std::map<std::string, GenerationRecord> records;
+  for (const char* device : {"cpu", "cuda"}) {
+    auto record = ReadRecord(StagePath(context.settings(), fmt::format("generation-{}", device)), Stamp(context.settings()));
+    if (record.ok()) records[device] = std::move(record).value();
+  }
+  if (!collected->missing.empty()) {
+    fmt::print("{} of {} checks left no result: they were not selected, or died\n", collected->missing.size(), ids.size());
+  }
+  return Conclude(context, AssembleReport(context, std::move(collected->checks), records));
+}
+
+int RunStage(const std::string& stage, const Context::Generator& generator) {
+  Context& context = Context::Get();
+  if (!context.settings().export_dir) {
+    fmt::print("AUDIOCRAFT_EXPORT_DIR is not set: there is no export to judge\n");
+    return kSkipExitCode;
+  }
+  if (stage == "begin") return Report(ClearArtifacts(context.settings()));
+  if (stage == "payload") return PayloadStage(context);
+  if (stage == "generate-cpu" && generator) return GenerationStage(context, "cpu", generator);
+  if (stage == "generate-cuda" && generator) return GenerationStage(context, "cuda", generator);
+  if (stage == "report") return ReportStage(context);
+  fmt::print(stderr, "there is no stage '{}' in this program\n", stage);
+  return kUsageExitCode;
+}
+
+}  // namespace
+
+void RunAsTest(const Check& check) {
+  Context& context = Context::Get();
+  const Outcome& outcome = context.Evaluate(check);
+  // Text: a number would be cut to an integer.
+  if (!outcome.measured.is_null()) testing::Test::RecordProperty("measured", outcome.measured.dump());
+  if (!outcome.limit.is_null()) testing::Test::RecordProperty("limit", outcome.limit.dump());
+  if (context.settings().staged && context.settings().export_dir) {
+    const auto status = harness::WriteCheckResult(
+        context.settings().output_dir / "checks", {.id = check.id, .category = check.category(), .status = outcome.status,
+                                                   .message = outcome.message, .measured = outcome.measured, .limit = outcome.limit});
+    if (!status.ok()) ADD_FAILURE() << status.error().message;
+  }
+  switch (outcome.status) {
+    case CheckStatus::kPass: return;
+    case CheckStatus::kFail: FAIL() << outcome.message;
+    case CheckStatus::kSkip: {
+      const std::string requirement = RequirementOf(context, check.id);
+      if (context.settings().require.contains(requirement)) {
+        FAIL() << "CONFORMANCE_REQUIRE names " << requirement << ", which did not run: " << outcome.message;
+      }
+      GTEST_SKIP() << outcome.message;
+    }
+    case CheckStatus::kBlocked: GTEST_SKIP() << outcome.message;
+  }
+}
+
+int RunProgram(int argc, char** argv, Context::Generator generator) {
+  std::string stage;
+  bool quiet = false;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view argument = argv[i];
+    if (argument.starts_with("--stage=")) stage = argument.substr(8);
+    if (argument == "--quiet") quiet = true;
+    if (argument == "--help") fmt::print("{}", kHelp);
+  }
+  testing::InitGoogleTest(&argc, argv);
+  auto settings = ReadSettings();
+  if (!settings.ok()) {
+    fmt::print(stderr, "{}\n", settings.error().message);
+    return kUsageExitCode;
+  }
+  Context::Install(std::move(settings).value(), generator);
+  Context& context = Context::Get();
+  if (!stage.empty()) return RunStage(stage, generator);
+
+  const bool conclude = context.settings().export_dir && !context.settings().staged && !testing::GTEST_FLAG(list_tests);
+  if (conclude) {
+    if (auto status = ClearArtifacts(context.settings()); !status.ok()) return Report(status);
+  }
+  if (quiet) {
+    auto& listeners = testing::UnitTest::GetInstance()->listeners();
+    delete listeners.Release(listeners.default_result_printer());
+  }
+  const int code = RUN_ALL_TESTS();
+  if (!conclude) return code;
+  const int verdict = Conclude(context, AssembleReport(context, context.Results(), context.generations()));
+  return code != 0 ? code : verdict;
+}
+
+}  // namespace conformance

@@ -1,0 +1,169 @@
+#include "conformance/run_report.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <set>
+#include <thread>
+
+#include "conformance/file_names.h"
+#include "conformance/slots.h"
+#include "harness/report/html.h"
+
+namespace conformance {
+namespace {
+
+namespace fs = std::filesystem;
+using harness::CheckResult;
+using harness::CheckStatus;
+using nlohmann::json;
+
+const CheckResult* Find(const std::vector<CheckResult>& checks, const std::string& id) {
+  const auto found = std::find_if(checks.begin(), checks.end(), [&](const CheckResult& c) { return c.id == id; });
+  return found == checks.end() ? nullptr : &*found;
+}
+
+// Capabilities that the run did not exercise, whether or not they were required.
+std::vector<std::string> NotRun(const Context& context, const std::vector<CheckResult>& checks) {
+  std::set<std::string> words;
+  for (const CheckResult& check : checks) {
+    if (check.status != CheckStatus::kSkip) continue;
+    if (std::string word = RequirementOf(context, check.id); !word.empty()) words.insert(std::move(word));
+  }
+  if (context.settings().require.contains("melody")) words.insert("melody");  // not built yet: never runs
+  return {words.begin(), words.end()};
+}
+
+// Keys of the profile, and variables, that this version accepts and does nothing with.
+std::vector<std::string> NotApplied(const Context& context) {
+  static const std::set<std::string> kKeys = {"generation.two_step_cfg", "generation.melody", "reference_audio", "expect_trained"};
+  std::vector<std::string> list;
+  for (const std::string& key : context.profile().keys) {
+    if (kKeys.contains(key)) list.push_back("profile: " + key);
+  }
+  const auto& devices = context.profile().devices;
+  if (std::find(devices.begin(), devices.end(), "cuda") != devices.end() || CudaDevicePresent()) {
+    list.emplace_back("devices: cuda");
+  }
+  for (const auto& prompt : context.profile().prompts) {
+    if (!prompt) continue;
+    list.emplace_back("generation.prompts: text");
+    break;
+  }
+  if (std::getenv("AUDIOCRAFT_PYTHON") != nullptr) list.emplace_back("AUDIOCRAFT_PYTHON");
+  for (const char* word : {"text", "melody", "cuda"}) {
+    if (context.settings().require.contains(word)) list.push_back(fmt::format("CONFORMANCE_REQUIRE: {}", word));
+  }
+  return list;
+}
+
+json ExportInfo(const Context& context, const std::vector<CheckResult>& checks) {
+  json info = {{"path", context.settings().export_dir ? context.settings().export_dir->string() : ""}};
+  for (const auto role : kRoles) {
+    json file = {{"file", harness::FileName(role)}};
+    std::error_code error;
+    const auto size = fs::file_size(context.settings().export_dir.value_or("") / harness::FileName(role), error);
+    file["size_bytes"] = error ? json(nullptr) : json(size);
+    if (const CheckResult* options = Find(checks, fmt::format("shape_config_agreement/{}/options", Slug(role)))) {
+      file["model"] = options->measured;
+    }
+    info[Slug(role)] = std::move(file);
+  }
+  return info;
+}
+
+json Environment(const Context& context) {
+  return {{"suite", CONFORMANCE_VERSION},
+          {"libtorch", CONFORMANCE_LIBTORCH_VERSION},
+          {"compiler", __VERSION__},
+          {"cores", std::thread::hardware_concurrency()},
+          {"cuda_device", CudaDevicePresent()},
+          {"profile", context.settings().profile_path.string()},
+          {"require", context.settings().require}};
+}
+
+// What the checks of one slot measured, by the last word of their ids.
+json Metrics(const std::vector<CheckResult>& checks, const Slot& slot) {
+  json metrics = json::object();
+  for (const char* category : {"generation/", "audio_output/"}) {
+    const std::string prefix = category + slot.Path() + "/";
+    for (const CheckResult& check : checks) {
+      if (check.id.starts_with(prefix) && !check.measured.is_null()) metrics[check.id.substr(prefix.size())] = check.measured;
+    }
+  }
+  return metrics;
+}
+
+}  // namespace
+
+std::string RequirementOf(const Context& context, const std::string& check_id) {
+  if (!context.settings().export_dir) return "export";
+  if (check_id == "shape_config_agreement/codec/config") return "codec";
+  for (const Slot& slot : AllSlots()) {
+    if (check_id != "generation/" + slot.Path() + "/runs") continue;
+    const auto& prompts = context.profile().prompts;
+    if (slot.index >= prompts.size()) return "";
+    if (slot.device == "cuda") return slot.index == 0 ? "cuda" : "";
+    return prompts[slot.index] ? "text" : "";
+  }
+  return "";
+}
+
+harness::Report AssembleReport(const Context& context, std::vector<CheckResult> checks,
+                               const std::map<std::string, GenerationRecord>& records) {
+  harness::Report report;
+  report.not_run = NotRun(context, checks);
+  report.not_applied = NotApplied(context);
+  report.export_info = ExportInfo(context, checks);
+  report.environment = Environment(context);
+  for (const Slot& slot : AllSlots()) {
+    const auto record = records.find(slot.device);
+    if (record == records.end()) continue;
+    const GenerationRun& run = record->second.runs[slot.index];
+    if (run.status != GenerationRun::Status::kDone) continue;
+    report.generation.push_back({.device = slot.device, .run = fmt::format("prompt{}", slot.index), .prompt = run.prompt,
+                                 .seed = context.profile().seed, .tokens = run.tokens, .audio = run.audio,
+                                 .frames = run.frames, .metrics = Metrics(checks, slot)});
+  }
+  report.checks = std::move(checks);
+  return report;
+}
+
+harness::Status WriteReports(const Context& context, const harness::Report& report) {
+  const fs::path& output = context.settings().output_dir;
+  RETURN_IF_ERROR(harness::WriteReport(output / "report.json", report));
+  std::ofstream stream(output / "report.html", std::ios::binary);
+  stream << harness::RenderHtml(report);
+  if (!stream.flush()) return harness::Error{harness::ErrorCode::kIo, (output / "report.html").string() + " can't be written"};
+  return {};
+}
+
+harness::Status ClearArtifacts(const Settings& settings) {
+  std::error_code error;
+  fs::create_directories(settings.output_dir, error);
+  if (error) {
+    return harness::Error{harness::ErrorCode::kIo, fmt::format("CONFORMANCE_OUTPUT_DIR: {} can't be made: {}",
+                                                               settings.output_dir.string(), error.message())};
+  }
+  for (const Check& check : Catalogue()) {
+    std::string name = check.id;
+    std::replace(name.begin(), name.end(), '/', '.');
+    fs::remove(settings.output_dir / "checks" / (name + ".json"), error);
+  }
+  for (const char* device : {"cpu", "cuda"}) {
+    fs::remove(settings.output_dir / "stages" / fmt::format("generation-{}.json", device), error);
+  }
+  for (const auto role : kRoles) {
+    fs::remove(settings.output_dir / "stages" / fmt::format("payload-{}.json", harness::FileName(role)), error);
+  }
+  for (const Slot& slot : AllSlots()) {
+    for (const char* file : {"tokens.npy", "audio.wav"}) fs::remove(settings.output_dir / "generation" / slot.Path() / file, error);
+  }
+  for (const char* file : {"report.json", "report.html"}) fs::remove(settings.output_dir / file, error);
+  return {};
+}
+
+}  // namespace conformance

@@ -1,0 +1,24 @@
+// From judged checks to report.json, report.html and the words at the end.
+#pragma once
+
+#include <string>
+
+#include "conformance/context.h"
+#include "harness/report/report.h"
+
+namespace conformance {
+
+// The word of CONFORMANCE_REQUIRE that a skip of this check leaves unmet ("cuda", "text", "codec", "export"); empty: none.
+std::string RequirementOf(const Context& context, const std::string& check_id);
+
+// `checks` in the catalogue's order; `records` by device.
+harness::Report AssembleReport(const Context& context, std::vector<harness::CheckResult> checks,
+                               const std::map<std::string, GenerationRecord>& records);
+
+// Writes OUTPUT/report.json and OUTPUT/report.html.
+harness::Status WriteReports(const Context& context, const harness::Report& report);
+
+// Removes what an earlier run of this suite left in the output folder, and nothing else.
+harness::Status ClearArtifacts(const Settings& settings);
+
+}  // namespace conformance

@@ -1,0 +1,106 @@
+// Category shape_config_agreement: the config is one that audiocraft's builders accept, and the state dict is exactly
+// the one that strict loading into the model that it describes wants.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "conformance/context.h"
+#include "conformance/file_names.h"
+#include "conformance/suite.h"
+
+namespace conformance {
+namespace {
+
+using harness::Role;
+
+Outcome CheckConfig(Context& context, Role role) {
+  harness::ExportFile& file = context.exported().file(role);
+  if (file.package()->pretrained) {
+    return Skip(fmt::format("the codec is a reference to '{}': it brings no config of its own", *file.package()->pretrained));
+  }
+  const auto& config = file.config();
+  return config.ok() ? Pass() : FromStatus(config.error());
+}
+
+Outcome CheckOptions(Context& context, Role role) {
+  harness::Export& exported = context.exported();
+  if (role == Role::kLanguageModel) {
+    const auto& spec = exported.lm_spec();
+    if (!spec.ok()) return FromStatus(spec.error());
+    return Pass({{"layers", spec->num_layers}, {"dim", spec->dim}, {"heads", spec->num_heads},
+                 {"codebooks", spec->num_codebooks}, {"cardinality", spec->cardinality}});
+  }
+  const auto& spec = exported.codec_spec();
+  if (!spec.ok()) return FromStatus(spec.error());
+  return Pass({{"codebooks", spec->num_codebooks}, {"cardinality", spec->cardinality}, {"sample_rate_hz", spec->sample_rate_hz},
+               {"frame_rate_hz", spec->frame_rate_hz()}, {"channels", spec->channels}});
+}
+
+Outcome CheckGroup(Context& context, Role role, const std::string& group) {
+  const harness::CheckedTensors& tensors = context.exported().tensors(role);
+  const auto& groups = tensors.agreement.groups;
+  const auto entry = groups.find(group);
+  size_t count = 0;
+  for (const auto& spec : tensors.specs) count += spec.group == group ? 1 : 0;
+  if (entry == groups.end() || entry->second.empty()) return Pass({{"tensors", count}});
+  std::string message = fmt::format("{}: {}", harness::FileName(role), harness::DescribeDisagreement(entry->second));
+  std::vector<std::string> others;
+  for (const auto& [name, disagreement] : groups) {
+    if (name != group && !disagreement.empty()) {
+      others.push_back(fmt::format("{} ({} tensors)", name, disagreement.missing.size() + disagreement.mismatched.size()));
+    }
+  }
+  if (!others.empty()) message += fmt::format(". Also disagreeing: {}", fmt::join(others, ", "));
+  const std::string cause = harness::LikelyCause(tensors.specs, tensors.found, tensors.agreement);
+  message += cause.empty() ? ". Strict loading raises: the config and the weights are of different runs" : ". Likely cause: " + cause;
+  return Fail(std::move(message), entry->second.missing.size() + entry->second.mismatched.size(), 0);
+}
+
+Outcome CheckUnexpected(Context& context, Role role) {
+  const harness::CheckedTensors& tensors = context.exported().tensors(role);
+  const auto& unexpected = tensors.agreement.unexpected;
+  if (unexpected.empty()) return Pass({{"tensors", tensors.specs.size()}});
+  const std::string cause = harness::LikelyCause(tensors.specs, tensors.found, tensors.agreement);
+  return Fail(fmt::format("{}: {} tensors belong to no module of the config: {}. Strict loading raises{}", harness::FileName(role),
+                          unexpected.size(), harness::FoldNames(unexpected),
+                          cause.empty() ? ": remove them, or export with the config that they were trained with"
+                                        : ". Likely cause: " + cause),
+              unexpected.size(), 0);
+}
+
+struct Group {
+  const char* slug;
+  const char* name;
+};
+
+}  // namespace
+
+std::vector<Check> ShapeConfigAgreementChecks() {
+  std::vector<Check> checks;
+  for (const auto role : kRoles) {
+    const std::string prefix = std::string("shape_config_agreement/") + Slug(role) + "/";
+    const std::string camel = CamelCase(role);
+    const auto add = [&](const char* slug, const char* name, std::string need, std::function<Outcome(Context&)> run) {
+      checks.push_back({prefix + slug, camel + name, {std::move(need)}, std::move(run)});
+    };
+    add("config", "Config", std::string("state_dict_integrity/") + Slug(role) + "/package",
+        [role](Context& c) { return CheckConfig(c, role); });
+    add("options", "Options", prefix + "config", [role](Context& c) { return CheckOptions(c, role); });
+    const std::vector<Group> groups =
+        role == Role::kLanguageModel
+            ? std::vector<Group>{{"embeddings", "Embeddings"}, {"transformer", "Transformer"}, {"heads", "Heads"},
+                                 {"conditioners", "Conditioners"}}
+            : std::vector<Group>{{"encoder", "Encoder"}, {"decoder", "Decoder"}, {"quantizer", "Quantizer"}};
+    // One wrong number shows in several groups: each waits for the one before, so that it is told once, as a whole.
+    std::string previous = prefix + "options";
+    for (const Group& group : groups) {
+      add(group.slug, group.name, previous, [role, slug = std::string(group.slug)](Context& c) { return CheckGroup(c, role, slug); });
+      previous = prefix + group.slug;
+    }
+    add("unexpected", "Unexpected", previous, [role](Context& c) { return CheckUnexpected(c, role); });
+  }
+  return checks;
+}
+
+DEFINE_SUITE(ShapeConfigAgreement, ShapeConfigAgreementChecks());
+
+}  // namespace conformance

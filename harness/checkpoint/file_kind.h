@@ -1,0 +1,43 @@
+// What a file is, from its bytes: whoever downloads or copies an export often ends up with something else under its
+// name. Reads the first and last few kilobytes only (of a ZIP archive: its directory).
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+
+namespace harness {
+
+enum class FileKind {
+  kTorchZip,     // torch.save since PyTorch 1.6
+  kTorchLegacy,  // torch.save(_use_new_zipfile_serialization=False)
+  kTorchTar,     // torch.save before PyTorch 0.1.10
+  kTorchScript,  // torch.jit.save
+  kOtherZip,
+  kTruncatedZip,
+  kDamagedZip,
+  kPlainPickle,  // pickle.dump
+  kGitLfsPointer,
+  kHtml,
+  kJson,
+  kSafetensors,
+  kGguf,
+  kOnnx,
+  kNumpy,
+  kHdf5,
+  kAudio,
+  kCompressed,
+  kTar,
+  kEmpty,
+  kZeros,
+  kText,
+  kUnknown,
+};
+
+FileKind SniffFileKind(std::span<const std::byte> file);
+
+// A sentence about the file: "is a Git LFS pointer to ... (3364394304 bytes), not the file itself: run `git lfs pull`".
+// It continues "FILE ".
+std::string DescribeFileKind(FileKind kind, std::span<const std::byte> file);
+
+}  // namespace harness

@@ -1,0 +1,128 @@
+#include "harness/checkpoint/legacy_reader.h"
+
+#include <fmt/format.h>
+
+#include <unordered_map>
+
+#include "harness/checkpoint/little_endian.h"
+#include "harness/checkpoint/printable.h"
+
+namespace harness {
+namespace {
+
+using Kind = PickleNode::Kind;
+
+constexpr std::string_view kMagicHex = "0x1950a86a20f9469cfc6c";
+constexpr std::string_view kMagicDecimal = "119547037146038801333356";
+constexpr int64_t kProtocol = 1001;
+
+class Reader {
+ public:
+  Reader(std::span<const std::byte> file, const std::string& file_name) : file_(file), file_name_(file_name) {}
+
+  LegacyReading Run() {
+    result_.structure = Structure();
+    result_.places.resize(result_.object.storages.size());
+    return std::move(result_);
+  }
+
+ private:
+  Error Corrupt(std::string what) const { return {ErrorCode::kCorrupt, fmt::format("{}: {}", file_name_, what)}; }
+
+  // The next pickle of the stream. The first unsafe one decides on safety.
+  PickleReading Next(std::string_view name) {
+    const std::string place = fmt::format("{}: {} at offset {}", file_name_, name, at_);
+    PickleReading reading = ReadPickle(file_.subspan(at_), place);
+    Status safety = DescribeForeign(reading, fmt::format("{}: {}", file_name_, name), at_);
+    if (result_.safety.ok()) result_.safety = std::move(safety);
+    at_ += reading.end;
+    return reading;
+  }
+
+  Status Structure() {
+    const PickleReading magic = Next("the magic number");
+    RETURN_IF_ERROR(magic.status);
+    const PickleNode& number = *magic.pickle.Root();
+    if (number.kind != Kind::kBigInt || (number.text != kMagicHex && number.text != kMagicDecimal)) {
+      return Corrupt(fmt::format("the first pickle is {}, not the magic number of torch.save",
+                                 magic.pickle.Describe(magic.pickle.root, 60)));
+    }
+    const PickleReading protocol = Next("the protocol version");
+    RETURN_IF_ERROR(protocol.status);
+    if (protocol.pickle.Root()->kind != Kind::kInt || protocol.pickle.Root()->integer != kProtocol) {
+      return Corrupt(fmt::format("protocol version {} instead of {}",
+                                 protocol.pickle.Describe(protocol.pickle.root, 60), kProtocol));
+    }
+    const PickleReading system = Next("the system information");
+    RETURN_IF_ERROR(system.status);
+    const NodeId little = system.pickle.Find(system.pickle.root, "little_endian");
+    if (little != kNoNode && system.pickle[little].kind == Kind::kBool && !system.pickle[little].boolean) {
+      return Error{ErrorCode::kUnsupported, fmt::format("{}: was written on a big-endian machine", file_name_)};
+    }
+    result_.object_offset = at_;
+    result_.object = Next("the object");
+    // Its own status says what is wrong; behind a broken pickle nothing can be found.
+    if (!result_.object.status.ok()) return {};
+    return Storages();
+  }
+
+  Status Storages() {
+    PickleReading& object = result_.object;
+    result_.places.resize(object.storages.size());
+    std::unordered_map<std::string_view, size_t> by_key;
+    for (size_t i = 0; i < object.storages.size(); ++i) {
+      object.storages[i].record = fmt::format("storage {}", Printable(object.storages[i].key, 60));
+      by_key.emplace(object.storages[i].key, i);
+    }
+    const PickleReading keys = Next("the list of storages");
+    RETURN_IF_ERROR(keys.status);
+    const PickleNode& list = *keys.pickle.Root();
+    if (list.kind != Kind::kList) return Corrupt("the list of storages is no list");
+    for (size_t i = 0; i < list.items.size(); ++i) {
+      const PickleNode& key = keys.pickle[list.items[i]];
+      const std::string text = key.kind == Kind::kInt ? std::to_string(key.integer) : key.text;
+      const auto found = by_key.find(text);
+      if (found == by_key.end()) {
+        return Corrupt(fmt::format("lists storage '{}', which the object does not name", Printable(text, 60)));
+      }
+      Storage& storage = object.storages[found->second];
+      StoragePlace& place = result_.places[found->second];
+      if (place.found) return Corrupt(fmt::format("lists storage '{}' twice", Printable(text, 60)));
+      if (file_.size() - at_ < 8) return Cut(i, list.items.size(), storage, 8);
+      const auto num_elements = LoadLittle<int64_t>(&file_[at_]);
+      at_ += 8;
+      uint64_t size = 0;
+      if (num_elements < 0 ||
+          __builtin_mul_overflow(static_cast<uint64_t>(num_elements), SizeOf(storage.dtype), &size)) {
+        return Corrupt(
+            fmt::format("{} at offset {} says that it has {} elements", storage.record, at_ - 8, num_elements));
+      }
+      if (size > file_.size() - at_) return Cut(i, list.items.size(), storage, size);
+      storage.file_offset = at_;
+      storage.bytes = file_.subspan(at_, size);
+      place = {true, size};
+      at_ += size;
+    }
+    return {};
+  }
+
+  Error Cut(size_t index, size_t count, const Storage& storage, uint64_t needed) const {
+    return Corrupt(
+        fmt::format("ends inside {} (number {} of {}): {} bytes needed at offset {}, {} are left. An interrupted "
+                    "download or copy: copy it again",
+                    storage.record, index + 1, count, needed, at_, file_.size() - at_));
+  }
+
+  const std::span<const std::byte> file_;
+  const std::string& file_name_;
+  size_t at_ = 0;
+  LegacyReading result_;
+};
+
+}  // namespace
+
+LegacyReading ReadLegacy(std::span<const std::byte> file, const std::string& file_name) {
+  return Reader(file, file_name).Run();
+}
+
+}  // namespace harness

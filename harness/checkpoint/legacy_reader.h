@@ -1,0 +1,23 @@
+// torch.save's format before PyTorch 1.6 (_use_new_zipfile_serialization=False): five pickles, then the raw storages.
+// Source: torch/serialization.py, _legacy_load; see FORMAT.md.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "harness/checkpoint/payload_layout.h"
+#include "harness/checkpoint/pickle_reader.h"
+
+namespace harness {
+
+struct LegacyReading {
+  PickleReading object;              // of the fourth pickle: the object
+  uint64_t object_offset = 0;        // of that pickle, in the file
+  std::vector<StoragePlace> places;  // of object.storages, whose bytes are set
+  Status structure;                  // header, list of keys, lengths
+  Status safety;                     // of all five pickles
+};
+
+LegacyReading ReadLegacy(std::span<const std::byte> file, const std::string& file_name);
+
+}  // namespace harness

@@ -1,0 +1,236 @@
+#include "harness/checkpoint/package.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "harness/checkpoint/printable.h"
+
+namespace harness {
+namespace {
+
+using Kind = PickleNode::Kind;
+
+constexpr std::string_view kExporter =
+    "Make it with audiocraft.utils.export: export_lm(checkpoint, 'state_dict.bin') for the language model, "
+    "export_encodec "
+    "or export_pretrained_compression_model for compression_state_dict.bin";
+
+class PackageReader {
+ public:
+  explicit PackageReader(const Checkpoint& checkpoint)
+      : pickle_(checkpoint.pickle()), file_(checkpoint.file().name()) {}
+
+  Result<Package> Run() {
+    const PickleNode& root = *pickle_.Root();
+    if (root.kind != Kind::kDict) return NoDict(root);
+    for (const auto& [key, value] : root.pairs) {
+      std::string name = KeyText(key);
+      if (std::find(package_.keys.begin(), package_.keys.end(), name) == package_.keys.end()) {
+        package_.keys.push_back(std::move(name));
+      }
+      if (package_.keys.size() == kMaxKeys) break;
+    }
+    if (const NodeId id = Find("version"); id != kNoNode && pickle_[id].kind == Kind::kString) {
+      package_.version = pickle_[id].text;
+    }
+    if (const NodeId id = Find("exported"); id != kNoNode) {
+      package_.exported = pickle_[id].kind == Kind::kBool && pickle_[id].boolean;
+    }
+    if (const NodeId id = Find("pretrained"); id != kNoNode) {
+      if (pickle_[id].kind != Kind::kString) {
+        return Mismatch(
+            fmt::format("pretrained is {}; the name of a codec expected, such as 'facebook/encodec_32khz'. "
+                        "Export it again with export_pretrained_compression_model",
+                        pickle_.Describe(id, 80)));
+      }
+      package_.pretrained = pickle_[id].text;
+    }
+    const Status own = OwnWeights();
+    if (!own.ok() && !package_.pretrained) return own.error();
+    return std::move(package_);
+  }
+
+ private:
+  // Enough for messages: a bare state dict of the largest model has some thousands.
+  static constexpr size_t kMaxKeys = 10'000;
+  static constexpr size_t kShown = 5;
+
+  Error Mismatch(std::string_view what) const { return {ErrorCode::kMismatch, fmt::format("{}: {}", file_, what)}; }
+
+  NodeId Find(std::string_view key) const { return pickle_.Find(pickle_.root, key); }
+  bool Has(std::string_view key) const { return Find(key) != kNoNode; }
+
+  std::string KeyText(NodeId key) const {
+    return pickle_[key].kind == Kind::kString ? Printable(pickle_[key].text) : pickle_.Describe(key, 60);
+  }
+
+  // The first few keys of a dict.
+  std::string Keys(NodeId dict) const {
+    std::vector<std::string> shown;
+    const size_t count = pickle_[dict].pairs.size();
+    for (size_t i = 0; i < std::min(count, kShown); ++i) shown.push_back(KeyText(pickle_[dict].pairs[i].first));
+    if (count > kShown) shown.push_back(fmt::format("and {} more", count - kShown));
+    return fmt::format("{}", fmt::join(shown, ", "));
+  }
+
+  size_t CountTensors(NodeId dict) const {
+    const auto& pairs = pickle_[dict].pairs;
+    return static_cast<size_t>(std::count_if(
+        pairs.begin(), pairs.end(), [&](const auto& pair) { return pickle_[pair.second].kind == Kind::kTensor; }));
+  }
+
+  // "torch.distributed...": FSDP's and tensor parallelism's pieces. "" for anything else.
+  std::string_view ShardType(NodeId id) const {
+    const PickleNode& node = pickle_[id];
+    NodeId type = node.kind == Kind::kObject ? node.callable : kNoNode;
+    // torch._utils._rebuild_wrapper_subclass(DTensor, ...) and _rebuild_from_type_v2(function, DTensor, ...)
+    if (node.kind == Kind::kObject && node.arguments != kNoNode && type != kNoNode &&
+        pickle_[type].text.find("_rebuild_") != std::string::npos) {
+      for (const NodeId argument : pickle_[node.arguments].items) {
+        if (pickle_[argument].kind == Kind::kGlobal && pickle_[argument].text.starts_with("torch.distributed.")) {
+          type = argument;
+          break;
+        }
+      }
+    }
+    if (type == kNoNode || !pickle_[type].text.starts_with("torch.distributed.")) return {};
+    return pickle_[type].text;
+  }
+
+  Error NoDict(const PickleNode& root) const {
+    switch (root.kind) {
+      case Kind::kTensor: return Mismatch(fmt::format("holds a single tensor, not an export. {}", kExporter));
+      case Kind::kObject:
+        return Mismatch(
+            fmt::format("holds an object ({}), not an export: it was made by torch.save(model) or the like. {}",
+                        pickle_.Describe(pickle_.root, 80), kExporter));
+      default:
+        return Mismatch(fmt::format("holds {}, not a dict with best_state and xp.cfg. {}",
+                                    pickle_.Describe(pickle_.root, 80), kExporter));
+    }
+  }
+
+  // Something that has no best_state.
+  Error LookAlike() const {
+    const NodeId root = pickle_.root;
+    const std::string keys = Keys(root);
+    if (pickle_[root].pairs.empty()) return Mismatch(fmt::format("holds an empty dict. {}", kExporter));
+    if (Has("pytorch-lightning_version") || (Has("state_dict") && Has("global_step"))) {
+      return Mismatch(fmt::format("is a PyTorch Lightning checkpoint (its keys: {}), not an export of audiocraft. {}",
+                                  keys, kExporter));
+    }
+    if (Has("xp.sig") || Has("history") || Has("fsdp_best_state")) {
+      return Mismatch(
+          fmt::format("is a training checkpoint of audiocraft without a best_state (its keys: {}): training "
+                      "had not yet finished an epoch with evaluation. {}",
+                      keys, kExporter));
+    }
+    if (const size_t tensors = CountTensors(root); tensors * 2 > pickle_[root].pairs.size()) {
+      const bool trainer = Has("lm_head.weight") || keys.find("decoder.model.") != std::string::npos;
+      return Mismatch(fmt::format("is a bare state dict ({} tensors at the top: {}), without xp.cfg: {}. {}", tensors,
+                                  keys,
+                                  trainer ? "a model of the Transformers library (save_pretrained)"
+                                          : "torch.save(model.state_dict(), ...) or a "
+                                            "pytorch_model.bin of diffusers or Accelerate",
+                                  kExporter));
+    }
+    if (Has("model") && (Has("optimizer") || Has("optimizer_state_dict") || Has("epoch"))) {
+      return Mismatch(fmt::format("is a training checkpoint (its keys: {}), not an export. {}", keys, kExporter));
+    }
+    if (Has("state_dict") || Has("model_state_dict")) {
+      return Mismatch(
+          fmt::format("is a checkpoint of another trainer (its keys: {}), not an export. {}", keys, kExporter));
+    }
+    return Mismatch(fmt::format("has no best_state (its keys: {}). {}", keys, kExporter));
+  }
+
+  Status OwnWeights() {
+    const NodeId best = Find("best_state");
+    if (best == kNoNode) return LookAlike();
+    RETURN_IF_ERROR(BestState(best));
+    const NodeId config = Find("xp.cfg");
+    if (config == kNoNode) {
+      return Mismatch(fmt::format("has no xp.cfg, from which the model is built (its keys: {}). {}", Keys(pickle_.root),
+                                  kExporter));
+    }
+    const Kind kind = pickle_[config].kind;
+    if (kind != Kind::kString && kind != Kind::kDict && kind != Kind::kObject) {
+      return Mismatch(fmt::format("xp.cfg is {}; YAML text or a config expected", pickle_.Describe(config, 60)));
+    }
+    package_.config = config;
+    return {};
+  }
+
+  Status BestState(NodeId best) {
+    if (pickle_[best].kind != Kind::kDict) {
+      return Mismatch(
+          fmt::format("best_state is {}, not a dict of tensors. {}", pickle_.Describe(best, 60), kExporter));
+    }
+    const auto& pairs = pickle_[best].pairs;
+    if (pairs.empty()) {
+      return Mismatch(
+          fmt::format("best_state is empty: the checkpoint was written before the first evaluation, or by a rank "
+                      "that holds no weights (FSDP). {}",
+                      kExporter));
+    }
+    const NodeId nested = pickle_.Find(best, "model");
+    if (nested != kNoNode && pickle_[nested].kind == Kind::kDict) {
+      const bool raw = Has("xp.sig") || Has("history") || Has("fsdp_best_state") || Has("optimizer");
+      const bool in_fsdp = Has("fsdp_best_state") && !pickle_[Find("fsdp_best_state")].pairs.empty();
+      return Mismatch(
+          fmt::format("best_state has the tensors one level too deep, in best_state['model'] ({} of them){}. {}",
+                      CountTensors(nested),
+                      raw ? fmt::format(": this is the raw training checkpoint (its keys: {}){}", Keys(pickle_.root),
+                                        in_fsdp ? ", trained with FSDP: the full weights are in fsdp_best_state" : "")
+                          : "",
+                      kExporter));
+    }
+    std::vector<std::string> others;
+    size_t count_others = 0;
+    std::string_view shard_type;
+    std::unordered_map<std::string_view, size_t> index;
+    for (const auto& [key, value] : pairs) {
+      const PickleNode& name = pickle_[key];
+      const PickleNode& node = pickle_[value];
+      if (name.kind == Kind::kString && node.kind == Kind::kTensor) {
+        const auto [found, added] = index.try_emplace(name.text, package_.best_state.size());
+        if (added) {
+          package_.best_state.push_back({name.text, node.tensor});
+        } else {
+          package_.best_state[found->second].tensor = node.tensor;
+        }
+        continue;
+      }
+      if (shard_type.empty()) shard_type = ShardType(value);
+      if (++count_others <= kShown)
+        others.push_back(fmt::format("{} is {}", KeyText(key), pickle_.Describe(value, 60)));
+    }
+    if (count_others == 0) return {};
+    package_.best_state.clear();
+    if (count_others > kShown) others.push_back(fmt::format("and {} more", count_others - kShown));
+    const std::string cause =
+        shard_type.empty() ? "Only tensors can be loaded into the model"
+                           : fmt::format(
+                                 "These are pieces of tensors that FSDP left on each rank ({}): gather the full state "
+                                 "dict before saving (audiocraft does it in fsdp_best_state)",
+                                 Printable(shard_type));
+    return Mismatch(fmt::format("best_state holds {} of {} entries that are no tensors: {}. {}. {}", count_others,
+                                pairs.size(), fmt::join(others, "; "), cause, kExporter));
+  }
+
+  const Pickle& pickle_;
+  const std::string file_;
+  Package package_;
+};
+
+}  // namespace
+
+Result<Package> ReadPackage(const Checkpoint& checkpoint) {
+  if (!checkpoint.pickle_status().ok()) return checkpoint.pickle_status().error();
+  return PackageReader(checkpoint).Run();
+}
+
+}  // namespace harness

@@ -1,0 +1,214 @@
+#include "harness/checkpoint/package.h"
+
+#include "harness/checkpoint/plain_value.h"
+#include "harness/checkpoint/test_support.h"
+
+namespace harness {
+namespace {
+
+using namespace testing_support;
+using namespace std::string_literals;
+
+// A pickled value: what PickleWriter wrote, without PROTO and STOP.
+std::string Value(const PickleWriter& writer) { return writer.str().substr(2); }
+std::string Text(std::string_view text) { return Value(PickleWriter().Str(text)); }
+std::string TensorValue(const std::string& key) {
+  return Value(PickleWriter().Tensor(key, "FloatStorage", 2, {2}, {1}));
+}
+std::string DictValue(const std::vector<std::pair<std::string, std::string>>& members) {
+  std::string out = "}(";
+  for (const auto& [key, value] : members) out += Text(key) + value;
+  return out + "u";
+}
+Checkpoint OpenValue(const std::string& value) {
+  return Open(WriteZip(TorchEntries("\x80\x02" + value + ".", {{"0", "12345678"}, {"1", "12345678"}})));
+}
+
+const std::string kConfig = Text("sample_rate: 32000\n");
+const std::string kShards = "ctorch.distributed._shard.sharded_tensor.api\nShardedTensor\n)\x81";
+
+TEST(Package, ReadsAnExport) {
+  const Checkpoint checkpoint = Open(WriteZip(SmallExport()));
+  const Result<Package> package = ReadPackage(checkpoint);
+  ASSERT_THAT(package, Succeeds());
+  EXPECT_EQ(package->keys, (std::vector<std::string>{"best_state", "xp.cfg", "version", "exported"}));
+  ASSERT_EQ(package->best_state.size(), 2u);
+  EXPECT_EQ(package->best_state[1].name, "b");
+  EXPECT_EQ(package->best_state[1].tensor, 1u);
+  EXPECT_EQ(checkpoint.pickle()[package->config].text, "sample_rate: 32000\n");
+  EXPECT_EQ(package->version, "1.3.0");
+  EXPECT_TRUE(package->exported);
+  EXPECT_FALSE(package->pretrained);
+}
+
+TEST(Package, VersionAndExportedAreNotRequired) {
+  const Checkpoint checkpoint =
+      OpenValue(DictValue({{"xp.cfg", kConfig}, {"best_state", DictValue({{"a", TensorValue("0")}})}, {"extra", "N"}}));
+  const Result<Package> package = ReadPackage(checkpoint);
+  ASSERT_THAT(package, Succeeds());
+  EXPECT_FALSE(package->version);
+  EXPECT_FALSE(package->exported);
+}
+
+TEST(Package, LastOfANameWins) {
+  const Checkpoint checkpoint = OpenValue(DictValue(
+      {{"xp.cfg", kConfig},
+       {"best_state", DictValue({{"a", TensorValue("0")}, {"b", TensorValue("0")}, {"a", TensorValue("1")}})}}));
+  const Result<Package> package = ReadPackage(checkpoint);
+  ASSERT_THAT(package, Succeeds());
+  ASSERT_EQ(package->best_state.size(), 2u);
+  EXPECT_EQ(package->best_state[0].tensor, 2u);
+}
+
+TEST(Package, ReferenceToACodec) {
+  const Checkpoint checkpoint = OpenValue(
+      DictValue({{"pretrained", Text("facebook/encodec_32khz")}, {"exported", "\x88"}, {"version", Text("1.3.0")}}));
+  const Result<Package> package = ReadPackage(checkpoint);
+  ASSERT_THAT(package, Succeeds());
+  EXPECT_EQ(package->pretrained, "facebook/encodec_32khz");
+  EXPECT_EQ(package->config, kNoNode);
+  EXPECT_THAT(ReadPackage(OpenValue(DictValue({{"pretrained", "N"}}))),
+              FailsWith(ErrorCode::kMismatch, Parts{"pretrained is None"}));
+}
+
+struct LookAlike {
+  const char* name;
+  std::string value;
+  Parts words;
+};
+void PrintTo(const LookAlike& c, std::ostream* out) { *out << c.name; }
+class LookAlikeTest : public ::testing::TestWithParam<LookAlike> {};
+
+TEST_P(LookAlikeTest, IsRecognised) {
+  const Checkpoint checkpoint = OpenValue(GetParam().value);
+  ASSERT_THAT(checkpoint.pickle_status(), Succeeds());
+  Parts words = GetParam().words;
+  words.push_back("state_dict.bin: ");
+  words.push_back("audiocraft.utils.export: export_lm(");
+  EXPECT_THAT(ReadPackage(checkpoint), FailsWith(ErrorCode::kMismatch, words));
+}
+
+std::vector<LookAlike> LookAlikes() {
+  const std::string tensors = DictValue({{"emb.0.weight", TensorValue("0")}, {"linears.0.weight", TensorValue("1")}});
+  return {
+      {"RawCheckpoint",
+       DictValue({{"history", "]"},
+                  {"xp.cfg", "}"},
+                  {"xp.sig", Text("abc")},
+                  {"best_state", DictValue({{"model", tensors}})}}),
+       {"one level too deep, in best_state['model'] (2 of them): this is the raw training checkpoint (its keys: "
+        "history, xp.cfg"}},
+      {"RawFsdpCheckpoint",
+       DictValue({{"best_state", DictValue({{"model", "}"}})}, {"fsdp_best_state", DictValue({{"model", tensors}})}}),
+       {"fsdp_best_state"}},
+      {"NestedOnly",
+       DictValue({{"best_state", DictValue({{"model", tensors}})}, {"xp.cfg", kConfig}}),
+       {"one level too deep, in best_state['model'] (2 of them). Make"}},
+      {"RawWithoutBest",
+       DictValue({{"history", "]"}, {"xp.sig", Text("abc")}, {"model", tensors}}),
+       {"training checkpoint of audiocraft without a best_state"}},
+      {"Lightning",
+       DictValue({{"state_dict", tensors}, {"pytorch-lightning_version", Text("2.0")}, {"epoch", "K\x01"}}),
+       {"PyTorch Lightning"}},
+      {"BareStateDict",
+       tensors,
+       {"bare state dict (2 tensors at the top: emb.0.weight, linears.0.weight)", "without xp.cfg"}},
+      {"Transformers", DictValue({{"decoder.model.x", TensorValue("0")}}), {"Transformers library"}},
+      {"OtherTrainer",
+       DictValue({{"model", tensors}, {"optimizer", "}"}}),
+       {"is a training checkpoint (its keys: model, optimizer)"}},
+      {"StateDictKey", DictValue({{"state_dict", tensors}}), {"another trainer"}},
+      {"EmptyDict", "}", {"holds an empty dict"}},
+      {"OtherDict", DictValue({{"x", "N"}}), {"has no best_state (its keys: x)"}},
+      {"EmptyBestState", DictValue({{"best_state", "}"}, {"xp.cfg", kConfig}}), {"best_state is empty"}},
+      {"BestStateIsNone", DictValue({{"best_state", "N"}, {"xp.cfg", kConfig}}), {"best_state is None, not a dict"}},
+      {"NoConfig", DictValue({{"best_state", tensors}}), {"has no xp.cfg"}},
+      {"NoTensors",
+       DictValue({{"best_state", DictValue({{"a", TensorValue("0")}, {"b", "K\x07"}, {"c", Text("x")}})},
+                  {"xp.cfg", kConfig}}),
+       {"best_state holds 2 of 3 entries that are no tensors: b is 7; c is 'x'. Only tensors"}},
+      {"Sharded",
+       DictValue({{"best_state", DictValue({{"a", kShards}})}, {"xp.cfg", kConfig}}),
+       {"FSDP left on each rank", "sharded_tensor.api.ShardedTensor"}},
+      {"SingleTensor", TensorValue("0"), {"holds a single tensor"}},
+      {"List", "]", {"holds [], not a dict"}},
+      {"Object", "cargparse\nNamespace\n)R", {"holds an object (argparse.Namespace())"}},
+  };
+}
+INSTANTIATE_TEST_SUITE_P(LookAlikes, LookAlikeTest, ::testing::ValuesIn(LookAlikes()),
+                         [](const auto& row) { return std::string(row.param.name); });
+
+TEST(Package, ConfigOfTheWrongType) {
+  EXPECT_THAT(
+      ReadPackage(OpenValue(DictValue({{"best_state", DictValue({{"a", TensorValue("0")}})}, {"xp.cfg", "K\x01"}}))),
+      FailsWith(ErrorCode::kMismatch, Parts{"xp.cfg is 1"}));
+}
+
+TEST(Package, WithoutAPickleThereIsNone) {
+  EXPECT_THAT(ReadPackage(Open("hello")), FailsWith(ErrorCode::kCorrupt, Parts{"plain text"}));
+}
+
+// --- plain values
+
+std::string Node(const std::string& value) {
+  return "comegaconf.nodes\nAnyNode\n)\x81" + DictValue({{"_metadata", "N"}, {"_parent", "N"}, {"_val", value}}) + "b";
+}
+std::string Container(const std::string& type, const std::string& content) {
+  return "comegaconf." + type + "\n)\x81" + DictValue({{"_metadata", "N"}, {"_parent", "N"}, {"_content", content}}) +
+         "b";
+}
+
+Result<PlainValue> Plain(const std::string& value) {
+  const Checkpoint checkpoint = OpenValue(value);
+  if (!checkpoint.pickle_status().ok()) return checkpoint.pickle_status().error();
+  return ToPlainValue(checkpoint.pickle(), checkpoint.pickle().root);
+}
+
+TEST(PlainValue, DictsAndLists) {
+  const Result<PlainValue> value = Plain(DictValue(
+      {{"a", "K\x01"}, {"b", "](NG\x3f\xf8\0\0\0\0\0\0\x88"s + "e"}, {"a", "K\x02"}, {"c", "B\x01\0\0\0\xff"s}}));
+  ASSERT_THAT(value, Succeeds());
+  ASSERT_EQ(value->items.size(), 3u);
+  EXPECT_EQ(value->Find("a")->integer, 2);
+  EXPECT_EQ(value->Find("b")->items[1].real, 1.5);
+  EXPECT_TRUE(value->Find("b")->items[2].boolean);
+  EXPECT_EQ(value->Find("c")->kind, PlainValue::Kind::kBytes);
+  EXPECT_EQ(value->Find("none"), nullptr);
+}
+
+TEST(PlainValue, OmegaConfObjects) {
+  const Result<PlainValue> value = Plain(
+      Container("dictconfig\nDictConfig",
+                DictValue({{"a", Node("K\x01")},
+                           {"b", Container("listconfig\nListConfig", "](" + Node(Text("${a}")) + Node("N") + "e")},
+                           {"c", Container("dictconfig\nDictConfig", Text("???"))},
+                           {"d", Container("dictconfig\nDictConfig", "N")},
+                           {"e", Container("base\nUnionNode", Node("K\x05"))}})));
+  ASSERT_THAT(value, Succeeds());
+  EXPECT_EQ(value->Find("a")->integer, 1);
+  EXPECT_EQ(value->Find("b")->items[0].text, "${a}");
+  EXPECT_EQ(value->Find("b")->items[1].kind, PlainValue::Kind::kNull);
+  EXPECT_EQ(value->Find("c")->text, "???");
+  EXPECT_EQ(value->Find("d")->kind, PlainValue::Kind::kNull);
+  EXPECT_EQ(value->Find("e")->integer, 5);
+}
+
+TEST(PlainValue, WhatNoConfigHolds) {
+  EXPECT_THAT(Plain(DictValue({{"a", DictValue({{"b", TensorValue("0")}})}})),
+              FailsWith(ErrorCode::kMismatch, Parts{"the config at a.b is <tensor>"}));
+  EXPECT_THAT(Plain(DictValue({{"p", "cpathlib\nPosixPath\n)R"}})),
+              FailsWith(ErrorCode::kMismatch, Parts{"at p is pathlib.PosixPath()"}));
+  EXPECT_THAT(Plain("]q\0h\0a"s), FailsWith(ErrorCode::kMismatch, Parts{"the config at 0 contains itself"}));
+  EXPECT_THAT(Plain(Container("dictconfig\nDictConfig",
+                              "}q\0"s + Text("x") + Container("dictconfig\nDictConfig", "h\0"s) + "s")),
+              FailsWith(ErrorCode::kMismatch, Parts{"at x contains itself"}));
+  EXPECT_THAT(Plain("N" + std::string(300, '\x85')), FailsWith(ErrorCode::kUnsupported, Parts{"200 deep"}));
+  // A list of ten times the list before, nine times over.
+  std::string bomb = "]q\0N"s + "a";
+  for (int i = 0; i < 9; ++i) bomb += "0](" + "h\0h\0h\0h\0h\0h\0h\0h\0h\0h\0eq\0"s;
+  EXPECT_THAT(Plain(bomb), FailsWith(ErrorCode::kUnsupported, Parts{"a million values"}));
+  EXPECT_THAT(ToPlainValue(Pickle{}, kNoNode), FailsWith(ErrorCode::kNotFound, Parts{"no config"}));
+}
+
+}  // namespace
+}  // namespace harness

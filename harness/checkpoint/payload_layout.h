@@ -1,0 +1,30 @@
+// Ties the storages and tensors that a pickle names to bytes, and checks them against what is there.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "harness/checkpoint/pickle_reader.h"
+#include "harness/checkpoint/zip_archive.h"
+
+namespace harness {
+
+// Where the bytes of one storage are, and how many. Found by the format's reader.
+struct StoragePlace {
+  bool found = false;
+  uint64_t size_bytes = 0;
+};
+
+// Marks as available every storage whose place holds exactly its elements, then every view of the old legacy format.
+// `places` has an entry for each storage (of views: ignored). Bytes are set by the caller, before.
+// Returns one message about all offenders, with code kCorrupt (kUnsupported, where the only trouble is an element
+// type).
+Status CheckStorages(PickleReading& reading, const std::vector<StoragePlace>& places, std::string_view place);
+
+// Marks as valid every tensor whose elements lie inside its storage. One message about all that don't, by key path.
+Status CheckTensors(PickleReading& reading, std::string_view place);
+
+// Why `view` does not fit into `storage`; "" where it does. Exact: no product or sum overflows.
+std::string WhyOutOfBounds(const TensorView& view, const Storage& storage);
+
+}  // namespace harness

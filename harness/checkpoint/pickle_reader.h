@@ -1,0 +1,57 @@
+// Reads one pickle as PyTorch wrote it, without calling anything.
+//
+// Input: bytes that start with a pickle; what follows STOP is left alone. Output: the values as far as the reading got,
+// the storages and tensors that they name (not yet tied to bytes), and whatever would have run foreign code.
+// Memory is linear in the input; nothing recurses. Errors: kCorrupt, kUnsupported, with offset and opcode.
+// Source: CPython's Lib/pickletools.py and Modules/_pickle.c; torch/serialization.py and torch/_utils.py.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/base/result.h"
+#include "harness/checkpoint/checkpoint.h"
+#include "harness/checkpoint/pickle.h"
+
+namespace harness {
+
+// A value that could not be made: shown with the key path of its node, where that has one.
+struct NodeProblem {
+  NodeId node;
+  std::string text;
+};
+
+// The old legacy format's view of a part of another storage, in elements.
+struct StorageView {
+  size_t storage, root;
+  int64_t offset, num_elements;
+};
+
+struct PickleReading {
+  Pickle pickle;  // root is kNoNode where the status is not ok
+  Status status;
+  size_t end = 0;                 // bytes read, up to and with STOP
+  std::vector<NodeId> foreign;    // calls of, and references to, names that are not known: in file order
+  std::vector<Storage> storages;  // key, dtype, location and num_elements are set; one for each key
+  std::vector<StorageView> storage_views;
+  std::vector<TensorView> tensors;
+  std::vector<NodeId> tensor_nodes;  // the node that each tensor was made by
+  std::vector<NodeProblem> storage_problems;
+  std::vector<NodeProblem> tensor_problems;
+};
+
+// `place` names file and record in messages: "state_dict.bin: data.pkl".
+PickleReading ReadPickle(std::span<const std::byte> bytes, std::string_view place);
+
+// kUnsafe where `reading` has something foreign: each call with its arguments, offset and key path. `base_offset` is
+// added to offsets. ok() otherwise.
+Status DescribeForeign(const PickleReading& reading, std::string_view place, uint64_t base_offset = 0);
+
+// "BININT1", ...; "" for a byte that is no opcode.
+std::string_view PickleOpcodeName(uint8_t opcode);
+
+}  // namespace harness

@@ -1,0 +1,120 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <unordered_set>
+
+#include "harness/checkpoint/key_paths.h"
+#include "harness/checkpoint/pickle_opcodes.h"
+#include "harness/checkpoint/pickle_reader.h"
+
+namespace harness {
+namespace {
+
+constexpr size_t kShown = 8;
+
+}  // namespace
+
+Status DescribeForeign(const PickleReading& reading, std::string_view place, uint64_t base_offset) {
+  if (reading.foreign.empty()) return {};
+  const Pickle& pickle = reading.pickle;
+  std::unordered_set<NodeId> called;
+  for (const NodeId id : reading.foreign) {
+    if (pickle[id].kind == PickleNode::Kind::kObject) called.insert(pickle[id].callable);
+  }
+  const KeyPaths paths(pickle);
+  std::vector<std::string> shown;
+  size_t count = 0;
+  for (const NodeId id : reading.foreign) {
+    const PickleNode& node = pickle[id];
+    const bool is_call = node.kind == PickleNode::Kind::kObject;
+    if (!is_call && called.contains(id)) continue;  // shown with its call
+    if (++count > kShown) continue;
+    const std::string path = paths.Of(id);
+    shown.push_back(fmt::format("{}{} (offset {}{}{})", is_call ? "calls " : "imports ", pickle.Describe(id, 160),
+                                base_offset + node.offset, path.empty() ? "" : ", at ", path));
+  }
+  if (count > kShown) shown.push_back(fmt::format("and {} more", count - kShown));
+  return Error{
+      ErrorCode::kUnsafe,
+      fmt::format("{}: loading this file runs code that it names: {}. torch.load, as audiocraft calls it, would "
+                  "execute that. A MusicGen export needs nothing of the kind: do not load the file; export again "
+                  "from a checkpoint that you trust, saving only best_state, xp.cfg, version and exported",
+                  place, fmt::join(shown, "; "))};
+}
+
+std::string_view PickleOpcodeName(uint8_t op) {
+  using namespace opcode;  // NOLINT(google-build-using-namespace): a table of all of them
+  switch (op) {
+    case kMark: return "MARK";
+    case kStop: return "STOP";
+    case kPop: return "POP";
+    case kPopMark: return "POP_MARK";
+    case kDup: return "DUP";
+    case kFloat: return "FLOAT";
+    case kInt: return "INT";
+    case kBinInt: return "BININT";
+    case kBinInt1: return "BININT1";
+    case kLong: return "LONG";
+    case kBinInt2: return "BININT2";
+    case kNone: return "NONE";
+    case kPersId: return "PERSID";
+    case kBinPersId: return "BINPERSID";
+    case kReduce: return "REDUCE";
+    case kString: return "STRING";
+    case kBinString: return "BINSTRING";
+    case kShortBinString: return "SHORT_BINSTRING";
+    case kUnicode: return "UNICODE";
+    case kBinUnicode: return "BINUNICODE";
+    case kAppend: return "APPEND";
+    case kBuild: return "BUILD";
+    case kGlobal: return "GLOBAL";
+    case kDict: return "DICT";
+    case kEmptyDict: return "EMPTY_DICT";
+    case kAppends: return "APPENDS";
+    case kGet: return "GET";
+    case kBinGet: return "BINGET";
+    case kInst: return "INST";
+    case kLongBinGet: return "LONG_BINGET";
+    case kList: return "LIST";
+    case kEmptyList: return "EMPTY_LIST";
+    case kObj: return "OBJ";
+    case kPut: return "PUT";
+    case kBinPut: return "BINPUT";
+    case kLongBinPut: return "LONG_BINPUT";
+    case kSetItem: return "SETITEM";
+    case kTuple: return "TUPLE";
+    case kEmptyTuple: return "EMPTY_TUPLE";
+    case kSetItems: return "SETITEMS";
+    case kBinFloat: return "BINFLOAT";
+    case kProto: return "PROTO";
+    case kNewObj: return "NEWOBJ";
+    case kExt1: return "EXT1";
+    case kExt2: return "EXT2";
+    case kExt4: return "EXT4";
+    case kTuple1: return "TUPLE1";
+    case kTuple2: return "TUPLE2";
+    case kTuple3: return "TUPLE3";
+    case kNewTrue: return "NEWTRUE";
+    case kNewFalse: return "NEWFALSE";
+    case kLong1: return "LONG1";
+    case kLong4: return "LONG4";
+    case kBinBytes: return "BINBYTES";
+    case kShortBinBytes: return "SHORT_BINBYTES";
+    case kShortBinUnicode: return "SHORT_BINUNICODE";
+    case kBinUnicode8: return "BINUNICODE8";
+    case kBinBytes8: return "BINBYTES8";
+    case kEmptySet: return "EMPTY_SET";
+    case kAddItems: return "ADDITEMS";
+    case kFrozenSet: return "FROZENSET";
+    case kNewObjEx: return "NEWOBJ_EX";
+    case kStackGlobal: return "STACK_GLOBAL";
+    case kMemoize: return "MEMOIZE";
+    case kFrame: return "FRAME";
+    case kByteArray8: return "BYTEARRAY8";
+    case kNextBuffer: return "NEXT_BUFFER";
+    case kReadonlyBuffer: return "READONLY_BUFFER";
+    default: return "";
+  }
+}
+
+}  // namespace harness

@@ -1,0 +1,149 @@
+// Every trick that makes an unpickler run something must be seen, wherever it stands and whatever breaks after it.
+#include "harness/checkpoint/pickle_reader.h"
+#include "harness/checkpoint/test_support.h"
+
+namespace harness {
+namespace {
+
+using namespace testing_support;
+using namespace std::string_literals;
+
+struct UnsafeCase {
+  const char* name;
+  std::string pickle;
+  Parts words;
+};
+void PrintTo(const UnsafeCase& c, std::ostream* out) { *out << c.name; }
+
+class UnsafePickleTest : public ::testing::TestWithParam<UnsafeCase> {};
+
+TEST_P(UnsafePickleTest, IsNamed) {
+  EXPECT_THAT(OpenPickle(GetParam().pickle).safety_status(), FailsWith(ErrorCode::kUnsafe, GetParam().words));
+}
+
+// The loader has run it by the time the rest turns out to be broken.
+TEST_P(UnsafePickleTest, IsNamedWhereThePickleBreaksOff) {
+  std::string broken = GetParam().pickle;
+  broken.back() = '\xff';
+  const Checkpoint checkpoint = OpenPickle(broken);
+  EXPECT_THAT(checkpoint.pickle_status(), FailsWith(ErrorCode::kCorrupt, Parts{"0xff"}));
+  EXPECT_FALSE(checkpoint.safety_status().ok());
+  EXPECT_EQ(checkpoint.pickle().Root(), nullptr);
+}
+
+std::vector<UnsafeCase> UnsafeCases() {
+  const std::string system = "cposix\nsystem\n";
+  const std::string command = "X\x10\0\0\0touch /tmp/pwned"s;
+  return {
+      {"Reduce", system + command + "\x85R.", {"data.pkl", "calls posix.system('touch /tmp/pwned') (offset 36)"}},
+      {"GlobalAlone", "cos\nsystem\n.", {"imports os.system (offset 0)"}},
+      {"DroppedByPop", "N" + system + command + "\x85R0.", {"posix.system('touch"}},
+      {"KeyPath",
+       "}(" + PickleWriter().Str("best_state").str().substr(2) + "}" + PickleWriter().Str("emb").str().substr(2) +
+           system + command + "\x85RsuN0.",
+       {"at best_state → emb)"}},
+      {"ThroughTheMemo",
+       system +
+           "q\x05"
+           "0h\x05" +
+           command + "\x85R.",
+       {"calls posix.system("}},
+      {"StackGlobal", "\x80\x04\x8c\x05posix\x8c\x06system\x93" + command + "\x85R.", {"calls posix.system("}},
+      {"StackGlobalFromMemo",
+       "\x80\x04\x8c\x02os\x94"
+       "0\x8c\x06system\x94"
+       "0h\0h\x01\x93."s,
+       {"imports os.system"}},
+      {"DottedName", "\x80\x04\x8c\x0eomegaconf.base\x8c\x08sys.exit\x93.", {"omegaconf.base"}},
+      {"Inst", "(" + command + "iposix\nsystem\n.", {"calls posix.system('touch"}},
+      {"Obj", "(" + system + command + "o.", {"calls posix.system('touch"}},
+      {"NewObj", "cevil\nClass\n)\x81.", {"calls evil.Class()"}},
+      {"NewObjEx", "cevil\nClass\n)}\x92.", {"calls evil.Class()"}},
+      {"NewObjExKeywords", "cevil\nClass\n)}U\x01kNs\x92.", {"calls evil.Class()"}},
+      {"BuildSetState", "cevil\nClass\n)\x81}b.", {"calls evil.Class()"}},
+      {"BuildOfAClass",
+       "comegaconf.dictconfig\nDictConfig\n}U\x0c__setstate__Nsb.",
+       {"calls omegaconf.dictconfig.DictConfig({'__setstate__': None})"}},
+      {"Ext1", "\x82\x05.", {"copyreg.extension_5"}},
+      {"Ext2", "\x83\x05\x01.", {"copyreg.extension_261"}},
+      {"Ext4", "\x84\x05\0\0\0."s, {"copyreg.extension_5"}},
+      {"Getattr",
+       "c__builtin__\ngetattr\n" + "cos\npath\n"s + "U\x06system\x86R" + command + "\x85R.",
+       {"calls builtins.getattr(os.path, 'system') ", "calls builtins.getattr(os.path, 'system')('touch"}},
+      {"NestedReduce",
+       "ctorch\nSize\nc__builtin__\neval\nU\x03"
+       "1+1\x85R\x85R.",
+       {"builtins.eval('1+1')"}},
+      {"CallOfATensor", PickleWriter().Tensor("0", "FloatStorage", 1, {}, {}).Raw(")R").Stop(), {"calls <tensor>()"}},
+      {"InsideAPersistentId",
+       "(U\x07storage" + system + command +
+           "\x85RU\x01"
+           "0U\x03"
+           "cpuK\x01tQ.",
+       {"posix.system('touch"}},
+      {"StorageClass",
+       "(U\x07storagecevil\nFloatStorage\nU\x01"
+       "0U\x03"
+       "cpuK\x01tQ.",
+       {"imports evil.FloatStorage"}},
+      {"ReconstructorOfAClass",
+       "ccopy_reg\n_reconstructor\n(cevil\nClass\nc__builtin__\nobject\nNtR.",
+       {"imports evil.Class"}},
+      {"FactoryOfADefaultDict", "ccollections\ndefaultdict\n" + system + "\x85R.", {"imports posix.system"}},
+      {"PythonTwoNames", "c__builtin__\nexecfile\nU\x01x\x85R.", {"builtins.execfile('x')"}},
+      {"Partial", "cfunctools\npartial\n" + system + "\x85R.", {"functools.partial(posix.system)"}},
+      {"WholeModule", "cnn\nModule\n)\x81}b.", {"nn.Module"}},
+      {"ControlCharacters", "cevil\nx\x01y\n.", {"evil.x\\x01y"}},
+  };
+}
+
+INSTANTIATE_TEST_SUITE_P(Tricks, UnsafePickleTest, ::testing::ValuesIn(UnsafeCases()),
+                         [](const auto& row) { return std::string(row.param.name); });
+
+TEST(PickleSafety, ManyCallsAreCounted) {
+  std::string pickle = "(";
+  for (int i = 0; i < 100; ++i) pickle += "cevil\nf\n)R";
+  EXPECT_THAT(OpenPickle(pickle + "t.").safety_status(), FailsWith(ErrorCode::kUnsafe, Parts{"at [7]", "and 92 more"}));
+}
+
+// torch.load ignores it; another loader may read on.
+TEST(PickleSafety, SecondPickleBehindStop) {
+  EXPECT_THAT(
+      OpenPickle("}.\x80\x02"
+                 "cposix\nsystem\n)R.")
+          .safety_status(),
+      FailsWith(ErrorCode::kUnsafe, Parts{"in a second pickle behind the first", "calls posix.system() (offset 19)"}));
+  EXPECT_FALSE(OpenPickle("}.}.cevil\nf\n)R.").safety_status().ok());
+}
+
+TEST(PickleSafety, PaddingBehindStopIsNoPickle) {
+  for (const std::string& behind : {std::string(100, '\0'), "cevil\nf\n"s, "ZZZZ"s, "N."s, "\x80\x02}."s}) {
+    EXPECT_THAT(OpenPickle("}." + behind).safety_status(), Succeeds()) << behind;
+  }
+}
+
+// What training leaves in a checkpoint is inert, so that it can be reported by name.
+TEST(PickleSafety, HarmlessObjects) {
+  for (const auto& [module, name] : {std::pair("omegaconf.dictconfig", "DictConfig"),
+                                     {"omegaconf.nodes", "AnyNode"},
+                                     {"omegaconf.base", "Metadata"},
+                                     {"typing", "Any"},
+                                     {"numpy.core.multiarray", "scalar"},
+                                     {"numpy", "dtype"},
+                                     {"pathlib", "PosixPath"},
+                                     {"argparse", "Namespace"},
+                                     {"datetime", "datetime"},
+                                     {"torch.distributed._shard.sharded_tensor.api", "ShardedTensor"},
+                                     {"torch.distributed.tensor", "DTensor"},
+                                     {"torch.storage", "UntypedStorage"},
+                                     {"torch.cuda", "HalfStorage"},
+                                     {"torch", "float8_e5m2"},
+                                     {"torch.torch_version", "TorchVersion"}}) {
+    EXPECT_THAT(OpenPickle("c"s + module + "\n" + name + "\n)R.").safety_status(), Succeeds()) << module << "." << name;
+    EXPECT_FALSE(OpenPickle("c"s + module + "\n" + name + ".x\n)R.").safety_status().ok()) << module << "." << name;
+    EXPECT_FALSE(OpenPickle("cevil."s + module + "\n" + name + "\n)R.").safety_status().ok()) << module << "." << name;
+  }
+}
+
+}  // namespace
+}  // namespace harness

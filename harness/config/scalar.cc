@@ -1,0 +1,342 @@
+#include "harness/config/scalar.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+#include <system_error>
+#include <vector>
+
+namespace harness::config_internal {
+namespace {
+
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+
+// A reader for the loader's regular expressions: each step consumes what it matches and says whether it did.
+class Matcher {
+ public:
+  explicit Matcher(std::string_view text) : rest_(text) {}
+
+  bool Done() const { return rest_.empty(); }
+  bool Sign() { return One("+-"); }
+  bool One(std::string_view set) {
+    if (rest_.empty() || set.find(rest_.front()) == std::string_view::npos) return false;
+    rest_.remove_prefix(1);
+    return true;
+  }
+  size_t Many(std::string_view set) {
+    const size_t end = rest_.find_first_not_of(set);
+    const size_t n = end == std::string_view::npos ? rest_.size() : end;
+    rest_.remove_prefix(n);
+    return n;
+  }
+  bool Literal(std::string_view literal) {
+    if (rest_.substr(0, literal.size()) != literal) return false;
+    rest_.remove_prefix(literal.size());
+    return true;
+  }
+  // (?::[0-5]?[0-9])+
+  bool Sexagesimals() {
+    size_t n = 0;
+    while (!rest_.empty() && rest_.front() == ':') {
+      std::string_view digits = rest_.substr(1);
+      if (digits.empty() || !IsDigit(digits.front())) break;
+      const bool two = digits.size() > 1 && IsDigit(digits[1]) && digits[0] <= '5';
+      rest_.remove_prefix(two ? 3 : 2);
+      ++n;
+    }
+    return n > 0;
+  }
+
+ private:
+  std::string_view rest_;
+};
+
+constexpr std::string_view kDigits = "0123456789";
+constexpr std::string_view kDigitsAnd_ = "0123456789_";
+
+bool IsInt(std::string_view text) {
+  Matcher m(text);
+  m.Sign();
+  const Matcher unsigned_part = m;
+  if (m.Literal("0b")) return m.Many("01_") > 0 && m.Done();
+  if (m.Literal("0x")) return m.Many("0123456789abcdefABCDEF_") > 0 && m.Done();
+  if (m.Literal("0")) return m.Done() || (m.Many("01234567_") > 0 && m.Done());
+  m = unsigned_part;
+  if (!m.One("123456789")) return false;
+  m.Many(kDigitsAnd_);
+  return m.Done() || (m.Sexagesimals() && m.Done());
+}
+
+// The exponent of PyYAML's rule needs a sign; that of OmegaConf's does not.
+bool Exponent(Matcher& m, bool sign_required) {
+  if (!m.One("eE")) return false;
+  if (!m.Sign() && sign_required) return false;
+  return m.Many(kDigits) > 0;
+}
+
+// [0-9]+(?:_[0-9]+)*: no underscore at the end, no two in a row.
+bool SeparatedDigits(std::string_view text) {
+  if (text.empty() || text.back() == '_' || text.front() == '_') return false;
+  return text.find("__") == std::string_view::npos && text.find_first_not_of(kDigitsAnd_) == std::string_view::npos;
+}
+
+bool IsFloat(std::string_view text) {
+  Matcher start(text);
+  if (start.Literal(".nan") || start.Literal(".NaN") || start.Literal(".NAN")) return start.Done();
+  const bool has_sign = start.Sign();
+  if (start.Literal(".inf") || start.Literal(".Inf") || start.Literal(".INF")) return start.Done();
+
+  Matcher m = start;
+  if (m.One(".")) {  // .5: no rule has a sign here, so "-.5" is text
+    if (has_sign || !m.One(kDigits)) return false;
+    m.Many(kDigitsAnd_);
+    return m.Done() || (Exponent(m, true) && m.Done());
+  }
+  const size_t integer_begin = has_sign ? 1 : 0;
+  const size_t integer_end = std::min(text.find_first_not_of(kDigitsAnd_, integer_begin), text.size());
+  const std::string_view integer = text.substr(integer_begin, integer_end - integer_begin);
+  if (integer.empty() || integer.front() == '_') return false;
+  m.Many(kDigitsAnd_);
+  const bool separated = SeparatedDigits(integer);
+  if (m.One(".")) {
+    m.Many(kDigitsAnd_);
+    return m.Done() || (Exponent(m, !separated) && m.Done());
+  }
+  Matcher exponent = m;
+  if (separated && Exponent(exponent, false)) return exponent.Done();
+  if (!m.Sexagesimals() || !m.One(".")) return false;
+  m.Many(kDigitsAnd_);
+  return m.Done();
+}
+
+std::string Lower(std::string_view text) {
+  std::string lower(text);
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  return lower;
+}
+
+std::string WithoutUnderscores(std::string_view text) {
+  std::string out(text);
+  out.erase(std::remove(out.begin(), out.end(), '_'), out.end());
+  return out;
+}
+
+std::string_view Trim(std::string_view text) {
+  constexpr std::string_view kSpace = " \t\n\r\f\v";
+  const size_t begin = text.find_first_not_of(kSpace);
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
+}
+
+// Digits of `base` (2 to 16) as int64, as a float where they do not fit; nothing where a character is no digit.
+std::optional<Scalar> IntegerInBase(bool negative, std::string_view digits, int base) {
+  if (digits.empty()) return std::nullopt;
+  uint64_t value = 0;
+  double approximate = 0;  // of what does not fit; decimal digits are rounded once, as Python does it
+  const uint64_t limit = static_cast<uint64_t>(std::numeric_limits<int64_t>::max()) + (negative ? 1 : 0);
+  bool fits = true;
+  for (const char c : Lower(digits)) {
+    const int digit = IsDigit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : 99;
+    if (digit >= base) return std::nullopt;
+    const auto d = static_cast<uint64_t>(digit);
+    const auto b = static_cast<uint64_t>(base);
+    fits = fits && value <= (limit - d) / b;
+    value = fits ? value * b + d : value;
+    approximate = approximate * base + digit;
+  }
+  if (!fits && base == 10) approximate = PythonFloat(digits).value_or(approximate);
+  if (!fits) return Scalar(negative ? -approximate : approximate);
+  return Scalar(static_cast<int64_t>(negative ? 0 - value : value));
+}
+
+std::optional<Scalar> ConstructInt(std::string_view raw) {
+  const std::string text = WithoutUnderscores(raw);
+  std::string_view digits = text;
+  bool negative = false;
+  if (!digits.empty() && (digits.front() == '-' || digits.front() == '+')) {
+    negative = digits.front() == '-';
+    digits.remove_prefix(1);
+  }
+  digits = Trim(digits);
+  if (digits.empty()) return std::nullopt;
+  if (digits.substr(0, 2) == "0b") return IntegerInBase(negative, digits.substr(2), 2);
+  if (digits.substr(0, 2) == "0x") return IntegerInBase(negative, digits.substr(2), 16);
+  if (digits.substr(0, 2) == "0o" || digits.substr(0, 2) == "0O") return IntegerInBase(negative, digits.substr(2), 8);
+  if (digits.front() == '0') return IntegerInBase(negative, digits, 8);
+  if (digits.find(':') == std::string_view::npos) return IntegerInBase(negative, digits, 10);
+  // 190:20:30: base 60, most significant first.
+  int64_t value = 0;
+  double approximate = 0;
+  bool fits = true;
+  for (size_t begin = 0; begin <= digits.size();) {
+    const size_t end = std::min(digits.find(':', begin), digits.size());
+    const std::optional<Scalar> part = IntegerInBase(false, digits.substr(begin, end - begin), 10);
+    if (!part) return std::nullopt;
+    const int64_t* number = std::get_if<int64_t>(&*part);
+    int64_t next = 0;
+    fits = fits && number != nullptr && !__builtin_mul_overflow(value, int64_t{60}, &next) &&
+           !__builtin_add_overflow(next, *number, &value);
+    approximate = approximate * 60 + (number != nullptr ? static_cast<double>(*number) : std::get<double>(*part));
+    begin = end + 1;
+  }
+  if (!fits) return Scalar(negative ? -approximate : approximate);
+  return Scalar(negative ? -value : value);
+}
+
+std::optional<Scalar> ConstructFloat(std::string_view raw) {
+  const std::string text = Lower(WithoutUnderscores(raw));
+  std::string_view number = text;
+  bool negative = false;
+  if (!number.empty() && (number.front() == '-' || number.front() == '+')) {
+    negative = number.front() == '-';
+    number.remove_prefix(1);
+  }
+  if (number == ".nan") return Scalar(std::numeric_limits<double>::quiet_NaN());
+  double value = 0;
+  if (number == ".inf") {
+    value = std::numeric_limits<double>::infinity();
+  } else if (number.find(':') != std::string_view::npos) {
+    // PyYAML sums from the least significant part, and the rounding of a fraction depends on the order.
+    std::vector<double> parts;
+    for (size_t begin = 0; begin <= number.size();) {
+      const size_t end = std::min(number.find(':', begin), number.size());
+      const std::optional<double> part = PythonFloat(number.substr(begin, end - begin));
+      if (!part) return std::nullopt;
+      parts.push_back(*part);
+      begin = end + 1;
+    }
+    double base = 1;
+    for (auto part = parts.rbegin(); part != parts.rend(); ++part, base *= 60) value += *part * base;
+  } else {
+    const std::optional<double> parsed = PythonFloat(number);
+    if (!parsed) return std::nullopt;
+    value = *parsed;
+  }
+  return Scalar(negative ? -value : value);
+}
+
+template <size_t N>
+bool OneOf(std::string_view text, const std::array<std::string_view, N>& words) {
+  return std::find(words.begin(), words.end(), text) != words.end();
+}
+
+}  // namespace
+
+ScalarTag ResolvePlain(std::string_view text) {
+  static constexpr std::array<std::string_view, 18> kBools = {"yes",  "Yes",  "YES",  "no",    "No",    "NO",
+                                                              "true", "True", "TRUE", "false", "False", "FALSE",
+                                                              "on",   "On",   "ON",   "off",   "Off",   "OFF"};
+  static constexpr std::array<std::string_view, 5> kNulls = {"", "~", "null", "Null", "NULL"};
+  if (OneOf(text, kBools)) return ScalarTag::kBool;
+  if (OneOf(text, kNulls)) return ScalarTag::kNull;
+  if (IsFloat(text)) return ScalarTag::kFloat;
+  if (IsInt(text)) return ScalarTag::kInt;
+  if (text == "<<") return ScalarTag::kMerge;
+  if (text == "=") return ScalarTag::kValue;
+  return ScalarTag::kText;
+}
+
+std::optional<Scalar> ConstructScalar(ScalarTag tag, std::string_view text) {
+  switch (tag) {
+    case ScalarTag::kNull: return Scalar();
+    case ScalarTag::kText: return Scalar(std::string(text));
+    case ScalarTag::kInt: return ConstructInt(text);
+    case ScalarTag::kFloat: return ConstructFloat(text);
+    case ScalarTag::kBool: {
+      const std::string lower = Lower(text);
+      if (lower == "yes" || lower == "true" || lower == "on") return Scalar(true);
+      if (lower == "no" || lower == "false" || lower == "off") return Scalar(false);
+      return std::nullopt;
+    }
+    case ScalarTag::kMerge:
+    case ScalarTag::kValue: return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+Scalar DecimalInteger(bool negative, std::string_view digits) {
+  const std::optional<Scalar> value = IntegerInBase(negative, digits, 10);
+  return value ? *value : Scalar(std::string(digits));
+}
+
+std::optional<double> PythonFloat(std::string_view text) {
+  text = Trim(text);
+  bool negative = false;
+  if (!text.empty() && (text.front() == '-' || text.front() == '+')) {
+    negative = text.front() == '-';
+    text.remove_prefix(1);
+  }
+  if (text.empty() || text.front() == '-') return std::nullopt;  // from_chars would take a second sign
+  double value = 0;
+  const std::from_chars_result end = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (end.ec == std::errc::invalid_argument || end.ptr != text.data() + text.size()) return std::nullopt;
+  if (text.back() == ')') return std::nullopt;  // nan(...) is C, not Python
+  if (end.ec == std::errc::result_out_of_range)
+    value = std::strtod(std::string(text).c_str(), nullptr);  // 0 or infinite
+  return negative ? -value : value;
+}
+
+std::string PythonStr(const Scalar& value) {
+  if (std::holds_alternative<std::monostate>(value)) return "None";
+  if (const bool* b = std::get_if<bool>(&value)) return *b ? "True" : "False";
+  if (const int64_t* i = std::get_if<int64_t>(&value)) return fmt::format("{}", *i);
+  if (const double* d = std::get_if<double>(&value)) {
+    if (std::isnan(*d)) return "nan";
+    std::string text = fmt::format("{}", *d);
+    if (text.find_first_of(".en") == std::string::npos) text += ".0";
+    return text;
+  }
+  return std::get<std::string>(value);
+}
+
+std::string PythonRepr(const Scalar& value) {
+  const std::string* text = std::get_if<std::string>(&value);
+  if (text == nullptr) return PythonStr(value);
+  const bool has_single = text->find('\'') != std::string::npos;
+  const char quote = has_single && text->find('"') == std::string::npos ? '"' : '\'';
+  std::string out(1, quote);
+  for (const char c : *text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == quote || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (c == '\n') {
+      out += "\\n";
+    } else if (c == '\r') {
+      out += "\\r";
+    } else if (c == '\t') {
+      out += "\\t";
+    } else if (byte < 0x20 || byte == 0x7f) {
+      out += fmt::format("\\x{:02x}", byte);
+    } else {
+      out += c;
+    }
+  }
+  return out + quote;
+}
+
+std::string Quotable(std::string_view text) {
+  constexpr size_t kLimit = 60;
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    // Never cut inside a UTF-8 sequence.
+    if (out.size() >= kLimit && (byte & 0xC0) != 0x80) return out + "...";
+    if (text[i] == '\n') {
+      out += "\\n";
+    } else if (byte < 0x20 || byte == 0x7f) {
+      out += fmt::format("\\x{:02x}", byte);
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
+}  // namespace harness::config_internal

@@ -1,0 +1,76 @@
+#include "harness/export/export.h"
+
+#include <fmt/format.h>
+
+#include <system_error>
+
+namespace harness {
+
+std::vector<size_t> CheckedTensors::Binding() const {
+  std::vector<size_t> binding;
+  for (const size_t index : agreement.binding) binding.push_back(found_tensor[index]);
+  return binding;
+}
+
+Export::Export(std::filesystem::path folder)
+    : folder_(std::move(folder)), language_model_(folder_, Role::kLanguageModel), codec_(folder_, Role::kCodec) {}
+
+const Status& Export::Folder() {
+  if (folder_status_) return *folder_status_;
+  std::error_code error;
+  const auto status = std::filesystem::status(folder_, error);
+  if (!std::filesystem::exists(status)) {
+    folder_status_ = Error{ErrorCode::kNotFound, fmt::format("{} is not there{}", folder_.string(),
+                                                             error ? ": " + error.message() : "")};
+  } else if (!std::filesystem::is_directory(status)) {
+    folder_status_ = Error{ErrorCode::kMismatch,
+                           fmt::format("{} is no folder: an export is a folder with state_dict.bin and "
+                                       "compression_state_dict.bin", folder_.string())};
+  } else {
+    std::filesystem::directory_iterator entries(folder_, error);
+    if (error) {
+      folder_status_ = Error{ErrorCode::kIo, fmt::format("{} can't be read: {}", folder_.string(), error.message())};
+    } else if (entries == std::filesystem::directory_iterator()) {
+      folder_status_ = Error{ErrorCode::kNotFound, fmt::format("{} is empty: an export holds state_dict.bin and "
+                                                               "compression_state_dict.bin", folder_.string())};
+    } else {
+      folder_status_ = Status{};
+    }
+  }
+  return *folder_status_;
+}
+
+const Result<LmSpec>& Export::lm_spec() {
+  if (!lm_spec_) lm_spec_ = DescribeLm(*language_model_.config());
+  return *lm_spec_;
+}
+
+const Result<CodecSpec>& Export::codec_spec() {
+  if (!codec_spec_) codec_spec_ = DescribeCodec(*codec_.config());
+  return *codec_spec_;
+}
+
+const CheckedTensors& Export::tensors(Role role) {
+  auto& slot = tensors_[static_cast<size_t>(role)];
+  if (slot) return *slot;
+  CheckedTensors checked;
+  checked.specs = role == Role::kLanguageModel ? LmTensors(*lm_spec()) : CodecTensors(*codec_spec());
+  ExportFile& source = file(role);
+  for (const NamedTensor& named : source.package()->best_state) {
+    checked.found.push_back({named.name, source.checkpoint().tensors()[named.tensor].shape});
+    checked.found_tensor.push_back(named.tensor);
+  }
+  checked.agreement = Compare(checked.specs, checked.found);
+  slot = std::move(checked);
+  return *slot;
+}
+
+const Result<PayloadScan>& Export::payload(Role role, const std::function<void(uint64_t, uint64_t)>& progress) {
+  auto& slot = payload_[static_cast<size_t>(role)];
+  if (!slot) slot = ScanPayload(file(role).checkpoint(), progress);
+  return *slot;
+}
+
+void Export::AdoptPayload(Role role, Result<PayloadScan> scan) { payload_[static_cast<size_t>(role)] = std::move(scan); }
+
+}  // namespace harness

@@ -1,0 +1,59 @@
+// One export under test: the two files, what their configs describe, and how the weights agree with that.
+//
+// Everything is computed on first use and kept. Each accessor states what must be ok before it is asked.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "harness/export/export_file.h"
+#include "harness/spec/agreement.h"
+#include "harness/spec/codec_spec.h"
+#include "harness/spec/lm_spec.h"
+
+namespace harness {
+
+// A file's tensors against its config.
+struct CheckedTensors {
+  std::vector<TensorSpec> specs;
+  std::vector<FoundTensor> found;      // best_state, in file order
+  std::vector<size_t> found_tensor;    // found[i] is checkpoint.tensors()[found_tensor[i]]
+  Agreement agreement;
+
+  // Index into checkpoint.tensors() of each spec. Precondition: agreement has no disagreement in any group.
+  std::vector<size_t> Binding() const;
+};
+
+class Export {
+ public:
+  explicit Export(std::filesystem::path folder);
+
+  const std::filesystem::path& folder() const { return folder_; }
+  // There, a folder, readable, and not empty.
+  const Status& Folder();
+
+  ExportFile& file(Role role) { return role == Role::kLanguageModel ? language_model_ : codec_; }
+
+  // Precondition: file(role).config() is ok.
+  const Result<LmSpec>& lm_spec();
+  const Result<CodecSpec>& codec_spec();
+  // Precondition: the role's spec is ok.
+  const CheckedTensors& tensors(Role role);
+
+  // Scans every payload of the role's file, or returns what was adopted. Precondition: storage_status() is ok.
+  const Result<PayloadScan>& payload(Role role, const std::function<void(uint64_t, uint64_t)>& progress = {});
+  void AdoptPayload(Role role, Result<PayloadScan> scan);
+
+ private:
+  std::filesystem::path folder_;
+  std::optional<Status> folder_status_;
+  ExportFile language_model_, codec_;
+  std::optional<Result<LmSpec>> lm_spec_;
+  std::optional<Result<CodecSpec>> codec_spec_;
+  std::optional<CheckedTensors> tensors_[2];
+  std::optional<Result<PayloadScan>> payload_[2];
+};
+
+}  // namespace harness

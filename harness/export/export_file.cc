@@ -1,0 +1,115 @@
+#include "harness/export/export_file.h"
+
+#include <fmt/format.h>
+
+#include "harness/checkpoint/file_kind.h"
+#include "harness/checkpoint/plain_value.h"
+
+namespace harness {
+namespace {
+
+// A key of a pickled dict as a config key: Python's text of it, as Config::Get spells keys that are not text.
+std::string KeyText(const PlainValue& key) {
+  switch (key.kind) {
+    case PlainValue::Kind::kString: return key.text;
+    case PlainValue::Kind::kBool: return key.boolean ? "True" : "False";
+    case PlainValue::Kind::kInt: return std::to_string(key.integer);
+    case PlainValue::Kind::kFloat: return fmt::format("{}", key.real);
+    default: return "None";
+  }
+}
+
+// Depth is bounded by ToPlainValue.
+ConfigValue ToConfigValue(const PlainValue& value) {
+  switch (value.kind) {
+    case PlainValue::Kind::kNull: return {std::monostate{}};
+    case PlainValue::Kind::kBool: return {value.boolean};
+    case PlainValue::Kind::kInt: return {value.integer};
+    case PlainValue::Kind::kFloat: return {value.real};
+    case PlainValue::Kind::kString:
+    case PlainValue::Kind::kBytes: return {value.text};
+    case PlainValue::Kind::kList: {
+      ConfigValue::List list;
+      for (const PlainValue& item : value.items) list.push_back(ToConfigValue(item));
+      return {std::move(list)};
+    }
+    case PlainValue::Kind::kDict: {
+      ConfigValue::Map map;
+      for (size_t i = 0; i < value.items.size(); ++i) map.emplace_back(KeyText(value.keys[i]), ToConfigValue(value.items[i]));
+      return {std::move(map)};
+    }
+  }
+  return {std::monostate{}};
+}
+
+}  // namespace
+
+const char* FileName(Role role) {
+  return role == Role::kLanguageModel ? "state_dict.bin" : "compression_state_dict.bin";
+}
+
+const char* Describe(Role role) { return role == Role::kLanguageModel ? "language model" : "codec"; }
+
+ExportFile::ExportFile(const std::filesystem::path& folder, Role role) : role_(role), path_(folder / FileName(role)) {}
+
+std::string ExportFile::ConfigSource() const { return fmt::format("{}: xp.cfg", FileName(role_)); }
+
+const Status& ExportFile::Present() {
+  if (present_) return *present_;
+  auto mapped = MappedFile::Open(path_);
+  if (!mapped.ok()) {
+    present_ = Error{mapped.error().code,
+                     fmt::format("{}. audiocraft.utils.export.{} writes it", mapped.error().message,
+                                 role_ == Role::kLanguageModel
+                                     ? "export_lm"
+                                     : "export_encodec or export_pretrained_compression_model")};
+  } else if (mapped->bytes().empty()) {
+    present_ = Error{ErrorCode::kCorrupt, fmt::format("{} is empty (0 bytes): the copy or the export broke off; write it again",
+                                                      path_.string())};
+  } else {
+    mapped_ = std::move(mapped).value();
+    present_ = Status{};
+  }
+  return *present_;
+}
+
+const Status& ExportFile::Format() {
+  if (format_) return *format_;
+  const FileKind kind = SniffFileKind(mapped_.bytes());
+  if (kind == FileKind::kTorchZip || kind == FileKind::kTorchLegacy) {
+    format_ = Status{};
+  } else {
+    format_ = Error{ErrorCode::kMismatch, fmt::format("{} is no PyTorch checkpoint: {}", FileName(role_),
+                                                      DescribeFileKind(kind, mapped_.bytes()))};
+  }
+  return *format_;
+}
+
+const Checkpoint& ExportFile::checkpoint() {
+  if (!checkpoint_) checkpoint_ = Checkpoint::Read(std::move(mapped_));
+  return *checkpoint_;
+}
+
+const Result<Package>& ExportFile::package() {
+  if (!package_) package_ = ReadPackage(checkpoint());
+  return *package_;
+}
+
+const Result<Config>& ExportFile::config() {
+  if (config_) return *config_;
+  const Pickle& pickle = checkpoint().pickle();
+  const PickleNode& node = pickle[package()->config];
+  if (node.kind == PickleNode::Kind::kString) {
+    config_ = Config::Parse(node.text, ConfigSource());
+    return *config_;
+  }
+  auto plain = ToPlainValue(pickle, package()->config);
+  if (plain.ok()) {
+    config_ = Config::FromValue(ToConfigValue(*plain), ConfigSource());
+  } else {
+    config_ = Error{plain.error().code, fmt::format("{}: {}", ConfigSource(), plain.error().message)};
+  }
+  return *config_;
+}
+
+}  // namespace harness

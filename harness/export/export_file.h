@@ -1,0 +1,58 @@
+// One of the two files of an export, opened lazily: each stage runs once and remembers why it could not.
+//
+// Stages, each meaningful only where the one before is ok: present -> format -> checkpoint (with stages of its own) ->
+// package -> config. Nothing here loads LibTorch.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "harness/base/result.h"
+#include "harness/checkpoint/checkpoint.h"
+#include "harness/checkpoint/package.h"
+#include "harness/checkpoint/payload.h"
+#include "harness/config/config.h"
+
+namespace harness {
+
+enum class Role { kLanguageModel, kCodec };
+
+// "state_dict.bin", "compression_state_dict.bin".
+const char* FileName(Role role);
+// "language model", "codec": for messages.
+const char* Describe(Role role);
+
+class ExportFile {
+ public:
+  ExportFile(const std::filesystem::path& folder, Role role);
+
+  Role role() const { return role_; }
+  const std::filesystem::path& path() const { return path_; }
+
+  // A regular file (links followed) that can be read and is not empty.
+  const Status& Present();
+  // Really a PyTorch checkpoint: not a Git LFS pointer, an error page, safetensors, a half download, ...
+  const Status& Format();
+  // Precondition: Format() is ok.
+  const Checkpoint& checkpoint();
+  // Precondition: checkpoint().pickle_status() is ok.
+  const Result<Package>& package();
+  // Precondition: package() is ok and holds a config.
+  const Result<Config>& config();
+
+  // "state_dict.bin: xp.cfg"
+  std::string ConfigSource() const;
+
+ private:
+  Role role_;
+  std::filesystem::path path_;
+  MappedFile mapped_;  // until checkpoint() takes it
+  std::optional<Status> present_, format_;
+  std::optional<Checkpoint> checkpoint_;
+  std::optional<Result<Package>> package_;
+  std::optional<Result<Config>> config_;
+};
+
+}  // namespace harness

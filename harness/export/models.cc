@@ -1,0 +1,72 @@
+#include "harness/export/models.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+#include <c10/util/Exception.h>
+#include <fmt/format.h>
+
+#include <chrono>
+#include <new>
+
+namespace harness {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double SecondsSince(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// Runs `body`, turning what LibTorch throws into an Error: the edge that no exception passes.
+template <class T, class Body>
+Result<T> CatchTorch(const char* doing, Body&& body) {
+  try {
+    return body();
+  } catch (const c10::OutOfMemoryError& error) {
+    return Error{ErrorCode::kIo, fmt::format("out of memory while {}: {}", doing, error.what_without_backtrace())};
+  } catch (const c10::Error& error) {
+    const std::string what = error.what_without_backtrace();
+    const bool memory = what.find("not enough memory") != std::string::npos;
+    return Error{memory ? ErrorCode::kIo : ErrorCode::kCorrupt,
+                 fmt::format("LibTorch refused {}: {}", doing, what.substr(0, what.find('\n')))};
+  } catch (const std::bad_alloc&) {
+    return Error{ErrorCode::kIo, fmt::format("out of memory while {}", doing)};
+  } catch (const std::exception& error) {
+    return Error{ErrorCode::kCorrupt, fmt::format("{} failed: {}", doing, error.what())};
+  }
+}
+
+}  // namespace
+
+Result<Models> LoadModels(Export& source, at::Device device) {
+  return CatchTorch<Models>("loading the weights", [&]() -> Result<Models> {
+    const c10::InferenceMode inference;
+    const CheckedTensors& lm = source.tensors(Role::kLanguageModel);
+    const CheckedTensors& codec = source.tensors(Role::kCodec);
+    ASSIGN_OR_RETURN(const TensorTable lm_table, TensorTable::Bind(source.file(Role::kLanguageModel).checkpoint(),
+                                                                   lm.specs, lm.Binding()));
+    ASSIGN_OR_RETURN(const TensorTable codec_table,
+                     TensorTable::Bind(source.file(Role::kCodec).checkpoint(), codec.specs, codec.Binding()));
+    ASSIGN_OR_RETURN(LanguageModel language_model, LanguageModel::Build(*source.lm_spec(), lm_table, device));
+    ASSIGN_OR_RETURN(Codec built, Codec::Build(*source.codec_spec(), codec_table, device));
+    return Models{std::move(language_model), std::move(built)};
+  });
+}
+
+Result<GeneratedMusic> GenerateMusic(const Models& models, const GuidedConditions& conditions, int64_t num_frames,
+                                     const Sampling& sampling, const GenerationCallbacks& callbacks) {
+  return CatchTorch<GeneratedMusic>("generating", [&]() -> Result<GeneratedMusic> {
+    const c10::InferenceMode inference;
+    GeneratedMusic music;
+    auto start = Clock::now();
+    ASSIGN_OR_RETURN(music.codes, GenerateCodes(models.language_model, conditions, num_frames, sampling, callbacks));
+    music.generate_s = SecondsSince(start);
+    start = Clock::now();
+    const at::Device device = models.language_model.device();
+    music.audio = models.codec.Decode(music.codes.unsqueeze(0).to(device))[0].cpu().contiguous();
+    music.decode_s = SecondsSince(start);
+    return music;
+  });
+}
+
+}  // namespace harness

@@ -1,0 +1,38 @@
+// Both models of an export, built from its configs and bound to its weights. The only part of export/ on LibTorch.
+//
+// Lifetime: weights that needed no cast are views of the Export's mapped files, which must outlive the models.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "harness/base/result.h"
+#include "harness/export/export.h"
+#include "harness/generate/generator.h"
+#include "harness/model/codec.h"
+#include "harness/model/language_model.h"
+
+namespace harness {
+
+struct Models {
+  LanguageModel language_model;
+  Codec codec;
+};
+
+// Precondition: every static stage of `source` is ok and the tensors agree with the configs.
+// Errors: kUnsupported (options that are not built), kIo (out of memory, with LibTorch's words).
+Result<Models> LoadModels(Export& source, at::Device device);
+
+struct GeneratedMusic {
+  at::Tensor codes;  // [K, T] int64, CPU
+  at::Tensor audio;  // [C, N] float32, CPU
+  double generate_s = 0;
+  double decode_s = 0;
+};
+
+// Generates `num_frames` frames and decodes them. No exception leaves it.
+// Errors: as GenerateCodes; kCorrupt, where LibTorch refuses an operation, with its first line.
+Result<GeneratedMusic> GenerateMusic(const Models& models, const GuidedConditions& conditions, int64_t num_frames,
+                                     const Sampling& sampling, const GenerationCallbacks& callbacks = {});
+
+}  // namespace harness

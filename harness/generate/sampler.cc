@@ -1,0 +1,31 @@
+#include "harness/generate/sampler.h"
+
+#include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
+
+namespace harness {
+
+Sampler::Sampler(const Sampling& sampling)
+    : sampling_(sampling), generator_(at::make_generator<at::CPUGeneratorImpl>(sampling.seed)) {}
+
+at::Tensor Sampler::Probabilities(const at::Tensor& logits) const {
+  at::Tensor probabilities = at::softmax(logits / sampling_.temperature, -1);
+  if (sampling_.mode == Sampling::Mode::kTopK) {
+    // Everything at or above the k-th largest stays, ties included, as upstream's comparison has it.
+    const at::Tensor smallest = std::get<0>(at::topk(probabilities, sampling_.top_k, -1)).slice(-1, -1);
+    probabilities = at::where(probabilities >= smallest, probabilities, at::zeros_like(probabilities));
+  } else {
+    const auto [sorted, order] = at::sort(probabilities, /*dim=*/-1, /*descending=*/true);
+    const at::Tensor before = sorted.cumsum(-1) - sorted;
+    const at::Tensor kept = at::where(before > sampling_.top_p, at::zeros_like(sorted), sorted);
+    probabilities = at::zeros_like(probabilities).scatter(-1, order, kept);
+  }
+  return probabilities / probabilities.sum(-1, /*keepdim=*/true);
+}
+
+at::Tensor Sampler::Next(const at::Tensor& logits) {
+  if (sampling_.mode == Sampling::Mode::kGreedy || sampling_.temperature <= 0) return logits.argmax(-1);
+  return at::multinomial(Probabilities(logits), 1, /*replacement=*/false, generator_).squeeze(-1);
+}
+
+}  // namespace harness

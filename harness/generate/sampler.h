@@ -1,0 +1,37 @@
+// The next token of each codebook from logits: greedy, top-k or top-p, as audiocraft samples.
+// Source: audiocraft 1.3.0, models/lm.py _sample_next_token, utils/utils.py sample_top_k, sample_top_p.
+#pragma once
+
+#include <ATen/core/Generator.h>
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+namespace harness {
+
+struct Sampling {
+  enum class Mode { kGreedy, kTopK, kTopP };
+  Mode mode = Mode::kTopK;
+  int64_t top_k = 250;
+  double top_p = 0.0;
+  double temperature = 1.0;
+  double cfg_coef = 3.0;  // guidance: null + (condition - null) * cfg_coef
+  uint64_t seed = 0;
+};
+
+class Sampler {
+ public:
+  explicit Sampler(const Sampling& sampling);
+
+  // logits: [K, cardinality] float32, finite. Returns [K] int64.
+  at::Tensor Next(const at::Tensor& logits);
+
+  // What the filter leaves, normalised: [K, cardinality]. For kTopK and kTopP.
+  at::Tensor Probabilities(const at::Tensor& logits) const;
+
+ private:
+  Sampling sampling_;
+  at::Generator generator_;
+};
+
+}  // namespace harness

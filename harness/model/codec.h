@@ -1,0 +1,53 @@
+// EnCodec: SEANet encoder and decoder around a residual vector quantizer, as functional ATen code over bound tensors.
+//
+// Letters: B batch, C channels, N samples, K codebooks, T frames, D width of the latent. All float32, as in production.
+// Source: audiocraft 1.3.0, models/encodec.py EncodecModel, modules/seanet.py, conv.py, lstm.py,
+// quantization/core_vq.py.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "harness/base/result.h"
+#include "harness/model/tensor_table.h"
+#include "harness/spec/codec_spec.h"
+
+namespace harness {
+
+class Codec {
+ public:
+  static Result<Codec> Build(const CodecSpec& spec, const TensorTable& tensors, at::Device device);
+
+  const CodecSpec& spec() const { return spec_; }
+
+  // codes [B, K', T] int64, K' <= K, each below the cardinality -> audio [B, C, N], N = T * hop length.
+  at::Tensor Decode(const at::Tensor& codes) const;
+  // audio [B, C, N] -> latent [B, D, T], T = ceil(N / hop length).
+  at::Tensor EncodeLatent(const at::Tensor& audio) const;
+  // audio [B, C, N] -> codes [B, K, T] int64, with the first `num_codebooks` codebooks (0: all).
+  at::Tensor Encode(const at::Tensor& audio, int64_t num_codebooks = 0) const;
+
+ private:
+  struct Conv {
+    at::Tensor weight;  // [out, in, kernel], transposed: [in, out, kernel]; the weight norm is folded in
+    at::Tensor bias;    // [out]
+    at::Tensor norm_weight, norm_bias;  // [out]: group norm; else undefined
+  };
+
+  Codec(CodecSpec spec, at::Device device) : spec_(std::move(spec)), device_(device) {}
+  void Bind(const SeanetSpec& seanet, const TensorTable& tensors);
+  at::Tensor Run(const SeanetSpec& seanet, at::Tensor x) const;
+  at::Tensor RunConv(const SeanetSpec& seanet, const ConvSpec& conv, const at::Tensor& x) const;
+  at::Tensor RunLstm(const SeanetLayer& layer, const at::Tensor& x) const;
+
+  CodecSpec spec_;
+  at::Device device_;
+  std::unordered_map<std::string, Conv> convs_;                     // by ConvSpec::name
+  std::unordered_map<std::string, std::vector<at::Tensor>> lstms_;  // by SeanetLayer::name; as at::lstm takes them
+  std::vector<at::Tensor> codebooks_;                               // K of [cardinality, D]
+};
+
+}  // namespace harness

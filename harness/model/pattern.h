@@ -1,0 +1,42 @@
+// A codebook pattern: the order in which K codebooks of T frames are generated.
+//
+// layout[s] lists the (frame, codebook) pairs that step s holds; every other codebook of that step holds the special
+// token. Step 0 is all special (unless empty_initial is negative).
+// Source: audiocraft 1.3.0, modules/codebooks_patterns.py: Pattern, DelayedPatternProvider, ParallelPatternProvider;
+// the delay pattern is section 2.2 of arXiv:2306.05284.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "harness/base/result.h"
+#include "harness/spec/lm_spec.h"
+
+namespace harness {
+
+struct Coordinate {
+  int64_t frame;
+  int64_t codebook;
+};
+
+class Pattern {
+ public:
+  // Errors: kUnsupported (modeling), kMismatch (delays that the provider asserts against).
+  static Result<Pattern> Create(const PatternSpec& spec, int64_t num_codebooks, int64_t num_frames);
+
+  int64_t num_steps() const { return static_cast<int64_t>(layout_.size()); }  // S
+  int64_t num_frames() const { return num_frames_; }                          // T
+  int64_t num_codebooks() const { return num_codebooks_; }                    // K
+  const std::vector<Coordinate>& step(int64_t s) const { return layout_[static_cast<size_t>(s)]; }
+
+  // The first step that holds frame `frame`: generation starts there.
+  std::optional<int64_t> FirstStepWith(int64_t frame) const;
+
+ private:
+  std::vector<std::vector<Coordinate>> layout_;
+  int64_t num_frames_ = 0;
+  int64_t num_codebooks_ = 0;
+};
+
+}  // namespace harness

@@ -1,0 +1,36 @@
+// The tensors of one checkpoint by name, as ATen views of the mapped file: nothing is copied until a model needs it.
+//
+// Lifetime: the views point into the Checkpoint, which must outlive the table and everything built from it.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "harness/base/result.h"
+#include "harness/checkpoint/checkpoint.h"
+#include "harness/spec/tensor_spec.h"
+
+namespace harness {
+
+class TensorTable {
+ public:
+  // `binding[i]` is the index in checkpoint.tensors() of specs[i], whose shape has been compared already.
+  // Errors: kUnsupported (a dtype that ATen can't view), kCorrupt (a view that is not valid).
+  static Result<TensorTable> Bind(const Checkpoint& checkpoint, const std::vector<TensorSpec>& specs,
+                                  const std::vector<size_t>& binding);
+
+  // Precondition: `name` is one of the specs.
+  const at::Tensor& operator[](const std::string& name) const;
+  bool Has(const std::string& name) const { return tensors_.contains(name); }
+
+  // As operator[], cast to float32 on `device` (no copy where it is so already).
+  at::Tensor Float(const std::string& name, at::Device device) const;
+
+ private:
+  std::unordered_map<std::string, at::Tensor> tensors_;
+};
+
+}  // namespace harness

@@ -1,0 +1,73 @@
+#include "harness/report/grouping.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <map>
+#include <utility>
+
+#include "harness/report/text.h"
+
+namespace harness {
+
+std::vector<CheckGroup> GroupBy(const std::vector<CheckResult>& checks,
+                                const std::function<std::string_view(const CheckResult&)>& key) {
+  std::vector<CheckGroup> groups;
+  std::map<std::string, size_t, std::less<>> places;
+  for (const CheckResult& check : checks) {
+    const auto [place, is_new] = places.emplace(key(check), groups.size());
+    if (is_new) groups.push_back({place->first, {}});
+    groups[place->second].checks.push_back(check);
+  }
+  return groups;
+}
+
+std::vector<CheckGroup> ByCategory(const std::vector<CheckResult>& checks) {
+  return GroupBy(checks, [](const CheckResult& check) -> std::string_view { return check.category; });
+}
+
+std::vector<CheckResult> WithStatus(const std::vector<CheckResult>& checks, CheckStatus status) {
+  std::vector<CheckResult> chosen;
+  std::copy_if(checks.begin(), checks.end(), std::back_inserter(chosen),
+               [status](const CheckResult& check) { return check.status == status; });
+  return chosen;
+}
+
+std::vector<CheckGroup> BlockedByCause(const std::vector<CheckResult>& checks) {
+  return GroupBy(WithStatus(checks, CheckStatus::kBlocked), BlockedBy);
+}
+
+std::vector<CheckGroup> SkippedByReason(const std::vector<CheckResult>& checks) {
+  return GroupBy(WithStatus(checks, CheckStatus::kSkip), [](const CheckResult& check) -> std::string_view {
+    return check.message.empty() ? std::string_view("no reason given") : check.message;
+  });
+}
+
+std::string CountsText(const CheckCounts& counts) {
+  std::string text;
+  const std::pair<int, const char*> parts[] = {
+      {counts.passed, "passed"}, {counts.failed, "failed"}, {counts.blocked, "blocked"}, {counts.skipped, "skipped"}};
+  for (const auto& [count, word] : parts) {
+    if (count > 0) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, word);
+  }
+  return text.empty() ? "no checks" : text;
+}
+
+std::string Counted(size_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
+std::string ExportPath(const Report& report) {
+  if (!report.export_info.is_object()) return "(no export)";
+  const auto path = report.export_info.find("path");
+  if (path == report.export_info.end() || !path->is_string() || *path == "") return "(no export)";
+  return CleanLine(path->get<std::string>());
+}
+
+std::string NothingJudged(const Report& report) {
+  const CheckCounts counts = Count(report.checks);
+  return counts.passed + counts.failed == 0 ? "nothing was judged: no check passed or failed" : "";
+}
+
+}  // namespace harness

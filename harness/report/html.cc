@@ -1,0 +1,219 @@
+#include "harness/report/html.h"
+
+#include <fmt/format.h>
+
+#include <iterator>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "harness/report/grouping.h"
+#include "harness/report/html_style.h"
+#include "harness/report/text.h"
+
+namespace harness {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kPolicy = "default-src 'none'; style-src 'unsafe-inline'; media-src 'self' file:";
+
+// A value in one line, as JSON; a string without its quotes.
+std::string ValueText(const json& value) {
+  if (value.is_null()) return "";
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_number_float()) return fmt::format("{:.6g}", value.get<double>());  // NaN and infinity by name
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+void Cells(std::string& out, std::string_view name, const json& measured, const json& limit) {
+  fmt::format_to(std::back_inserter(out), "<tr><th>{}</th><td><code>{}</code></td><td><code>{}</code></td></tr>",
+                 EscapeHtml(name), EscapeHtml(ValueText(measured)), EscapeHtml(ValueText(limit)));
+}
+
+// Measured values beside their limits: a row a key where one of both is an object, else one row.
+std::string Values(const json& measured, const json& limit) {
+  if (measured.is_null() && limit.is_null()) return "";
+  std::string rows;
+  const bool named = (measured.is_object() || limit.is_object()) && (measured.is_object() || measured.is_null()) &&
+                     (limit.is_object() || limit.is_null());
+  if (!named) {
+    Cells(rows, "value", measured, limit);
+  } else {
+    std::set<std::string> keys;
+    for (const json& side : {measured, limit}) {
+      for (const auto& item : side.items()) keys.insert(item.key());
+    }
+    for (const std::string& key : keys) {
+      const json none;
+      Cells(rows, key, measured.contains(key) ? measured[key] : none, limit.contains(key) ? limit[key] : none);
+    }
+  }
+  return fmt::format(
+      "<table "
+      "class=\"values\"><thead><tr><th></th><th>measured</th><th>limit</th></tr></thead><tbody>{}</tbody></table>",
+      rows);
+}
+
+class Page {
+ public:
+  explicit Page(const Report& report) : report_(report) {}
+
+  std::string Render() {
+    Add("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"{}\">\n"
+        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{}: {}</title>\n"
+        "<style>{}</style>\n</head>\n<body>\n<main>\n",
+        kPolicy, Name(report_.verdict()), EscapeHtml(ExportPath(report_)), kHtmlStyle);
+    Head();
+    Categories();
+    Failures();
+    Grouped("Blocked", "Not judged, because another check must pass first.", "blocked", BlockedByCause(report_.checks));
+    Grouped("Skipped", "", "skip", SkippedByReason(report_.checks));
+    List("Asked for, but not applied", "These are not built yet.", report_.not_applied);
+    Generation();
+    Passed();
+    Facts("Export", report_.export_info);
+    Facts("Environment", report_.environment);
+    Add("</main>\n</body>\n</html>\n");
+    return out_;
+  }
+
+ private:
+  template <class... Args>
+  void Add(fmt::format_string<Args...> format, Args&&... args) {
+    fmt::format_to(std::back_inserter(out_), format, std::forward<Args>(args)...);
+  }
+
+  void Head() {
+    const char* verdict = Name(report_.verdict());
+    Add("<section class=\"verdict {0}\"><div class=\"word\">{0}</div><h1>{1}</h1><p class=\"soft\">{2}</p>", verdict,
+        EscapeHtml(ExportPath(report_)), CountsText(Count(report_.checks)));
+    if (const std::string nothing = NothingJudged(report_); !nothing.empty()) Add("<p>{}</p>", nothing);
+    if (!report_.not_run.empty()) {
+      Add("<p>Required, but not run:</p>");
+      Bullets(report_.not_run);
+    }
+    Add("</section>\n");
+  }
+
+  void Number(int count, const char* kind) {
+    if (count == 0) {
+      Add("<td class=\"number none\">0</td>");
+    } else {
+      Add("<td class=\"number\"><span class=\"badge {}\">{}</span></td>", kind, count);
+    }
+  }
+  void Categories() {
+    if (report_.checks.empty()) return;
+    Add("<h2>Categories</h2>\n<div class=\"scroll\"><table><thead><tr><th>category</th><th class=\"number\">passed</th>"
+        "<th class=\"number\">failed</th><th class=\"number\">blocked</th><th "
+        "class=\"number\">skipped</th></tr></thead>"
+        "<tbody>\n");
+    for (const CheckGroup& group : ByCategory(report_.checks)) {
+      const CheckCounts counts = Count(group.checks);
+      Add("<tr><th>{}</th>", EscapeHtml(group.key));
+      Number(counts.passed, "pass");
+      Number(counts.failed, "fail");
+      Number(counts.blocked, "blocked");
+      Number(counts.skipped, "skip");
+      Add("</tr>\n");
+    }
+    Add("</tbody></table></div>\n");
+  }
+
+  void Failures() {
+    const std::vector<CheckResult> failures = WithStatus(report_.checks, CheckStatus::kFail);
+    if (!failures.empty()) Add("<h2>Failed</h2>\n");
+    for (const CheckResult& check : failures) {
+      Add("<article class=\"card fail\"><h3>{}</h3><pre>{}</pre>{}</article>\n", EscapeHtml(check.id),
+          EscapeHtml(check.message.empty() ? "no message was given" : check.message),
+          Values(check.measured, check.limit));
+    }
+  }
+
+  void Grouped(const char* title, const char* note, const char* kind, const std::vector<CheckGroup>& groups) {
+    if (groups.empty()) return;
+    Add("<h2>{}</h2>\n", title);
+    if (*note != '\0') Add("<p class=\"soft\">{}</p>\n", note);
+    for (const CheckGroup& group : groups) {
+      Add("<details><summary>{} <span class=\"badge {}\">{}</span></summary><ul>", EscapeHtml(group.key), kind,
+          group.checks.size());
+      for (const CheckResult& check : group.checks) Add("<li><code>{}</code></li>", EscapeHtml(check.id));
+      Add("</ul></details>\n");
+    }
+  }
+
+  void Bullets(const std::vector<std::string>& texts) {
+    Add("<ul class=\"plain\">");
+    for (const std::string& text : texts) Add("<li>{}</li>", EscapeHtml(text));
+    Add("</ul>");
+  }
+  void List(const char* title, const char* note, const std::vector<std::string>& texts) {
+    if (texts.empty()) return;
+    Add("<h2>{}</h2>\n<div class=\"card\"><p class=\"soft\">{}</p>", title, note);
+    Bullets(texts);
+    Add("</div>\n");
+  }
+
+  void Generation() {
+    if (!report_.generation.empty()) Add("<h2>Generated</h2>\n");
+    for (const GenerationResult& result : report_.generation) {
+      const std::string prompt =
+          result.prompt ? fmt::format("\u201c{}\u201d", EscapeHtml(*result.prompt)) : "unconditional";
+      Add("<article class=\"card\"><h3>{} / {}</h3><p>{}</p><p class=\"soft\">{} frames, seed {}</p>",
+          EscapeHtml(result.device), EscapeHtml(result.run), prompt, result.frames, result.seed);
+      const std::string url = RelativeUrl(result.audio);
+      if (!url.empty()) Add("<audio controls preload=\"metadata\" src=\"{}\"></audio>", EscapeHtml(url));
+      for (const std::string& path : {result.audio, result.tokens}) {
+        if (!path.empty()) Add("<p class=\"soft\"><code>{}</code></p>", EscapeHtml(path));
+      }
+      if (!result.metrics.empty()) {
+        Add("<details><summary>Measurements</summary><ul><li>");
+        Table(result.metrics);
+        Add("</li></ul></details>");
+      }
+      Add("</article>\n");
+    }
+  }
+
+  void Passed() {
+    const std::vector<CheckGroup> groups = ByCategory(WithStatus(report_.checks, CheckStatus::kPass));
+    if (!groups.empty()) Add("<h2>Passed</h2>\n");
+    for (const CheckGroup& group : groups) {
+      Add("<details><summary>{} <span class=\"badge pass\">{}</span></summary><ul>", EscapeHtml(group.key),
+          group.checks.size());
+      for (const CheckResult& check : group.checks) {
+        Add("<li><code>{}</code>", EscapeHtml(check.id));
+        if (!check.message.empty()) Add("<pre class=\"soft\">{}</pre>", EscapeHtml(check.message));
+        Add("{}</li>", Values(check.measured, check.limit));
+      }
+      Add("</ul></details>\n");
+    }
+  }
+
+  void Table(const json& object) {
+    Add("<table class=\"values\"><tbody>");
+    for (const auto& item : object.items()) {
+      Add("<tr><th>{}</th><td><code>{}</code></td></tr>", EscapeHtml(item.key()), EscapeHtml(ValueText(item.value())));
+    }
+    Add("</tbody></table>");
+  }
+  void Facts(const char* title, const json& object) {
+    if (!object.is_object() || object.empty()) return;
+    Add("<h2>{}</h2>\n<div class=\"card\">", title);
+    Table(object);
+    Add("</div>\n");
+  }
+
+  const Report& report_;
+  std::string out_;
+};
+
+}  // namespace
+
+std::string RenderHtml(const Report& report) { return Page(report).Render(); }
+
+}  // namespace harness

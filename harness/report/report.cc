@@ -1,0 +1,55 @@
+#include "harness/report/report.h"
+
+#include <algorithm>
+
+namespace harness {
+
+const char* Name(CheckStatus status) {
+  switch (status) {
+    case CheckStatus::kPass: return "pass";
+    case CheckStatus::kFail: return "fail";
+    case CheckStatus::kSkip: return "skip";
+    case CheckStatus::kBlocked: return "blocked";
+  }
+  return "unknown";
+}
+
+const char* Name(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kPass: return "pass";
+    case Verdict::kFail: return "fail";
+    case Verdict::kIncomplete: return "incomplete";
+  }
+  return "unknown";
+}
+
+std::string_view BlockedBy(const CheckResult& check) {
+  constexpr std::string_view kPrefix = "blocked by ";
+  const std::string_view message = check.message;
+  if (message.substr(0, kPrefix.size()) != kPrefix) return message;
+  const std::string_view rest = message.substr(kPrefix.size());
+  const std::string_view id = rest.substr(0, rest.find_first_of(" :,\n"));
+  return id.empty() ? message : id;
+}
+
+Verdict Report::verdict() const {
+  const bool failed = std::any_of(checks.begin(), checks.end(),
+                                  [](const CheckResult& check) { return check.status == CheckStatus::kFail; });
+  if (failed) return Verdict::kFail;
+  return not_run.empty() ? Verdict::kPass : Verdict::kIncomplete;
+}
+
+CheckCounts Count(const std::vector<CheckResult>& checks) {
+  CheckCounts counts;
+  for (const CheckResult& check : checks) {
+    switch (check.status) {
+      case CheckStatus::kPass: ++counts.passed; break;
+      case CheckStatus::kFail: ++counts.failed; break;
+      case CheckStatus::kBlocked: ++counts.blocked; break;
+      case CheckStatus::kSkip: ++counts.skipped; break;
+    }
+  }
+  return counts;
+}
+
+}  // namespace harness

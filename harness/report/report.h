@@ -1,0 +1,90 @@
+// What one run of the suite found, and report.json, its lasting form.
+//
+//   {schema: "1", verdict: pass|fail|incomplete, not_run: [text], not_applied: [text], export: {...}, environment:
+//   {...},
+//    checks: [{id, category, status: pass|fail|skip|blocked, message, measured, limit}],
+//    generation: [{device, run, prompt, seed, tokens, audio, frames, metrics}]}
+//
+// Texts may come out of the files under test: whatever they hold, the JSON is valid. Broken UTF-8 is stored as U+FFFD.
+// JSON has no NaN: numbers that are not finite are stored as the texts "nan", "inf" and "-inf", never as null.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/base/result.h"
+
+namespace harness {
+
+enum class CheckStatus { kPass, kFail, kSkip, kBlocked };
+enum class Verdict { kPass, kFail, kIncomplete };
+
+const char* Name(CheckStatus status);  // "pass", "fail", "skip", "blocked"
+const char* Name(Verdict verdict);     // "pass", "fail", "incomplete"
+
+struct CheckResult {
+  std::string id;                           // "state_dict_integrity/codec/checksums"
+  std::string category;                     // "state_dict_integrity"
+  CheckStatus status = CheckStatus::kFail;  // a status that was forgotten must not pass
+  std::string message;                      // skip: the reason; blocked: "blocked by ID"
+  nlohmann::json measured;                  // null where nothing is measured
+  nlohmann::json limit;
+};
+
+// The id in a message "blocked by ID" (anything may follow after a space, a colon or a comma); else the whole message.
+std::string_view BlockedBy(const CheckResult& check);
+
+struct GenerationResult {
+  std::string device;                 // "cpu"
+  std::string run;                    // the folder under the device
+  std::optional<std::string> prompt;  // none: unconditional
+  int64_t seed = 0;
+  std::string tokens;  // path relative to report.json; empty (null in the file): there is none
+  std::string audio;   // likewise
+  int64_t frames = 0;
+  nlohmann::json metrics = nlohmann::json::object();  // an object
+};
+
+struct Report {
+  std::vector<std::string> not_run;      // what CONFORMANCE_REQUIRE names and did not run
+  std::vector<std::string> not_applied;  // settings and artifacts that were asked for and are not built yet
+  nlohmann::json export_info = nlohmann::json::object();  // "export"; its "path" heads the summary
+  nlohmann::json environment = nlohmann::json::object();
+  std::vector<CheckResult> checks;  // in the order in which a person should read them
+  std::vector<GenerationResult> generation;
+
+  // Fail where a check fails; else incomplete where something required did not run; else pass.
+  Verdict verdict() const;
+};
+
+struct CheckCounts {
+  int passed = 0, failed = 0, blocked = 0, skipped = 0;
+  int total() const { return passed + failed + blocked + skipped; }
+};
+CheckCounts Count(const std::vector<CheckResult>& checks);
+
+// Written whole or not at all; the folder is created. Errors: kIo.
+Status WriteReport(const std::filesystem::path& path, const Report& report);
+
+// Strict: every key there, none unknown, each of its type, and the verdict the one that the checks give.
+// Errors: kNotFound, kIo, kUnsupported (a later schema; more than 64 MiB), kCorrupt (everything else), with the place.
+Result<Report> ReadReport(const std::filesystem::path& path);
+
+// CTest runs one process a check: each leaves DIR/ID.json, with every '/' of the id as '.', for the run's report.
+// The folder belongs to one run; clear it before the first check, or results of an older run are collected.
+// Errors: kIo; kUnsupported, for an id that makes no file name (only letters, digits and _ - . / between them).
+Status WriteCheckResult(const std::filesystem::path& folder, const CheckResult& check);
+
+struct CollectedChecks {
+  std::vector<CheckResult> checks;   // in the order of the ids
+  std::vector<std::string> missing;  // ids without a result: not selected, or their process died
+};
+// Errors: kIo; kUnsupported, as above; kCorrupt; kMismatch, where a file holds the result of another id.
+Result<CollectedChecks> ReadCheckResults(const std::filesystem::path& folder, const std::vector<std::string>& ids);
+
+}  // namespace harness

@@ -1,0 +1,215 @@
+#include "harness/spec/option_reader.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <numeric>
+
+namespace harness {
+
+Status OptionProblems::ToStatus(const std::string& source) const {
+  if (!wrong.empty()) return Error{ErrorCode::kMismatch, fmt::format("{}: {}", source, fmt::join(wrong, "; "))};
+  if (!unsupported.empty()) {
+    return Error{ErrorCode::kUnsupported, fmt::format("{}: {}", source, fmt::join(unsupported, "; "))};
+  }
+  return {};
+}
+
+OptionReader::OptionReader(const ConfigValue::Map& map, std::string path, std::string callee, OptionProblems& problems)
+    : map_(map), path_(std::move(path)), callee_(std::move(callee)), problems_(problems) {}
+
+std::string OptionReader::Path(std::string_view key) const { return fmt::format("{}.{}", path_, key); }
+
+void OptionReader::Wrong(std::string_view key, const std::string& what) {
+  problems_.wrong.push_back(fmt::format("{} {}", Path(key), what));
+}
+
+void OptionReader::Unsupported(std::string_view key, const std::string& what) {
+  problems_.unsupported.push_back(fmt::format("{} {}", Path(key), what));
+}
+
+void OptionReader::WrongType(std::string_view key, const std::string& expected, const ConfigValue& found) {
+  Wrong(key, fmt::format("must be {}, found {}", expected, found.Describe()));
+}
+
+bool OptionReader::Has(std::string_view key) const {
+  return std::any_of(map_.begin(), map_.end(), [&](const auto& entry) { return entry.first == key; });
+}
+
+const ConfigValue* OptionReader::Take(std::string_view key, bool required) {
+  known_.emplace(key);
+  for (const auto& [name, value] : map_) {
+    if (name == key) return &value;
+  }
+  if (required) Wrong(key, fmt::format("is missing: {} needs it", callee_));
+  return nullptr;
+}
+
+const ConfigValue* OptionReader::Raw(std::string_view key) { return Take(key, false); }
+
+int64_t OptionReader::Int(std::string_view key, std::optional<int64_t> fallback, int64_t min, int64_t max) {
+  const ConfigValue* value = Take(key, !fallback);
+  const int64_t substitute = fallback.value_or(min);
+  if (value == nullptr) return substitute;
+  const auto* number = std::get_if<int64_t>(&value->data);
+  if (number == nullptr) {
+    WrongType(key, "an integer", *value);
+    return substitute;
+  }
+  if (*number < min || *number > max) {
+    Wrong(key, fmt::format("must be between {} and {}, found {}", min, max, *number));
+    return substitute;
+  }
+  return *number;
+}
+
+double OptionReader::Float(std::string_view key, std::optional<double> fallback) {
+  const ConfigValue* value = Take(key, !fallback);
+  if (value == nullptr) return fallback.value_or(0);
+  if (const auto* number = std::get_if<double>(&value->data)) return *number;
+  if (const auto* number = std::get_if<int64_t>(&value->data)) return static_cast<double>(*number);
+  WrongType(key, "a number", *value);
+  return fallback.value_or(0);
+}
+
+bool OptionReader::Bool(std::string_view key, std::optional<bool> fallback) {
+  const ConfigValue* value = Take(key, !fallback);
+  if (value == nullptr) return fallback.value_or(false);
+  if (const auto* flag = std::get_if<bool>(&value->data)) return *flag;
+  // Python takes any value as a condition: a quoted 'false' is text, and text is true.
+  WrongType(key, "true or false", *value);
+  return fallback.value_or(false);
+}
+
+std::string OptionReader::String(std::string_view key, std::optional<std::string> fallback) {
+  const ConfigValue* value = Take(key, !fallback);
+  if (value == nullptr) return fallback.value_or("");
+  if (const auto* text = std::get_if<std::string>(&value->data)) return *text;
+  WrongType(key, "a text", *value);
+  return fallback.value_or("");
+}
+
+std::string OptionReader::Choice(std::string_view key, std::optional<std::string> fallback,
+                                 const std::vector<std::string>& choices) {
+  const std::string substitute = fallback.value_or(choices.front());
+  const size_t before = problems_.wrong.size();
+  std::string text = String(key, std::move(fallback));
+  if (problems_.wrong.size() > before) return substitute;
+  if (std::find(choices.begin(), choices.end(), text) != choices.end()) return text;
+  const auto near = Nearest(text, choices);
+  Wrong(key, fmt::format("must be one of {}, found '{}'{}", fmt::join(choices, ", "), text,
+                         near ? fmt::format(" (did you mean '{}'?)", *near) : ""));
+  return substitute;
+}
+
+std::optional<int64_t> OptionReader::NullableInt(std::string_view key) {
+  const ConfigValue* value = Take(key, false);
+  if (value == nullptr || value->is_null()) return std::nullopt;
+  return Int(key, 0, std::numeric_limits<int32_t>::min());
+}
+
+std::optional<double> OptionReader::NullableFloat(std::string_view key) {
+  const ConfigValue* value = Take(key, false);
+  if (value == nullptr || value->is_null()) return std::nullopt;
+  return Float(key, 0);
+}
+
+std::optional<std::string> OptionReader::NullableString(std::string_view key) {
+  const ConfigValue* value = Take(key, false);
+  if (value == nullptr || value->is_null()) return std::nullopt;
+  return String(key, "");
+}
+
+std::vector<int64_t> OptionReader::IntList(std::string_view key, std::optional<std::vector<int64_t>> fallback) {
+  const ConfigValue* value = Take(key, !fallback);
+  std::vector<int64_t> substitute = std::move(fallback).value_or(std::vector<int64_t>{});
+  if (value == nullptr) return substitute;
+  const auto* list = std::get_if<ConfigValue::List>(&value->data);
+  std::vector<int64_t> numbers;
+  for (const ConfigValue& item : list != nullptr ? *list : ConfigValue::List{}) {
+    const auto* number = std::get_if<int64_t>(&item.data);
+    if (number == nullptr || *number < -kMaxSize || *number > kMaxSize) {
+      list = nullptr;
+      break;
+    }
+    numbers.push_back(*number);
+  }
+  if (list != nullptr) return numbers;
+  WrongType(key, "a list of integers", *value);
+  return substitute;
+}
+
+std::vector<std::string> OptionReader::StringList(std::string_view key,
+                                                  std::optional<std::vector<std::string>> fallback) {
+  const ConfigValue* value = Take(key, !fallback);
+  std::vector<std::string> substitute = std::move(fallback).value_or(std::vector<std::string>{});
+  if (value == nullptr) return substitute;
+  const auto* list = std::get_if<ConfigValue::List>(&value->data);
+  std::vector<std::string> texts;
+  for (const ConfigValue& item : list != nullptr ? *list : ConfigValue::List{}) {
+    const auto* text = std::get_if<std::string>(&item.data);
+    if (text == nullptr) {
+      list = nullptr;
+      break;
+    }
+    texts.push_back(*text);
+  }
+  if (list != nullptr) return texts;
+  WrongType(key, "a list of texts", *value);
+  return substitute;
+}
+
+void OptionReader::Ignore(const std::vector<std::string>& keys) { known_.insert(keys.begin(), keys.end()); }
+
+void OptionReader::Finish() {
+  for (const auto& [name, value] : map_) {
+    if (known_.contains(name)) continue;
+    const auto near = Nearest(name, {known_.begin(), known_.end()});
+    Wrong(name, fmt::format("is no parameter of {} (TypeError when it is built){}", callee_,
+                            near ? fmt::format(": did you mean {}?", *near) : ""));
+  }
+}
+
+const ConfigValue::Map* AsMap(const ConfigValue& value) { return std::get_if<ConfigValue::Map>(&value.data); }
+
+std::optional<ConfigValue> ReadMapping(const Config& config, const std::string& path, OptionProblems& problems) {
+  auto value = config.Get(path);
+  if (!value.ok()) {
+    (value.error().code == ErrorCode::kUnsupported ? problems.unsupported : problems.wrong)
+        .push_back(value.error().message);
+    return std::nullopt;
+  }
+  if (AsMap(*value) == nullptr) {
+    problems.wrong.push_back(fmt::format("{} must be a mapping, found {}", path, value->Describe()));
+    return std::nullopt;
+  }
+  return std::move(value).value();
+}
+
+std::optional<std::string> Nearest(std::string_view name, const std::vector<std::string>& candidates) {
+  if (name.size() > 64) return std::nullopt;
+  size_t best = std::max<size_t>(1, name.size() / 3) + 1;
+  std::optional<std::string> nearest;
+  for (const std::string& candidate : candidates) {
+    if (candidate.size() > 64) continue;
+    std::vector<size_t> row(candidate.size() + 1);
+    std::iota(row.begin(), row.end(), size_t{0});
+    for (size_t i = 1; i <= name.size(); ++i) {
+      size_t diagonal = row[0];
+      row[0] = i;
+      for (size_t j = 1; j <= candidate.size(); ++j) {
+        const size_t substitution = diagonal + (name[i - 1] == candidate[j - 1] ? 0 : 1);
+        diagonal = row[j];
+        row[j] = std::min({row[j] + 1, row[j - 1] + 1, substitution});
+      }
+    }
+    if (row.back() < best) {
+      best = row.back();
+      nearest = candidate;
+    }
+  }
+  return nearest;
+}
+
+}  // namespace harness

@@ -1,0 +1,80 @@
+// Reads one mapping of a config as the keyword arguments of a Python callable, collecting every problem instead of
+// stopping at the first: what is missing, of another type, out of range, or not a parameter at all (TypeError there).
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/base/result.h"
+#include "harness/config/config.h"
+
+namespace harness {
+
+// Problems that make production raise (or be silently wrong), and options that this suite can't judge.
+struct OptionProblems {
+  std::vector<std::string> wrong;
+  std::vector<std::string> unsupported;
+
+  // kMismatch naming everything that is wrong; else kUnsupported naming every option; else ok.
+  Status ToStatus(const std::string& source) const;
+};
+
+class OptionReader {
+ public:
+  // `map` must outlive the reader; `path` is its key path ("transformer_lm"); `callee` is who takes the arguments.
+  OptionReader(const ConfigValue::Map& map, std::string path, std::string callee, OptionProblems& problems);
+
+  // A value without a default is required. On a problem the default, or a harmless value, is returned.
+  int64_t Int(std::string_view key, std::optional<int64_t> fallback, int64_t min = 1, int64_t max = kMaxSize);
+  double Float(std::string_view key, std::optional<double> fallback);
+  bool Bool(std::string_view key, std::optional<bool> fallback);
+  std::string String(std::string_view key, std::optional<std::string> fallback);
+  // As String, and one of `choices`.
+  std::string Choice(std::string_view key, std::optional<std::string> fallback,
+                     const std::vector<std::string>& choices);
+  std::optional<int64_t> NullableInt(std::string_view key);
+  std::optional<double> NullableFloat(std::string_view key);
+  std::optional<std::string> NullableString(std::string_view key);
+  std::vector<int64_t> IntList(std::string_view key, std::optional<std::vector<int64_t>> fallback);
+  std::vector<std::string> StringList(std::string_view key, std::optional<std::vector<std::string>> fallback);
+  const ConfigValue* Raw(std::string_view key);  // null where absent
+
+  bool Has(std::string_view key) const;
+  // Takes these keys without looking at them: parameters that inference never reads.
+  void Ignore(const std::vector<std::string>& keys);
+  // Everything not asked for is no parameter of the callee: reported, with the nearest one that is.
+  void Finish();
+
+  std::string Path(std::string_view key) const;
+  void Wrong(std::string_view key, const std::string& what);
+  void Unsupported(std::string_view key, const std::string& what);
+
+  // No dimension of any model is larger; keeps every product of two in range.
+  static constexpr int64_t kMaxSize = int64_t{1} << 24;
+
+ private:
+  const ConfigValue* Take(std::string_view key, bool required);
+  void WrongType(std::string_view key, const std::string& expected, const ConfigValue& found);
+
+  const ConfigValue::Map& map_;
+  std::string path_;
+  std::string callee_;
+  OptionProblems& problems_;
+  std::set<std::string, std::less<>> known_;
+};
+
+// The mapping in `value`, or null.
+const ConfigValue::Map* AsMap(const ConfigValue& value);
+
+// The mapping at `path`, wholly resolved as dict_from_config resolves it; nullopt with the problem noted.
+std::optional<ConfigValue> ReadMapping(const Config& config, const std::string& path, OptionProblems& problems);
+
+// The candidate nearest to `name` by edit distance, if near enough to be a typo.
+std::optional<std::string> Nearest(std::string_view name, const std::vector<std::string>& candidates);
+
+}  // namespace harness

@@ -1,0 +1,165 @@
+#!/usr/bin/env python3
+"""Runs the conformance program on fixtures and compares its report with what each fixture expects.
+
+usage: check_fixtures.py --program build/bin/conformance --fixture faults/codec-nan.json [--fixture ...] [--keep DIR]
+       check_fixtures.py --list                  every fixture, found in fixtures/
+
+A fixture is exports/NAME (must pass), harmless/NAME.json (must pass) or faults/NAME.json (must fail, with the expected
+check first). Exit status: 0 all as expected, 1 not, 77 where every fixture needs something that this machine lacks.
+Standard library only.
+"""
+import argparse
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from derive_export import derive, derive_recipe
+
+FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
+MOST_FAILING_CHECKS = 3  # one root cause must not read as a dozen
+TIME_LIMIT_S = 300
+SKIPPED = 77
+VARIABLES = ("CONFORMANCE_REQUIRE", "AUDIOCRAFT_PYTHON", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "GTEST_FILTER",
+             "GTEST_OUTPUT", "MY_EXPERIMENT_DIM", "NO_SUCH_VARIABLE")
+
+
+def find_fixtures() -> list:
+    exports = [path.parent for path in FIXTURES.glob("exports/*/state_dict.bin")]
+    recipes = list(FIXTURES.glob("faults/*.json")) + list(FIXTURES.glob("harmless/*.json"))
+    return sorted(path.relative_to(FIXTURES).as_posix() for path in exports + recipes)
+
+
+def digest(path: Path) -> dict:
+    files = [path] if path.is_file() else sorted(p for p in path.glob("*") if p.is_file())
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+def run(program: Path, export: Path, folder: Path, given: str, device: str):
+    """(exit status, report or None, output). Everything the program may write is below `folder`/artifacts."""
+    profile = folder / "profile.yaml"
+    profile.write_text(f"devices: [{device}]\n")
+    environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    environment.update(AUDIOCRAFT_EXPORT_DIR=given, CONFORMANCE_OUTPUT_DIR=str(folder / "artifacts"),
+                       CONFORMANCE_PROFILE=str(profile), HF_HOME=str(folder / "no-hub"), USER="nobody")
+    try:
+        done = subprocess.run([str(program)], cwd=folder, env=environment, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, timeout=TIME_LIMIT_S)
+    except subprocess.TimeoutExpired as late:
+        return None, None, (late.output or b"").decode(errors="replace") + f"\nstill running after {TIME_LIMIT_S} s"
+    path = folder / "artifacts" / "report.json"
+    report = None
+    if path.is_file():
+        try:
+            report = json.loads(path.read_text())
+        except ValueError as error:
+            return done.returncode, None, f"report.json is not JSON: {error}"
+    return done.returncode, report, done.stdout.decode(errors="replace")
+
+
+def compare(expect: dict, status, report, output: str) -> list:
+    """What differs, in sentences; empty where everything is as expected."""
+    if status is None:
+        return [output.splitlines()[-1]]
+    if status < 0:
+        return [f"the program was ended by {signal.Signals(-status).name}"]
+    if "terminate called" in output or "Sanitizer" in output:
+        return ["the program reported an error of its own: see its output"]
+    if report is None:
+        return [f"no report.json, exit status {status}; output ends: {output[-600:]}"]
+    problems = []
+    verdict = report.get("verdict")
+    failing = [check for check in report.get("checks", []) if check["status"] == "fail"]
+    if verdict != expect["verdict"]:
+        problems.append(f"verdict: expected {expect['verdict']}, found {verdict}")
+    if (status != 0) != (verdict in ("fail", "incomplete")):
+        problems.append(f"exit status {status} with verdict {verdict}")
+    if (verdict == "fail") != bool(failing):
+        problems.append(f"verdict {verdict} with {len(failing)} failing checks")
+    if expect["verdict"] != "fail" or not failing:
+        return problems
+    first = failing[0]
+    if first["id"] != expect["check"]:
+        problems.append(f"first failing check: expected {expect['check']}, found {first['id']}")
+    missing = [word for word in expect["message"] if word not in first["message"]]
+    if missing:
+        problems.append(f"the message of {first['id']} does not contain {', '.join(map(repr, missing))}")
+    if len(failing) > MOST_FAILING_CHECKS:
+        problems.append(f"{len(failing)} checks fail, at most {MOST_FAILING_CHECKS} may")
+    return problems
+
+
+def check(program: Path, name: str, folder: Path):
+    """Problems, or None where this machine can't run the fixture."""
+    path = FIXTURES / name
+    recipe = json.loads(path.read_text()) if path.suffix == ".json" else {"expect": {"verdict": "pass"}}
+    device = recipe.get("needs", "cpu")
+    if device == "cuda" and not os.path.exists("/dev/nvidiactl"):
+        return None
+    run_as = recipe.get("run_as", "export")
+    export = folder / run_as
+    if path.suffix == ".json":
+        derive_recipe(recipe, export)
+    else:
+        derive(path, [], export)
+    before, names = digest(export), set(os.listdir(folder))
+    status, report, output = run(program, export, folder, run_as if "run_as" in recipe else str(export), device)
+    problems = compare(recipe["expect"], status, report, output)
+    if digest(export) != before:
+        problems.append("the export was changed")
+    left = set(os.listdir(folder)) - names - {"artifacts", "profile.yaml"}
+    if left:
+        problems.append(f"left outside CONFORMANCE_OUTPUT_DIR: {', '.join(sorted(left))}")
+    if problems:
+        (folder / "output.txt").write_text(output)
+        problems += [f"    {c['status']} {c['id']}: {c['message']}" for c in (report or {}).get("checks", [])
+                     if c["status"] == "fail"]
+    return problems
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--program", type=Path)
+    parser.add_argument("--fixture", action="append", default=[])
+    parser.add_argument("--keep", type=Path, help="leave what was derived and written in DIR/NAME")
+    parser.add_argument("--list", action="store_true")
+    args = parser.parse_args()
+    if args.list:
+        print("\n".join(find_fixtures()))
+        return 0
+    if not args.program or not args.fixture:
+        parser.error("give --program and at least one --fixture, or --list")
+    program = args.program.resolve()
+    if not os.access(program, os.X_OK):
+        parser.error(f"{program} is not a program")
+    unknown = [name for name in args.fixture if name not in find_fixtures()]
+    if unknown:
+        parser.error(f"no such fixture: {', '.join(unknown)}; --list names them")
+    failed = skipped = 0
+    for name in args.fixture:
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch)
+            if args.keep:
+                folder = args.keep.resolve() / name.replace("/", "-").replace(".json", "")
+                folder.mkdir(parents=True)
+            problems = check(program, name, folder)
+        if problems is None:
+            skipped += 1
+            print(f"skip  {name}: needs a CUDA device")
+        elif problems:
+            failed += 1
+            print(f"FAIL  {name}")
+            print("\n".join(f"      {problem}" for problem in problems))
+        else:
+            print(f"ok    {name}")
+    if failed:
+        return 1
+    return SKIPPED if skipped == len(args.fixture) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What derive_export.py is made of. Standard library only."""

@@ -1,0 +1,159 @@
+"""Edits of the package: its keys, its config, and pickles that would run something."""
+from collections import OrderedDict
+
+from . import config_text
+from .export import edit
+from .pickling import Call, Global, Raw
+
+
+@edit
+def set_config(export, file, key, value):
+    """One dotted key of xp.cfg; text is written as YAML as it stands, other values as JSON."""
+    package = export.package(file)
+    package["xp.cfg"] = config_text.set_key(package["xp.cfg"], key, value)
+
+
+@edit
+def remove_config(export, file, key):
+    """Removes a dotted key of xp.cfg and what is below it."""
+    package = export.package(file)
+    package["xp.cfg"] = config_text.remove_key(package["xp.cfg"], key)
+
+
+@edit
+def config_text_replace(export, file, find, replace):
+    """Replaces text in xp.cfg, once; it must be there."""
+    package = export.package(file)
+    if find not in package["xp.cfg"]:
+        raise KeyError(f"xp.cfg does not contain {find!r}")
+    package["xp.cfg"] = package["xp.cfg"].replace(find, replace, 1)
+
+
+@edit
+def config_as_dict(export, file):
+    """xp.cfg as a plain dict instead of YAML text: OmegaConf.to_container by hand."""
+    package = export.package(file)
+    package["xp.cfg"] = config_text.parse(package["xp.cfg"])
+
+
+def omegaconf_node(value, key):
+    """What OmegaConf 2.3 pickles for a node; without the links to its parent."""
+    everything = Global("typing", "Any")
+    metadata = {"ref_type": everything, "object_type": None, "optional": True, "key": key, "flags": {},
+                "flags_root": False, "resolver_cache": Call(Global("collections", "defaultdict"), (Global("__builtin__", "dict"),))}
+
+    def node(module, name, container, state):
+        if container:
+            metadata.update(object_type=Global("__builtin__", container), element_type=everything,
+                            key_type=everything if container == "dict" else Global("__builtin__", "int"))
+        kind = "ContainerMetadata" if container else "Metadata"
+        made = Call(Global("omegaconf.base", kind), (), metadata, new=True)
+        return Call(Global(module, name), (), {"_metadata": made, "_parent": None, **state}, new=True)
+
+    if isinstance(value, dict):
+        content = {name: omegaconf_node(item, name) for name, item in value.items()}
+        return node("omegaconf.dictconfig", "DictConfig", "dict", {"_content": content})
+    if isinstance(value, list):
+        content = [omegaconf_node(item, i) for i, item in enumerate(value)]
+        return node("omegaconf.listconfig", "ListConfig", "list", {"_content": content})
+    return node("omegaconf.nodes", "AnyNode", None, {"_val": value})
+
+
+@edit
+def config_as_dictconfig(export, file):
+    """xp.cfg as the omegaconf.DictConfig that the trainer holds."""
+    package = export.package(file)
+    package["xp.cfg"] = omegaconf_node(config_text.parse(package["xp.cfg"]), None)
+
+
+@edit
+def set_key(export, file, key, value):
+    """One key of the package."""
+    export.package(file)[key] = value
+
+
+@edit
+def remove_key(export, file, key):
+    """Removes a key of the package."""
+    del export.package(file)[key]
+
+
+@edit
+def rename_key(export, file, key, to):
+    """Gives a key of the package another name."""
+    package = export.package(file)
+    items = [(to if name == key else name, value) for name, value in package.items()]
+    package.clear()
+    package.update(items)
+
+
+@edit
+def reference_codec(export, name):
+    """The codec as audiocraft.utils.export.export_pretrained_compression_model writes it: only a name."""
+    export.checkpoint("codec").package = {"pretrained": name, "exported": True, "version": "1.3.0"}
+
+
+@edit
+def nest_best_state(export, file, under="model"):
+    """best_state a level too deep, as in the trainer's checkpoint."""
+    package = export.package(file)
+    package["best_state"] = {under: package["best_state"]}
+
+
+@edit
+def raw_training_checkpoint(export, file):
+    """checkpoint.th of the trainer, copied without audiocraft.utils.export."""
+    package = export.package(file)
+    state, cfg = package["best_state"], config_text.parse(package["xp.cfg"])
+    export.checkpoint(file).package = {
+        "xp.cfg": omegaconf_node(cfg, None), "xp.sig": "1a2b3c4d", "history": [{"train": {"loss": 4.25}}],
+        "best_state": {"model": state}, "fsdp_best_state": {}, "model": state}
+
+
+@edit
+def bare_state_dict(export, file):
+    """torch.save(model.state_dict()): no package around it."""
+    checkpoint = export.checkpoint(file)
+    checkpoint.package = checkpoint.package["best_state"]
+
+
+@edit
+def empty_best_state(export, file):
+    """best_state without a tensor: an FSDP rank that held nothing."""
+    export.package(file)["best_state"] = OrderedDict()
+
+
+def text(value: str) -> bytes:
+    data = value.encode()
+    return b"X" + len(data).to_bytes(4, "little") + data
+
+
+@edit
+def inject_global(export, file, style="reduce", function="posix.system", argument="touch executed", key="comment"):
+    """Adds a key whose value calls `function` when it is unpickled. Styles: reduce, stack_global, inst, obj, setstate
+    (the call hides in BUILD), ext (an extension code), best_state (reduce, inside the state dict)."""
+    module, name = function.rsplit(".", 1)
+    by_name = f"c{module}\n{name}\n".encode()
+    opcodes = {
+        "reduce": by_name + text(argument) + b"\x85R",
+        "best_state": by_name + text(argument) + b"\x85R",
+        "stack_global": b"".join(b"\x8c" + bytes([len(part)]) + part.encode() for part in (module, name)) +
+                        b"\x93" + text(argument) + b"\x85R",
+        "inst": b"(" + text(argument) + f"i{module}\n{name}\n".encode(),
+        "obj": b"(" + by_name + text(argument) + b"o",
+        "setstate": b"ctypes\nSimpleNamespace\n)R}" + text("__setstate__") + by_name + b"sb" + text(argument) + b"b",
+        "ext": b"\x82\x01" + text(argument) + b"\x85R"}[style]
+    target = export.state(file) if style == "best_state" else export.package(file)
+    target[key] = Raw(opcodes)
+
+
+@edit
+def patch_pickle(export, file, opcodes_hex, key="comment"):
+    """Adds a key whose value is whatever these opcodes make."""
+    export.package(file)[key] = Raw(bytes.fromhex(opcodes_hex))
+
+
+@edit
+def nest_deeply(export, file, depth, key="comment"):
+    """Adds a key that holds a list in a list in a list."""
+    export.package(file)[key] = Raw(b"]" * depth + b"a" * (depth - 1))

@@ -1,0 +1,153 @@
+"""Writes into each recipe what production does with the export that it makes.
+
+usage: verdicts.py --reference REF [--check] [RECIPE.json ...]     default: all of fixtures/faults and fixtures/harmless
+
+For each recipe: derive, MusicGen.get_pretrained, 2 s with top_k sampling (seed 0), 0.8 s greedy, unconditional, on the
+CPU. --check writes nothing and fails where the recorded outcome differs. Each runs in a process of its own, in an empty
+folder: recipes with unsafe pickles only ever run `touch`, and that is recorded.
+"""
+import argparse
+import json
+import os
+import select
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+FIXTURES = HERE.parents[1] / "fixtures"
+sys.path.insert(0, str(HERE.parent))
+from derive_export import derive_recipe  # noqa: E402
+
+TIME_LIMIT_S = 60
+
+
+def rounded(value: float):
+    """Numbers that JSON can hold and that do not change from machine to machine."""
+    return float(f"{value:.2g}") if value == value and abs(value) != float("inf") else str(value)
+
+
+def run_production(name: str) -> dict:
+    """Loads and generates as a user would; what an exception says is the result as well."""
+    import torch
+    from audiocraft.models import MusicGen
+    stage = "load"
+    try:
+        model = MusicGen.get_pretrained(name, device="cpu")
+        stage = "generate"
+        model.set_generation_params(duration=2.0)
+        torch.manual_seed(0)
+        audio, tokens = model.generate([None], return_tokens=True)
+        model.set_generation_params(duration=0.8, use_sampling=False)
+        greedy_audio, greedy_tokens = model.generate([None], return_tokens=True)
+    except BaseException as error:  # noqa: BLE001  (whatever it is, it is the verdict)
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        text = f"{type(error).__name__}: {' '.join(lines[:2])}"
+        return {"outcome": "raises", "stage": stage, "error": text[:200]}
+    audio = audio[0].double()
+    return {"outcome": "runs", "shape": list(audio.shape), "sample_rate": model.sample_rate,
+            "rms": rounded(audio.square().mean().sqrt().item()), "mean": rounded(audio.mean().item()),
+            "peak": rounded(audio.abs().max().item()), "clipped": rounded((audio.abs() >= 1).double().mean().item()),
+            "distinct_tokens": [row.unique().numel() for row in tokens[0]],
+            "greedy": (greedy_tokens[0].tolist(), greedy_audio[0].tolist())}
+
+
+def in_child(recipe: dict) -> dict:
+    """Derives and runs in a forked process (audiocraft is imported already) with a time limit."""
+    with tempfile.TemporaryDirectory() as scratch:
+        name = recipe.get("run_as", "export")
+        derive_recipe(recipe, Path(scratch) / name)
+        read_end, write_end = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(read_end)
+            os.chdir(scratch)
+            quiet = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(quiet, 1)
+            os.dup2(quiet, 2)
+            result = run_production(name if "run_as" in recipe else os.path.join(scratch, name))
+            if os.path.exists("executed"):
+                result["executed"] = True
+            with os.fdopen(write_end, "w") as pipe:
+                json.dump(result, pipe)
+            os._exit(0)
+        os.close(write_end)
+        chunks = []
+        while True:
+            ready, _, _ = select.select([read_end], [], [], TIME_LIMIT_S)
+            chunk = os.read(read_end, 1 << 20) if ready else b""
+            if not chunk:
+                break
+            chunks.append(chunk)
+        os.close(read_end)
+        if not ready:
+            os.kill(child, signal.SIGKILL)
+        status = os.waitpid(child, 0)[1]
+        if not ready:
+            return {"outcome": "raises", "stage": "load", "error": f"still running after {TIME_LIMIT_S} s"}
+        if not chunks:
+            return {"outcome": "raises", "stage": "load", "error": f"killed by signal {os.WTERMSIG(status)}"}
+        result = json.loads(b"".join(chunks))
+        if "error" in result:
+            result["error"] = result["error"].replace(scratch, "TMP")
+        return result
+
+
+def same(first, second) -> bool:
+    """Equal tokens, and audio within what another order of the same sums can change."""
+    if first[0] != second[0]:
+        return False
+    pairs = [pair for rows in zip(first[1], second[1]) for pair in zip(*rows)]
+    return all(abs(a - b) < 1e-5 for a, b in pairs)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--reference", type=Path, required=True)
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("recipes", nargs="*", type=Path)
+    args = parser.parse_args()
+    os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_CACHE=str(args.reference.resolve() / "hub"), USER="nobody",
+                      PYTHONWARNINGS="ignore")
+    import torch
+    torch.set_num_threads(1)  # before forking: a thread pool does not survive it
+    import audiocraft.models  # noqa: F401
+
+    bases, differing = {}, []
+    for path in args.recipes or sorted(FIXTURES.glob("faults/*.json")) + sorted(FIXTURES.glob("harmless/*.json")):
+        recipe = json.loads(path.read_text())
+        base = recipe["base"]
+        if base not in bases:
+            bases[base] = in_child({"base": base, "edits": []})["greedy"]
+        production = in_child(recipe)
+        if production["outcome"] == "runs":
+            production["same_as_base"] = same(production.pop("greedy"), bases[base])
+        print(f"{path.parent.name}/{path.stem}: {json.dumps(production)}", flush=True)
+        if path.parent.name == "harmless" and production["outcome"] != "runs":
+            print("    harmless, and yet production fails", file=sys.stderr)
+            differing.append(path.stem)
+        if args.check and recipe.get("production") != production:
+            differing.append(path.stem)
+        if not args.check:
+            recipe["production"] = production
+            path.write_text(dump(recipe))
+    if differing:
+        print("not as expected: " + ", ".join(differing), file=sys.stderr)
+    return 1 if differing else 0
+
+
+def dump(recipe: dict) -> str:
+    """JSON with one edit a line, so that a diff shows which one changed."""
+    parts = []
+    for key, value in recipe.items():
+        if key == "edits":
+            text = "[\n" + ",\n".join("    " + json.dumps(edit) for edit in value) + "\n  ]"
+        else:
+            text = json.dumps(value)
+        parts.append(f"  {json.dumps(key)}: {text}")
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -85,13 +85,16 @@ void GenerateSlot(Context& context, const harness::Models& models, const std::st
     run.message = status.error().message;
     return;
   }
-  run.repeated_frames = std::min(run.frames, kRepeatedFrames);
-  const auto again = harness::GenerateMusic(models, conditions, run.repeated_frames, sampling);
+  // A later codebook's frame comes up to its delay later: that much more must be generated for the frames to compare.
+  const int64_t delay = *std::max_element(lm.pattern.delays.begin(), lm.pattern.delays.end());
+  const int64_t again_frames = std::min(run.frames, kRepeatedFrames + delay);
+  run.repeated_frames = again_frames == run.frames ? run.frames : kRepeatedFrames;
+  const auto again = harness::GenerateMusic(models, conditions, again_frames, sampling);
   if (!again.ok()) {
     run.message = "the second time, with the same seed: " + again.error().message;
     return;
   }
-  run.differing_codes = (again->codes != music->codes.narrow(1, 0, run.repeated_frames)).sum().item<int64_t>();
+  run.differing_codes = (again->codes.narrow(1, 0, run.repeated_frames) != music->codes.narrow(1, 0, run.repeated_frames)).sum().item<int64_t>();
   run.status = GenerationRun::Status::kDone;
 }
 

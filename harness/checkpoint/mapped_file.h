@@ -1,6 +1,6 @@
 // A file mapped read-only. Links are followed, as the real loader follows them (hub caches are links).
 // Errors: kNotFound (also a dangling link), kIo (not a regular file, not readable), with the path and errno's words.
-// An empty file is no error here: it maps to zero bytes.
+// An empty file is no error here: it maps to zero bytes. Nobody may shorten the file while it is mapped.
 #pragma once
 
 #include <cstddef>

@@ -22,7 +22,7 @@ struct RecordChecksum {
 };
 
 // Over the elements that the tensor shows (not its whole storage). Integer and bool tensors count zeros, min and max
-// only.
+// only, complex ones elements only.
 struct TensorStatistics {
   size_t tensor = 0;  // index into Checkpoint::tensors()
   int64_t elements = 0;

@@ -168,7 +168,7 @@ TEST_F(ConfigReads, ChangedValuesMayHoldInterpolations) {
 }
 
 TEST(Config, SubtreesAreWhollyResolvedAndKeepMissingMarks) {
-  const Result<Config> config = ParseText("a: {b: '${c}', d: ???, e: [1, '${.0}']}\nc: {x: 1.5}\n");
+  const Result<Config> config = ParseText("a:\n  b: ${c}\n  d: ???\n  e: [1, '${.0}']\nc: {x: 1.5}\n");
   ASSERT_TRUE(config.ok());
   const Result<ConfigValue> value = config->Get("a");
   ASSERT_TRUE(value.ok());

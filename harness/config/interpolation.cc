@@ -265,7 +265,10 @@ class Parser {
       }
       ++parts;
     }
-    if (parts == 0) Expect(TokenType::kId, "a value");
+    // (OmegaConf fails on spaces alone, too.)
+    const bool only_space = parts == 1 && !literals.empty() && literals[0].type == TokenType::kSpace;
+    if (parts == 0 || only_space) Expect(TokenType::kId, "a value");
+    if (only_space) Fail("expected a value, found spaces");
     if (parts == 1 && !literals.empty()) {
       element.scalar = Typed(literals[0], element.pieces[0].text);
     } else if (literals.size() == parts && !element.pieces.empty()) {

@@ -35,6 +35,9 @@ constexpr Difference kDifferences[] = {
     {"a: ! '12'", "as above"},
     {"b: &b {xx: 1}\nc: &c {xx: 2, yy: 3}\na: {<<: [*b, *c]}",
      "PyYAML 6.0.4 lets the later of several merged mappings win; YAML's merge rule and earlier versions the first"},
+    {"'${:x}'",
+     "OmegaConf notices that the resolver's name is absent only when the value is read; here, as all bad syntax, at "
+     "once"},
     {"a: {<<: {x: 1, x: 2}}", "PyYAML does not look for duplicate keys in a mapping that is written at its merge"},
 };
 

@@ -26,6 +26,11 @@ struct Resolved {
       false;  // `value` is a list that OmegaConf can still index (oc.dict.keys), not a plain one (oc.decode)
 };
 
+ConfigValue FromScalar(const Scalar& scalar);
+
+// A path in a message; the root has none.
+std::string NamePath(std::string_view path);
+
 // One read. It keeps what is being resolved right now, so it must not be used for two reads at once.
 class Resolver {
  public:
@@ -82,6 +87,7 @@ class Resolver {
   // Python's str(): of containers without resolving them.
   Result<std::string> Str(const Resolved& resolved, const Context& context);
   Result<std::string> JoinName(const Template& pieces, const Interpolation& interpolation, const Context& context);
+  std::string Describe(const Resolved& resolved) const;
   std::optional<std::string> TextOf(const Resolved& resolved) const;
   std::string Suggest(NodeId map, std::string_view key) const;
 

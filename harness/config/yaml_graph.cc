@@ -265,15 +265,16 @@ Result<YamlGraph> ReadYaml(std::string_view text) {
   YamlGraph graph;
   StrictEvents strict;
   try {
-    Read(Stricter(text), strict);  // Note [Stricter than yaml-cpp]
     GraphBuilder builder(graph);
     Read(std::string(text), builder);
+    Read(Stricter(text), strict);  // Note [Stricter than yaml-cpp]
   } catch (const YAML::Exception& e) {
     if (e.mark.is_null()) return Error{ErrorCode::kCorrupt, fmt::format("not YAML: {}", e.msg)};
     if (e.msg == YAML::ErrorMsg::EOF_IN_SCALAR) {  // reported at the end of the text
-      return Error{ErrorCode::kCorrupt,
-                   fmt::format("not YAML: a quoted text has no closing quote; it is opened in line {} or later",
-                               strict.last_line)};
+      const int last_line = std::max(strict.last_line, graph.nodes.empty() ? 1 : graph.nodes.back().line);
+      return Error{
+          ErrorCode::kCorrupt,
+          fmt::format("not YAML: a quoted text has no closing quote; it is opened in line {} or later", last_line)};
     }
     const std::string line = LineOf(text, e.mark.line);
     return Error{ErrorCode::kCorrupt,

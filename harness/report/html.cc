@@ -92,8 +92,12 @@ class Page {
     Add("<section class=\"verdict {0}\"><div class=\"word\">{0}</div><h1>{1}</h1><p class=\"soft\">{2}</p>", verdict,
         EscapeHtml(ExportPath(report_)), CountsText(Count(report_.checks)));
     if (const std::string nothing = NothingJudged(report_); !nothing.empty()) Add("<p>{}</p>", nothing);
-    if (!report_.not_run.empty()) {
+    if (const auto missing = report_.missing(); !missing.empty()) {
       Add("<p>Required, but not run:</p>");
+      Bullets(missing);
+    }
+    if (!report_.not_run.empty()) {
+      Add("<p>Not run:</p>");
       Bullets(report_.not_run);
     }
     Add("</section>\n");

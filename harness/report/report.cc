@@ -36,7 +36,17 @@ Verdict Report::verdict() const {
   const bool failed = std::any_of(checks.begin(), checks.end(),
                                   [](const CheckResult& check) { return check.status == CheckStatus::kFail; });
   if (failed) return Verdict::kFail;
-  return not_run.empty() ? Verdict::kPass : Verdict::kIncomplete;
+  return missing().empty() ? Verdict::kPass : Verdict::kIncomplete;
+}
+
+std::vector<std::string> Report::missing() const {
+  std::vector<std::string> words;
+  const auto required = environment.find("require");
+  if (!environment.is_object() || required == environment.end() || !required->is_array()) return words;
+  for (const std::string& word : not_run) {
+    if (std::find(required->begin(), required->end(), nlohmann::json(word)) != required->end()) words.push_back(word);
+  }
+  return words;
 }
 
 CheckCounts Count(const std::vector<CheckResult>& checks) {

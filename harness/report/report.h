@@ -51,13 +51,17 @@ struct GenerationResult {
 };
 
 struct Report {
-  std::vector<std::string> not_run;      // what CONFORMANCE_REQUIRE names and did not run
+  // Capabilities that the run did not exercise: of export, cuda, text, codec and melody. Those that
+  // environment["require"] (a list: CONFORMANCE_REQUIRE) names make the verdict incomplete.
+  std::vector<std::string> not_run;
   std::vector<std::string> not_applied;  // settings and artifacts that were asked for and are not built yet
   nlohmann::json export_info = nlohmann::json::object();  // "export"; its "path" heads the summary
   nlohmann::json environment = nlohmann::json::object();
   std::vector<CheckResult> checks;  // in the order in which a person should read them
   std::vector<GenerationResult> generation;
 
+  // Those of not_run that were required.
+  std::vector<std::string> missing() const;
   // Fail where a check fails; else incomplete where something required did not run; else pass.
   Verdict verdict() const;
 };

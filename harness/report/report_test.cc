@@ -28,23 +28,24 @@ TEST(Verdict, FollowsTheRule) {
   struct Case {
     const char* name;
     std::vector<CheckStatus> statuses;
-    std::vector<std::string> not_run;
+    std::vector<std::string> not_run, require;
     Verdict verdict;
   };
   const std::vector<Case> cases = {
-      {"Nothing", {}, {}, Verdict::kPass},
-      {"AllPass", {kPass, kPass}, {}, Verdict::kPass},
-      {"SkipsAreNoFailure", {kPass, kSkip}, {}, Verdict::kPass},
-      {"OneFails", {kPass, kFail, kPass}, {}, Verdict::kFail},
-      {"FailsAndBlocks", {kFail, kBlocked}, {}, Verdict::kFail},
-      {"RequiredDidNotRun", {kPass, kSkip}, {"cuda"}, Verdict::kIncomplete},
-      {"NothingButRequired", {}, {"export"}, Verdict::kIncomplete},
-      {"FailBeatsIncomplete", {kFail}, {"cuda"}, Verdict::kFail},
+      {"Nothing", {}, {}, {}, Verdict::kPass},
+      {"AllPass", {kPass, kPass}, {}, {"cuda"}, Verdict::kPass},
+      {"SkipsAreNoFailure", {kPass, kSkip}, {"cuda"}, {"text"}, Verdict::kPass},
+      {"OneFails", {kPass, kFail, kPass}, {}, {}, Verdict::kFail},
+      {"FailsAndBlocks", {kFail, kBlocked}, {}, {}, Verdict::kFail},
+      {"RequiredDidNotRun", {kPass, kSkip}, {"cuda"}, {"cuda", "text"}, Verdict::kIncomplete},
+      {"NothingButRequired", {}, {"export"}, {"export"}, Verdict::kIncomplete},
+      {"FailBeatsIncomplete", {kFail}, {"cuda"}, {"cuda"}, Verdict::kFail},
   };
   for (const Case& c : cases) {
     SCOPED_TRACE(c.name);
     Report report;
     report.not_run = c.not_run;
+    report.environment["require"] = c.require;
     for (CheckStatus status : c.statuses) report.checks.push_back(MakeCheck("a/b", status));
     EXPECT_EQ(report.verdict(), c.verdict);
   }

@@ -41,7 +41,8 @@ class Summary {
     Failures();
     Blocked();
     Skipped();
-    List("Required, but not run", report_.not_run);
+    List("Required, but not run", report_.missing());
+    List("Not run", report_.not_run);
     List("Asked for, but not applied (not built yet)", report_.not_applied);
     Generated();
     if (!options_.report_path.empty()) Line(fmt::format("\nReport  {}", CleanLine(options_.report_path.string())));

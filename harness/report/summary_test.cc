@@ -30,7 +30,7 @@ Report WithVerdict(Verdict verdict) {
   Report report;
   report.export_info["path"] = "/models/my-export";
   report.checks = {MakeCheck("a/b", verdict == Verdict::kFail ? CheckStatus::kFail : CheckStatus::kPass, "reason")};
-  if (verdict == Verdict::kIncomplete) report.not_run = {"cuda"};
+  if (verdict == Verdict::kIncomplete) report.not_run = {"cuda"}, report.environment["require"] = {"cuda"};
   return report;
 }
 

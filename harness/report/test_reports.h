@@ -20,7 +20,8 @@ inline CheckResult MakeCheck(std::string id, CheckStatus status, std::string mes
 // One of everything.
 inline Report FullReport() {
   Report report;
-  report.not_run = {"cuda"};
+  report.not_run = {"cuda", "text"};
+  report.environment["require"] = {"cuda"};
   report.not_applied = {"AUDIOCRAFT_PYTHON"};
   report.export_info["path"] = "/models/my-export";
   report.environment["libtorch"] = "2.7.1";

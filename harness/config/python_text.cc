@@ -1,0 +1,67 @@
+// Values as Python writes them, and texts as messages quote them.
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "harness/config/scalar.h"
+
+namespace harness::config_internal {
+
+std::string PythonStr(const Scalar& value) {
+  if (std::holds_alternative<std::monostate>(value)) return "None";
+  if (const bool* b = std::get_if<bool>(&value)) return *b ? "True" : "False";
+  if (const int64_t* i = std::get_if<int64_t>(&value)) return fmt::format("{}", *i);
+  if (const double* d = std::get_if<double>(&value)) {
+    if (std::isnan(*d)) return "nan";
+    std::string text = fmt::format("{}", *d);
+    if (text.find_first_of(".en") == std::string::npos) text += ".0";
+    return text;
+  }
+  return std::get<std::string>(value);
+}
+
+std::string PythonRepr(const Scalar& value) {
+  const std::string* text = std::get_if<std::string>(&value);
+  if (text == nullptr) return PythonStr(value);
+  const bool has_single = text->find('\'') != std::string::npos;
+  const char quote = has_single && text->find('"') == std::string::npos ? '"' : '\'';
+  std::string out(1, quote);
+  for (const char c : *text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == quote || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (c == '\n') {
+      out += "\\n";
+    } else if (c == '\r') {
+      out += "\\r";
+    } else if (c == '\t') {
+      out += "\\t";
+    } else if (byte < 0x20 || byte == 0x7f) {
+      out += fmt::format("\\x{:02x}", byte);
+    } else {
+      out += c;
+    }
+  }
+  return out + quote;
+}
+
+std::string Quotable(std::string_view text) {
+  constexpr size_t kLimit = 60;
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    // Never cut inside a UTF-8 sequence.
+    if (out.size() >= kLimit && (byte & 0xC0) != 0x80) return out + "...";
+    if (text[i] == '\n') {
+      out += "\\n";
+    } else if (byte < 0x20 || byte == 0x7f) {
+      out += fmt::format("\\x{:02x}", byte);
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
+}  // namespace harness::config_internal

@@ -46,9 +46,9 @@ struct Limit {
 inline constexpr std::array kLimits = {
     Limit{"audio.min_rms", 1e-4},            // -80 dBFS: below the noise of any converter
     Limit{"audio.max_offset_ratio", 0.9},    // |mean| / rms
-    Limit{"audio.max_clipped_share", 0.2},   // of samples at or beyond full scale
+    Limit{"audio.max_clipped_share", 0.1},   // of samples at or beyond full scale
     Limit{"audio.max_constant_s", 0.5},      // one value, without a break
-    Limit{"audio.max_repeated_share", 0.9},  // of 50 ms windows that repeat the one before
+    Limit{"audio.max_repeated_share", 0.5},  // of 50 ms windows that repeat an earlier one: loops give 0.87, codes at random 0
     Limit{"tokens.max_dominant_share", 0.95},  // of one code in a codebook
     Limit{"tokens.max_run_share", 0.9},      // of the longest run of one code in a codebook
 };

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <string>
+#include <vector>
+
 #include "conformance/context.h"
 #include "conformance/file_names.h"
 #include "conformance/suite.h"
@@ -12,13 +15,58 @@ namespace {
 
 using harness::Role;
 
+// What the builders read of the config; nothing else is ever resolved (models/builders.py, loaders.py, genmodel.py).
+const std::vector<std::string>& SubtreesRead(Role role) {
+  static const std::vector<std::string> language_model = {
+      "lm_model", "transformer_lm", "codebooks_pattern", "attribute_dropout", "classifier_free_guidance", "fuser",
+      "conditioners", "dataset.segment_duration"};
+  static const std::vector<std::string> codec = {"compression_model", "encodec", "seanet"};
+  return role == Role::kLanguageModel ? language_model : codec;
+}
+
+// The key paths below `value` that are still `???`.
+void FindMissing(const harness::ConfigValue& value, const std::string& path, std::vector<std::string>& missing) {
+  if (const auto* text = std::get_if<std::string>(&value.data); text != nullptr && *text == "???") missing.push_back(path);
+  if (const auto* map = std::get_if<harness::ConfigValue::Map>(&value.data)) {
+    for (const auto& [key, item] : *map) FindMissing(item, path + "." + key, missing);
+  }
+  if (const auto* list = std::get_if<harness::ConfigValue::List>(&value.data)) {
+    for (size_t i = 0; i < list->size(); ++i) FindMissing((*list)[i], fmt::format("{}[{}]", path, i), missing);
+  }
+}
+
+Outcome CheckSubtrees(const harness::Config& config, Role role) {
+  const Role other = role == Role::kLanguageModel ? Role::kCodec : Role::kLanguageModel;
+  if (!config.Has(SubtreesRead(role).front()) && config.Has(SubtreesRead(other).front())) {
+    return Fail(fmt::format("{}: has no {}, but {}: this is the config of a {}. The two files are swapped, or one was exported "
+                            "twice", config.source(), SubtreesRead(role).front(), SubtreesRead(other).front(),
+                            harness::Describe(other)));
+  }
+  std::vector<std::string> problems;
+  for (const std::string& path : SubtreesRead(role)) {
+    const auto value = config.Get(path);
+    if (!value.ok()) {
+      if (value.error().code == harness::ErrorCode::kUnsupported) return FromStatus(value.error());
+      problems.push_back(value.error().message);
+      continue;
+    }
+    std::vector<std::string> missing;
+    FindMissing(*value, path, missing);
+    for (const std::string& key : missing) {
+      problems.push_back(fmt::format("{}: {} is ???, a value that was never given", config.source(), key));
+    }
+  }
+  if (problems.empty()) return Pass({{"subtrees", SubtreesRead(role).size()}});
+  return Fail(fmt::format("{}. The config does not resolve where audiocraft reads it: get_pretrained raises", fmt::join(problems, "; ")));
+}
+
 Outcome CheckConfig(Context& context, Role role) {
   harness::ExportFile& file = context.exported().file(role);
   if (file.package()->pretrained) {
     return Skip(fmt::format("the codec is a reference to '{}': it brings no config of its own", *file.package()->pretrained));
   }
   const auto& config = file.config();
-  return config.ok() ? Pass() : FromStatus(config.error());
+  return config.ok() ? CheckSubtrees(*config, role) : FromStatus(config.error());
 }
 
 Outcome CheckOptions(Context& context, Role role) {

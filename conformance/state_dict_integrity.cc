@@ -44,6 +44,15 @@ bool IsTrainingOnly(const std::string& name) {
          name.ends_with("._codebook.inited");
 }
 
+// A tensor that a MusicGen or its codec has, by its first name: what else lies in best_state is for the shape checks.
+bool IsModelTensor(const std::string& name) {
+  for (const char* module : {"emb.", "transformer.", "out_norm.", "linears.", "condition_provider.", "encoder.", "decoder.",
+                             "quantizer."}) {
+    if (name.starts_with(module)) return true;
+  }
+  return false;
+}
+
 // "layers.3.x (12 of 4096 are NaN, the first at 17)" for up to six tensors, then a count.
 struct Offenders {
   std::vector<std::string> shown;
@@ -199,7 +208,7 @@ Outcome CheckInitialised(Context& context, Role role) {
   return OverTensors(context, role, [&](const std::vector<NamedStatistics>& tensors) {
     std::vector<std::string> zero, constant;
     for (const auto& [name, view, s] : tensors) {
-      if (s == nullptr || s->elements == 0 || IsTrainingOnly(name)) continue;
+      if (s == nullptr || s->elements == 0 || IsTrainingOnly(name) || !IsModelTensor(name)) continue;
       const bool matrix = view->shape.size() >= 2;
       // One-dimensional tensors are biases, which may be zero, and norms, whose weight is zero in no model that works.
       const bool norm_weight = name.ends_with(".weight") && name.find("norm") != std::string::npos;
@@ -224,9 +233,26 @@ Outcome CheckInitialised(Context& context, Role role) {
   });
 }
 
+// The tensors whose storage is not all there.
+std::string TensorsWithoutStorage(harness::ExportFile& file) {
+  if (!file.package().ok()) return "";
+  std::vector<std::string> names;
+  for (const harness::NamedTensor& tensor : file.package()->best_state) {
+    const auto& view = file.checkpoint().tensors()[tensor.tensor];
+    const auto& storages = file.checkpoint().storages();
+    if (view.storage < storages.size() && !storages[view.storage].available) names.push_back(tensor.name);
+  }
+  return names.empty() ? "" : fmt::format(". Tensors that lie there: {}", harness::FoldNames(names));
+}
+
 Outcome CheckStorages(Context& context, Role role) {
-  const harness::Checkpoint& checkpoint = context.exported().file(role).checkpoint();
-  if (!checkpoint.storage_status().ok()) return FromStatus(checkpoint.storage_status());
+  harness::ExportFile& file = context.exported().file(role);
+  const harness::Checkpoint& checkpoint = file.checkpoint();
+  if (!checkpoint.storage_status().ok()) {
+    Outcome outcome = FromStatus(checkpoint.storage_status());
+    outcome.message += TensorsWithoutStorage(file);
+    return outcome;
+  }
   Outcome outcome = FromStatus(checkpoint.tensor_status());
   if (outcome.status == harness::CheckStatus::kPass) {
     outcome.measured = {{"storages", checkpoint.storages().size()}, {"tensors", checkpoint.tensors().size()}};

@@ -26,6 +26,8 @@ struct ConfigValue {
   using Map = std::vector<std::pair<std::string, ConfigValue>>;  // in file order
   std::variant<std::monostate, bool, int64_t, double, std::string, List, Map> data;
 
+  // (Inline for Clang 14, which cannot complete the pair in Map unless it has met a whole ConfigValue before.)
+  static ConfigValue Null() { return {}; }
   bool is_null() const { return std::holds_alternative<std::monostate>(data); }
   // "the integer 24", "the text '1e-4'", "a list of 4": for messages.
   std::string Describe() const;

@@ -131,28 +131,56 @@ std::string_view Trim(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
 }
 
-// Digits of `base` (2 to 16) as int64, as a float where they do not fit; nothing where a character is no digit.
-std::optional<Scalar> IntegerInBase(bool negative, std::string_view digits, int base) {
-  if (digits.empty()) return std::nullopt;
-  uint64_t value = 0;
-  double approximate = 0;  // of what does not fit; decimal digits are rounded once, as Python does it
-  const uint64_t limit = static_cast<uint64_t>(std::numeric_limits<int64_t>::max()) + (negative ? 1 : 0);
+// An integer that may be beyond int64.
+struct Integer {
+  int64_t value = 0;
+  double approximate = 0;  // where `value` cannot hold it
   bool fits = true;
+};
+
+// Digits of `base` (2 to 16); nothing where a character is no digit.
+std::optional<Integer> IntegerInBase(bool negative, std::string_view digits, int base) {
+  if (digits.empty()) return std::nullopt;
+  Integer out;
+  uint64_t value = 0;
+  const uint64_t limit = static_cast<uint64_t>(std::numeric_limits<int64_t>::max()) + (negative ? 1 : 0);
   for (const char c : Lower(digits)) {
     const int digit = IsDigit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : 99;
     if (digit >= base) return std::nullopt;
     const auto d = static_cast<uint64_t>(digit);
     const auto b = static_cast<uint64_t>(base);
-    fits = fits && value <= (limit - d) / b;
-    value = fits ? value * b + d : value;
-    approximate = approximate * base + digit;
+    out.fits = out.fits && value <= (limit - d) / b;
+    value = out.fits ? value * b + d : value;
+    out.approximate = out.approximate * base + digit;
   }
-  if (!fits && base == 10) approximate = PythonFloat(digits).value_or(approximate);
-  if (!fits) return Scalar(negative ? -approximate : approximate);
-  return Scalar(static_cast<int64_t>(negative ? 0 - value : value));
+  // Decimal digits are rounded once, as Python does it.
+  if (base == 10) out.approximate = PythonFloat(digits).value_or(out.approximate);
+  if (negative) out.approximate = -out.approximate;
+  out.value = static_cast<int64_t>(negative ? 0 - value : value);
+  return out;
 }
 
-std::optional<Scalar> ConstructInt(std::string_view raw) {
+// 190:20:30: base 60, most significant first.
+std::optional<Integer> SexagesimalInteger(bool negative, std::string_view digits) {
+  Integer out;
+  for (size_t begin = 0; begin <= digits.size();) {
+    const size_t end = std::min(digits.find(':', begin), digits.size());
+    const std::optional<Integer> part = IntegerInBase(false, digits.substr(begin, end - begin), 10);
+    if (!part) return std::nullopt;
+    int64_t shifted = 0;
+    out.fits = out.fits && part->fits && !__builtin_mul_overflow(out.value, int64_t{60}, &shifted) &&
+               !__builtin_add_overflow(shifted, part->value, &out.value);
+    out.approximate = out.approximate * 60 + part->approximate;
+    begin = end + 1;
+  }
+  if (negative) {
+    out.value = -out.value;
+    out.approximate = -out.approximate;
+  }
+  return out;
+}
+
+std::optional<Integer> ConstructInt(std::string_view raw) {
   const std::string text = WithoutUnderscores(raw);
   std::string_view digits = text;
   bool negative = false;
@@ -162,31 +190,16 @@ std::optional<Scalar> ConstructInt(std::string_view raw) {
   }
   digits = Trim(digits);
   if (digits.empty()) return std::nullopt;
-  if (digits.substr(0, 2) == "0b") return IntegerInBase(negative, digits.substr(2), 2);
-  if (digits.substr(0, 2) == "0x") return IntegerInBase(negative, digits.substr(2), 16);
-  if (digits.substr(0, 2) == "0o" || digits.substr(0, 2) == "0O") return IntegerInBase(negative, digits.substr(2), 8);
+  const std::string_view prefix = digits.substr(0, 2);
+  if (prefix == "0b") return IntegerInBase(negative, digits.substr(2), 2);
+  if (prefix == "0x") return IntegerInBase(negative, digits.substr(2), 16);
+  if (prefix == "0o" || prefix == "0O") return IntegerInBase(negative, digits.substr(2), 8);
   if (digits.front() == '0') return IntegerInBase(negative, digits, 8);
-  if (digits.find(':') == std::string_view::npos) return IntegerInBase(negative, digits, 10);
-  // 190:20:30: base 60, most significant first.
-  int64_t value = 0;
-  double approximate = 0;
-  bool fits = true;
-  for (size_t begin = 0; begin <= digits.size();) {
-    const size_t end = std::min(digits.find(':', begin), digits.size());
-    const std::optional<Scalar> part = IntegerInBase(false, digits.substr(begin, end - begin), 10);
-    if (!part) return std::nullopt;
-    const int64_t* number = std::get_if<int64_t>(&*part);
-    int64_t next = 0;
-    fits = fits && number != nullptr && !__builtin_mul_overflow(value, int64_t{60}, &next) &&
-           !__builtin_add_overflow(next, *number, &value);
-    approximate = approximate * 60 + (number != nullptr ? static_cast<double>(*number) : std::get<double>(*part));
-    begin = end + 1;
-  }
-  if (!fits) return Scalar(negative ? -approximate : approximate);
-  return Scalar(negative ? -value : value);
+  if (digits.find(':') != std::string_view::npos) return SexagesimalInteger(negative, digits);
+  return IntegerInBase(negative, digits, 10);
 }
 
-std::optional<Scalar> ConstructFloat(std::string_view raw) {
+std::optional<double> ConstructFloat(std::string_view raw) {
   const std::string text = Lower(WithoutUnderscores(raw));
   std::string_view number = text;
   bool negative = false;
@@ -194,7 +207,7 @@ std::optional<Scalar> ConstructFloat(std::string_view raw) {
     negative = number.front() == '-';
     number.remove_prefix(1);
   }
-  if (number == ".nan") return Scalar(std::numeric_limits<double>::quiet_NaN());
+  if (number == ".nan") return std::numeric_limits<double>::quiet_NaN();
   double value = 0;
   if (number == ".inf") {
     value = std::numeric_limits<double>::infinity();
@@ -215,7 +228,7 @@ std::optional<Scalar> ConstructFloat(std::string_view raw) {
     if (!parsed) return std::nullopt;
     value = *parsed;
   }
-  return Scalar(negative ? -value : value);
+  return negative ? -value : value;
 }
 
 template <size_t N>
@@ -240,26 +253,37 @@ ScalarTag ResolvePlain(std::string_view text) {
 }
 
 std::optional<Scalar> ConstructScalar(ScalarTag tag, std::string_view text) {
+  std::optional<Scalar> out;
   switch (tag) {
-    case ScalarTag::kNull: return Scalar();
-    case ScalarTag::kText: return Scalar(std::string(text));
-    case ScalarTag::kInt: return ConstructInt(text);
-    case ScalarTag::kFloat: return ConstructFloat(text);
+    case ScalarTag::kNull: out.emplace(); break;
+    case ScalarTag::kText: out.emplace(std::string(text)); break;
+    case ScalarTag::kInt: {
+      const std::optional<Integer> integer = ConstructInt(text);
+      if (integer && integer->fits) out.emplace(integer->value);
+      if (integer && !integer->fits) out.emplace(integer->approximate);
+      break;
+    }
+    case ScalarTag::kFloat: {
+      const std::optional<double> number = ConstructFloat(text);
+      if (number) out.emplace(*number);
+      break;
+    }
     case ScalarTag::kBool: {
       const std::string lower = Lower(text);
-      if (lower == "yes" || lower == "true" || lower == "on") return Scalar(true);
-      if (lower == "no" || lower == "false" || lower == "off") return Scalar(false);
-      return std::nullopt;
+      if (lower == "yes" || lower == "true" || lower == "on") out.emplace(true);
+      if (lower == "no" || lower == "false" || lower == "off") out.emplace(false);
+      break;
     }
     case ScalarTag::kMerge:
-    case ScalarTag::kValue: return std::nullopt;
+    case ScalarTag::kValue: break;
   }
-  return std::nullopt;
+  return out;
 }
 
 Scalar DecimalInteger(bool negative, std::string_view digits) {
-  const std::optional<Scalar> value = IntegerInBase(negative, digits, 10);
-  return value ? *value : Scalar(std::string(digits));
+  const Integer integer = IntegerInBase(negative, digits, 10).value_or(Integer());
+  if (integer.fits) return integer.value;
+  return integer.approximate;
 }
 
 std::optional<double> PythonFloat(std::string_view text) {

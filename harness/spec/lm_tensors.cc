@@ -22,7 +22,7 @@ class LmTensorList {
     if (spec_.norm_first) Norm("heads", "out_norm", spec_.dim, kDim);
     for (int64_t k = 0; k < spec_.num_codebooks; ++k) {
       Linear("heads", fmt::format("linears.{}", k), spec_.cardinality, spec_.dim, spec_.bias_proj,
-             "transformer_lm.card, transformer_lm.dim");
+             "transformer_lm.card, transformer_lm.dim", "transformer_lm.bias_proj");
     }
     return std::move(list_);
   }
@@ -40,9 +40,9 @@ class LmTensorList {
   }
 
   void Linear(const std::string& group, const std::string& name, int64_t out, int64_t in, bool bias,
-              const std::string& origin) {
+              const std::string& origin, const std::string& bias_origin) {
     Add(group, name + ".weight", {out, in}, origin);
-    if (bias) Add(group, name + ".bias", {out}, origin);
+    if (bias) Add(group, name + ".bias", {out}, bias_origin);
   }
 
   void Norm(const std::string& group, const std::string& name, int64_t dim, const std::string& origin) {
@@ -80,8 +80,8 @@ class LmTensorList {
     Attention(name + ".self_attn", false);
     if (rotary) Rotary(name + ".self_attn.rope");
     const std::string ff = "transformer_lm.hidden_scale * dim, transformer_lm.dim";
-    Linear("transformer", name + ".linear1", spec_.hidden_dim, spec_.dim, spec_.bias_ff, ff);
-    Linear("transformer", name + ".linear2", spec_.dim, spec_.hidden_dim, spec_.bias_ff, ff);
+    Linear("transformer", name + ".linear1", spec_.hidden_dim, spec_.dim, spec_.bias_ff, ff, "transformer_lm.bias_ff");
+    Linear("transformer", name + ".linear2", spec_.dim, spec_.hidden_dim, spec_.bias_ff, ff, "transformer_lm.bias_ff");
     Norm("transformer", name + ".norm1", spec_.dim, kDim);
     Norm("transformer", name + ".norm2", spec_.dim, kDim);
     Scale(name + ".layer_scale_1");
@@ -101,7 +101,8 @@ class LmTensorList {
       const std::string name = "condition_provider.conditioners." + conditioner.name;
       Linear("conditioners", name + ".output_proj", spec_.dim, conditioner.input_dim, true,
              fmt::format("transformer_lm.dim, width of conditioners.{}.t5.name = {}", conditioner.name,
-                         conditioner.t5_name));
+                         conditioner.t5_name),
+             "transformer_lm.dim");
     }
   }
 

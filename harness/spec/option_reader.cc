@@ -8,11 +8,24 @@
 
 namespace harness {
 
-Status OptionProblems::ToStatus(const std::string& source) const {
-  if (!wrong.empty()) return Error{ErrorCode::kMismatch, fmt::format("{}: {}", source, fmt::join(wrong, "; "))};
-  if (!unsupported.empty()) {
-    return Error{ErrorCode::kUnsupported, fmt::format("{}: {}", source, fmt::join(unsupported, "; "))};
+namespace {
+
+// One problem may be met twice (an option that encoder and decoder share), and some messages name the source already.
+std::string Join(const std::vector<std::string>& problems, const std::string& source) {
+  std::vector<std::string> distinct;
+  for (const std::string& problem : problems) {
+    const std::string prefix = source + ": ";
+    std::string text = problem.starts_with(prefix) ? problem.substr(prefix.size()) : problem;
+    if (std::find(distinct.begin(), distinct.end(), text) == distinct.end()) distinct.push_back(std::move(text));
   }
+  return fmt::format("{}: {}", source, fmt::join(distinct, "; "));
+}
+
+}  // namespace
+
+Status OptionProblems::ToStatus(const std::string& source) const {
+  if (!wrong.empty()) return Error{ErrorCode::kMismatch, Join(wrong, source)};
+  if (!unsupported.empty()) return Error{ErrorCode::kUnsupported, Join(unsupported, source)};
   return {};
 }
 

@@ -251,7 +251,7 @@ SeanetSpec DescribeSeanet(const ConfigValue::Map& arguments, SeanetSide side, Op
 }
 
 void AppendSeanetTensors(const SeanetSpec& spec, const std::string& group, std::vector<TensorSpec>& list) {
-  const std::string origin = "seanet.n_filters, ratios, dimension, kernel sizes, norm";
+  const std::string origin = "seanet.ratios, n_filters, dimension, kernel sizes, norm";
   for (const SeanetLayer& layer : spec.layers) {
     if (layer.kind == SeanetLayer::Kind::kConv) AppendConv(layer.conv, group, origin, list);
     for (const ConvSpec& conv : layer.block) AppendConv(conv, group, origin + ", compress, dilation", list);

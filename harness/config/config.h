@@ -20,7 +20,7 @@
 
 namespace harness {
 
-// A resolved value: no interpolation and no `???` left in it.
+// A resolved value: no interpolation is left in it. An integer beyond int64 is a double.
 struct ConfigValue {
   using List = std::vector<ConfigValue>;
   using Map = std::vector<std::pair<std::string, ConfigValue>>;  // in file order
@@ -41,7 +41,8 @@ Environment ProcessEnvironment();
 class Config {
  public:
   // `source` is named in every message: "state_dict.bin: xp.cfg".
-  // Errors: kCorrupt (not YAML, duplicate key, not a mapping, too deep).
+  // Errors: kCorrupt (not YAML, duplicate key, not a mapping, a malformed interpolation anywhere, more than 100,000
+  // values, 200 levels or 8 MiB), with line, column and key path.
   static Result<Config> Parse(std::string_view yaml, std::string source,
                               Environment environment = ProcessEnvironment());
   // From a tree that is not text (a pickled dict). Strings in it may hold interpolations, as OmegaConf.create allows.

@@ -20,19 +20,21 @@ const Status& Export::Folder() {
   std::error_code error;
   const auto status = std::filesystem::status(folder_, error);
   if (!std::filesystem::exists(status)) {
-    folder_status_ = Error{ErrorCode::kNotFound, fmt::format("{} is not there{}", folder_.string(),
-                                                             error ? ": " + error.message() : "")};
+    folder_status_ = Error{ErrorCode::kNotFound,
+                           fmt::format("{} is not there{}", folder_.string(), error ? ": " + error.message() : "")};
   } else if (!std::filesystem::is_directory(status)) {
-    folder_status_ = Error{ErrorCode::kMismatch,
-                           fmt::format("{} is no folder: an export is a folder with state_dict.bin and "
-                                       "compression_state_dict.bin", folder_.string())};
+    folder_status_ =
+        Error{ErrorCode::kMismatch, fmt::format("{} is no folder: an export is a folder with state_dict.bin and "
+                                                "compression_state_dict.bin",
+                                                folder_.string())};
   } else {
     std::filesystem::directory_iterator entries(folder_, error);
     if (error) {
       folder_status_ = Error{ErrorCode::kIo, fmt::format("{} can't be read: {}", folder_.string(), error.message())};
     } else if (entries == std::filesystem::directory_iterator()) {
       folder_status_ = Error{ErrorCode::kNotFound, fmt::format("{} is empty: an export holds state_dict.bin and "
-                                                               "compression_state_dict.bin", folder_.string())};
+                                                               "compression_state_dict.bin",
+                                                               folder_.string())};
     } else {
       folder_status_ = Status{};
     }
@@ -71,6 +73,8 @@ const Result<PayloadScan>& Export::payload(Role role, const std::function<void(u
   return *slot;
 }
 
-void Export::AdoptPayload(Role role, Result<PayloadScan> scan) { payload_[static_cast<size_t>(role)] = std::move(scan); }
+void Export::AdoptPayload(Role role, Result<PayloadScan> scan) {
+  payload_[static_cast<size_t>(role)] = std::move(scan);
+}
 
 }  // namespace harness

@@ -18,8 +18,8 @@ namespace harness {
 // A file's tensors against its config.
 struct CheckedTensors {
   std::vector<TensorSpec> specs;
-  std::vector<FoundTensor> found;      // best_state, in file order
-  std::vector<size_t> found_tensor;    // found[i] is checkpoint.tensors()[found_tensor[i]]
+  std::vector<FoundTensor> found;    // best_state, in file order
+  std::vector<size_t> found_tensor;  // found[i] is checkpoint.tensors()[found_tensor[i]]
   Agreement agreement;
 
   // Index into checkpoint.tensors() of each spec. Precondition: agreement has no disagreement in any group.

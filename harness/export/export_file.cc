@@ -35,7 +35,8 @@ ConfigValue ToConfigValue(const PlainValue& value) {
     }
     case PlainValue::Kind::kDict: {
       ConfigValue::Map map;
-      for (size_t i = 0; i < value.items.size(); ++i) map.emplace_back(KeyText(value.keys[i]), ToConfigValue(value.items[i]));
+      for (size_t i = 0; i < value.items.size(); ++i)
+        map.emplace_back(KeyText(value.keys[i]), ToConfigValue(value.items[i]));
       return {std::move(map)};
     }
   }
@@ -58,14 +59,15 @@ const Status& ExportFile::Present() {
   if (present_) return *present_;
   auto mapped = MappedFile::Open(path_);
   if (!mapped.ok()) {
-    present_ = Error{mapped.error().code,
-                     fmt::format("{}. audiocraft.utils.export.{} writes it", mapped.error().message,
-                                 role_ == Role::kLanguageModel
-                                     ? "export_lm"
-                                     : "export_encodec or export_pretrained_compression_model")};
+    present_ =
+        Error{mapped.error().code,
+              fmt::format("{}. audiocraft.utils.export.{} writes it", mapped.error().message,
+                          role_ == Role::kLanguageModel ? "export_lm"
+                                                        : "export_encodec or export_pretrained_compression_model")};
   } else if (mapped->bytes().empty()) {
-    present_ = Error{ErrorCode::kCorrupt, fmt::format("{} is empty (0 bytes): the copy or the export broke off; write it again",
-                                                      path_.string())};
+    present_ =
+        Error{ErrorCode::kCorrupt,
+              fmt::format("{} is empty (0 bytes): the copy or the export broke off; write it again", path_.string())};
   } else {
     mapped_ = std::move(mapped).value();
     present_ = Status{};

@@ -13,9 +13,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double SecondsSince(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
+double SecondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 // Runs `body`, turning what LibTorch throws into an Error: the edge that no exception passes.
 template <class T, class Body>
@@ -43,8 +41,8 @@ Result<Models> LoadModels(Export& source, at::Device device) {
     const c10::InferenceMode inference;
     const CheckedTensors& lm = source.tensors(Role::kLanguageModel);
     const CheckedTensors& codec = source.tensors(Role::kCodec);
-    ASSIGN_OR_RETURN(const TensorTable lm_table, TensorTable::Bind(source.file(Role::kLanguageModel).checkpoint(),
-                                                                   lm.specs, lm.Binding()));
+    ASSIGN_OR_RETURN(const TensorTable lm_table,
+                     TensorTable::Bind(source.file(Role::kLanguageModel).checkpoint(), lm.specs, lm.Binding()));
     ASSIGN_OR_RETURN(const TensorTable codec_table,
                      TensorTable::Bind(source.file(Role::kCodec).checkpoint(), codec.specs, codec.Binding()));
     ASSIGN_OR_RETURN(LanguageModel language_model, LanguageModel::Build(*source.lm_spec(), lm_table, device));

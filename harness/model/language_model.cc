@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "harness/model/few_rows.h"
+
 namespace harness {
 namespace {
 
@@ -20,7 +22,9 @@ at::Tensor SinEmbedding(int64_t start, int64_t steps, int64_t dim, double max_pe
 }  // namespace
 
 at::Tensor LanguageModel::Linear::operator()(const at::Tensor& x) const {
-  return bias.defined() ? at::linear(x, weight, bias) : at::linear(x, weight);
+  if (IsFewRows(x, weight)) return FewRowsLinear(x, weight, bias);
+  const at::Tensor cast = weight.to(x.scalar_type());
+  return bias.defined() ? at::linear(x, cast, bias) : at::linear(x, cast);
 }
 
 at::Tensor LanguageModel::Norm::operator()(const at::Tensor& x) const {
@@ -33,8 +37,9 @@ Result<LanguageModel> LanguageModel::Build(const LmSpec& spec, const TensorTable
   }
   LanguageModel model(spec, device);
   const auto tensor = [&](const std::string& name) { return tensors.Float(name, device); };
+  const auto weight = [&](const std::string& name) { return tensors.Weight(name, device); };
   const auto linear = [&](const std::string& name) {
-    Linear result{tensor(name + ".weight"), {}};
+    Linear result{weight(name + ".weight"), {}};
     if (tensors.Has(name + ".bias")) result.bias = tensor(name + ".bias");
     return result;
   };
@@ -42,13 +47,13 @@ Result<LanguageModel> LanguageModel::Build(const LmSpec& spec, const TensorTable
   const auto attention = [&](const std::string& name) {
     const std::string inner = spec.packed_attention() ? name : name + ".mha";
     Attention result;
-    result.in_proj.weight = tensor(inner + ".in_proj_weight");
+    result.in_proj.weight = weight(inner + ".in_proj_weight");
     if (tensors.Has(inner + ".in_proj_bias")) result.in_proj.bias = tensor(inner + ".in_proj_bias");
     result.out_proj = linear(inner + ".out_proj");
     return result;
   };
   for (int64_t k = 0; k < spec.num_codebooks; ++k) {
-    model.embeddings_.push_back(tensor(fmt::format("emb.{}.weight", k)));
+    model.embeddings_.push_back(weight(fmt::format("emb.{}.weight", k)));
     model.heads_.push_back(linear(fmt::format("linears.{}", k)));
   }
   for (int64_t i = 0; i < spec.num_layers; ++i) {
@@ -126,7 +131,7 @@ at::Tensor LanguageModel::Forward(const at::Tensor& codes, LmState& state) const
   TORCH_CHECK(steps == 1 || past == 0, "several steps at once only from an empty state");
   at::Tensor x;
   for (int64_t k = 0; k < spec_.num_codebooks; ++k) {
-    const at::Tensor embedded = at::embedding(embeddings_[static_cast<size_t>(k)], codes.select(1, k));
+    const at::Tensor embedded = at::embedding(embeddings_[static_cast<size_t>(k)], codes.select(1, k)).to(at::kFloat);
     x = k == 0 ? embedded : x + embedded;
   }
   x = x + spec_.positional_scale * SinEmbedding(past, steps, spec_.dim, spec_.max_period, device_);

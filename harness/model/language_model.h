@@ -1,8 +1,9 @@
 // MusicGen's language model as functional ATen code over bound tensors.
 //
 // Letters: B batch, K codebooks, S new steps, P steps before them, D width, H heads, L length of the condition.
-// Parameters are float32 on the CPU, as production's loader makes them there.
-// Source: audiocraft 1.3.0, models/lm.py LMModel.forward, modules/transformer.py.
+// Production's loader makes the parameters float32 on the CPU. Here the large ones stay where they lie in the mapped
+// file, in the type they have there, and are accumulated in float32: the same products, since every float16 and
+// bfloat16 is a float32. Source: audiocraft 1.3.0, models/lm.py LMModel.forward, modules/transformer.py.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -34,8 +35,7 @@ struct LmState {
 
 class LanguageModel {
  public:
-  // Errors: kUnsupported, naming the options of spec.not_run. `tensors` need not outlive the model where its weights
-  // had to be cast; where they were float32 already, they are views of it.
+  // Errors: kUnsupported, naming the options of spec.not_run. The weights stay views of what `tensors` views.
   static Result<LanguageModel> Build(const LmSpec& spec, const TensorTable& tensors, at::Device device);
 
   const LmSpec& spec() const { return spec_; }

@@ -72,4 +72,11 @@ at::Tensor TensorTable::Float(const std::string& name, at::Device device) const 
   return (*this)[name].to(device, at::kFloat).contiguous();
 }
 
+at::Tensor TensorTable::Weight(const std::string& name, at::Device device) const {
+  const at::Tensor& tensor = (*this)[name];
+  const auto type = tensor.scalar_type();
+  const bool as_stored = type == at::kFloat || type == at::kHalf || type == at::kBFloat16;
+  return device.is_cpu() && as_stored && tensor.is_contiguous() ? tensor : Float(name, device);
+}
+
 }  // namespace harness

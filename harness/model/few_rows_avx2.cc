@@ -1,0 +1,100 @@
+// Compiled with -mavx2 -mfma -mf16c, and called only where the processor has them: includes nothing whose inline
+// functions could end up, so compiled, in other code.
+#include <immintrin.h>
+
+#include <cstdint>
+
+namespace harness {
+
+namespace {
+
+struct Float32 {
+  using Element = float;
+  static __m256 Load(const float* w) { return _mm256_loadu_ps(w); }
+  static float Scalar(const float* w) { return *w; }
+};
+struct Float16 {
+  using Element = uint16_t;
+  static __m256 Load(const uint16_t* w) {
+    return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(w)));
+  }
+  static float Scalar(const uint16_t* w) { return _cvtsh_ss(*w); }
+};
+struct BFloat16 {
+  using Element = uint16_t;
+  static __m256 Load(const uint16_t* w) {
+    const __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(w)));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));
+  }
+  static float Scalar(const uint16_t* w) {
+    const uint32_t bits = static_cast<uint32_t>(*w) << 16;
+    float value;
+    __builtin_memcpy(&value, &bits, sizeof value);
+    return value;
+  }
+};
+
+float Sum(__m256 v) {
+  __m128 half = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+  half = _mm_add_ps(half, _mm_movehl_ps(half, half));
+  return _mm_cvtss_f32(_mm_add_ss(half, _mm_shuffle_ps(half, half, 1)));
+}
+
+// Two rows of the weight at a time, kRows rows of x: enough independent sums to hide the latency of the additions, few
+// enough for sixteen registers.
+template <class Type, int kRows>
+void Rows(const float* x, const typename Type::Element* weight, const float* bias, float* y, int64_t k, int64_t n,
+          int64_t begin, int64_t end) {
+  int64_t row = begin;
+  for (; row < end; row += 2) {
+    const bool pair = row + 1 < end;
+    const auto* w0 = weight + row * k;
+    const auto* w1 = pair ? w0 + k : w0;
+    __m256 sums[2][kRows];
+    for (int r = 0; r < kRows; ++r) sums[0][r] = sums[1][r] = _mm256_setzero_ps();
+    int64_t i = 0;
+    for (; i + 8 <= k; i += 8) {
+      _mm_prefetch(reinterpret_cast<const char*>(w0 + i) + 1024, _MM_HINT_T0);
+      _mm_prefetch(reinterpret_cast<const char*>(w1 + i) + 1024, _MM_HINT_T0);
+      const __m256 a = Type::Load(w0 + i), b = Type::Load(w1 + i);
+      for (int r = 0; r < kRows; ++r) {
+        const __m256 v = _mm256_loadu_ps(x + r * k + i);
+        sums[0][r] = _mm256_fmadd_ps(a, v, sums[0][r]);
+        sums[1][r] = _mm256_fmadd_ps(b, v, sums[1][r]);
+      }
+    }
+    for (int r = 0; r < kRows; ++r) {
+      float first = Sum(sums[0][r]), second = Sum(sums[1][r]);
+      for (int64_t j = i; j < k; ++j) {
+        first += Type::Scalar(w0 + j) * x[r * k + j];
+        second += Type::Scalar(w1 + j) * x[r * k + j];
+      }
+      y[r * n + row] = first + (bias != nullptr ? bias[row] : 0);
+      if (pair) y[r * n + row + 1] = second + (bias != nullptr ? bias[row + 1] : 0);
+    }
+  }
+}
+
+template <class Type>
+void Dispatch(const float* x, const void* weight, const float* bias, float* y, int64_t rows, int64_t k, int64_t n,
+              int64_t begin, int64_t end) {
+  const auto* w = static_cast<const typename Type::Element*>(weight);
+  switch (rows) {
+    case 1: return Rows<Type, 1>(x, w, bias, y, k, n, begin, end);
+    case 2: return Rows<Type, 2>(x, w, bias, y, k, n, begin, end);
+    case 3: return Rows<Type, 3>(x, w, bias, y, k, n, begin, end);
+    default: return Rows<Type, 4>(x, w, bias, y, k, n, begin, end);
+  }
+}
+
+}  // namespace
+
+// `type`: WeightType as a number.
+void FewRowsAvx2Raw(const float* x, const void* weight, const float* bias, float* y, int64_t rows, int64_t k, int64_t n,
+                    int type, int64_t begin, int64_t end) {
+  if (type == 0) return Dispatch<Float32>(x, weight, bias, y, rows, k, n, begin, end);
+  if (type == 1) return Dispatch<Float16>(x, weight, bias, y, rows, k, n, begin, end);
+  return Dispatch<BFloat16>(x, weight, bias, y, rows, k, n, begin, end);
+}
+
+}  // namespace harness

@@ -1,0 +1,78 @@
+#include "harness/model/few_rows.h"
+
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+
+#include <vector>
+
+namespace harness {
+namespace {
+
+struct Shape {
+  int64_t rows, k, n;
+};
+// Tails of every kind: k below and beside a multiple of eight, n odd, one row, four.
+const Shape kShapes[] = {{1, 1, 1}, {1, 8, 2}, {2, 7, 3}, {2, 32, 96}, {3, 33, 5}, {4, 100, 17}, {2, 1024, 1000}};
+
+using Run = void (*)(const FewRowsArguments&, int64_t, int64_t);
+
+struct Path {
+  const char* name;
+  Run run;
+};
+
+std::vector<Path> Paths() {
+  std::vector<Path> paths = {{"Portable", FewRowsPortable}};
+  if (HasFewRowsAvx2()) paths.push_back({"Avx2", FewRowsAvx2});
+  return paths;
+}
+
+TEST(FewRows, AgreesWithAtLinear) {
+  at::manual_seed(1);
+  for (const Path& path : Paths()) {
+    for (const auto& [type, weight_type] :
+         {std::pair{at::kFloat, WeightType::kFloat32}, std::pair{at::kHalf, WeightType::kFloat16},
+          std::pair{at::kBFloat16, WeightType::kBFloat16}}) {
+      for (const Shape& shape : kShapes) {
+        SCOPED_TRACE(testing::Message() << path.name << " " << at::toString(type) << " " << shape.rows << "x" << shape.k
+                                        << "x" << shape.n);
+        const at::Tensor x = at::randn({shape.rows, shape.k}), w = at::randn({shape.n, shape.k}).to(type),
+                         b = at::randn({shape.n});
+        at::Tensor y = at::full({shape.rows, shape.n}, std::nan(""));
+        const FewRowsArguments arguments{x.const_data_ptr<float>(),
+                                         w.const_data_ptr(),
+                                         b.const_data_ptr<float>(),
+                                         y.mutable_data_ptr<float>(),
+                                         shape.rows,
+                                         shape.k,
+                                         shape.n,
+                                         weight_type};
+        const int64_t middle = shape.n / 2;
+        path.run(arguments, 0, middle);
+        path.run(arguments, middle, shape.n);
+        // float64 is the truth; k products, each rounded once: k^0.5 * 2^-24 of the sum of magnitudes, with room.
+        const at::Tensor truth = at::linear(x.to(at::kDouble), w.to(at::kDouble), b.to(at::kDouble));
+        const at::Tensor scale = at::linear(x.abs().to(at::kDouble), w.abs().to(at::kDouble), b.abs().to(at::kDouble));
+        const double error = ((y - truth).abs() / scale).max().item<double>();
+        EXPECT_LE(error, 2e-6);
+        RecordProperty("error", std::to_string(error));
+      }
+    }
+  }
+}
+
+TEST(FewRows, TakesOnlyWhatItComputes) {
+  const at::Tensor x = at::randn({2, 1, 8}), w = at::randn({4, 8});
+  EXPECT_TRUE(IsFewRows(x, w));
+  EXPECT_TRUE(IsFewRows(x, w.to(at::kHalf)));
+  EXPECT_FALSE(IsFewRows(at::randn({5, 8}), w)) << "too many rows";
+  EXPECT_FALSE(IsFewRows(x, w.to(at::kDouble))) << "another type";
+  EXPECT_FALSE(IsFewRows(x, at::randn({8, 4}).t())) << "not contiguous";
+  EXPECT_FALSE(IsFewRows(x.to(at::kHalf), w)) << "activations are float32";
+  const at::Tensor y = FewRowsLinear(x, w, {});
+  EXPECT_EQ(y.sizes(), (std::vector<int64_t>{2, 1, 4}));
+  EXPECT_TRUE(at::allclose(y, at::linear(x, w), 1e-5, 1e-6));
+}
+
+}  // namespace
+}  // namespace harness

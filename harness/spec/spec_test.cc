@@ -1,0 +1,282 @@
+// Configs into specs and tensor lists. The full lists are held against real exports by the conformance suite itself
+// (its fixtures load strictly); here, what each option changes, and what each wrong option says.
+#include <gmock/gmock.h>
+
+#include <algorithm>
+
+#include "harness/spec/codec_spec.h"
+#include "harness/spec/lm_spec.h"
+
+namespace harness {
+namespace {
+
+using testing::Contains;
+using testing::HasSubstr;
+
+constexpr const char* kLm = R"(
+lm_model: transformer_lm
+transformer_lm: {n_q: 2, card: 300, dim: 16, num_heads: 4, num_layers: 1, hidden_scale: 2, causal: true,
+  norm_first: true, bias_ff: false, bias_attn: false, bias_proj: false, memory_efficient: true, activation: gelu}
+codebooks_pattern: {modeling: delay, delay: {delays: [0, 1]}}
+attribute_dropout: {}
+classifier_free_guidance: {training_dropout: 0.3, inference_coef: 3.0}
+fuser: {sum: [], cross: [description], prepend: [], input_interpolate: []}
+conditioners: {description: {model: t5, t5: {name: t5-base, finetune: false}}}
+dataset: {segment_duration: 30}
+)";
+
+constexpr const char* kCodec = R"(
+compression_model: encodec
+encodec: {autoencoder: seanet, quantizer: rvq, sample_rate: 32000, channels: 1}
+seanet: {n_filters: 4, dimension: 8, ratios: [5, 2], n_residual_layers: 1, norm: weight_norm, lstm: 1, encoder: {}, decoder: {}}
+rvq: {n_q: 2, bins: 32}
+)";
+
+Config Parse(const char* text) {
+  auto config = Config::Parse(text, "test.bin: xp.cfg", [](const std::string&) { return std::nullopt; });
+  return std::move(config).value();
+}
+
+ConfigValue Text(const char* text) { return {std::string(text)}; }
+
+std::vector<std::string> Names(const std::vector<TensorSpec>& specs) {
+  std::vector<std::string> names;
+  for (const TensorSpec& spec : specs) names.push_back(spec.name + " " + ShapeText(spec.shape));
+  return names;
+}
+
+TEST(LmSpec, ImpliesTheTensorsOfItsOptions) {
+  const auto spec = DescribeLm(Parse(kLm));
+  ASSERT_TRUE(spec.ok()) << spec.error().message;
+  EXPECT_THAT(spec->not_run, testing::IsEmpty());
+  const auto names = Names(LmTensors(*spec));
+  EXPECT_THAT(
+      names,
+      testing::ElementsAre(
+          "condition_provider.conditioners.description.output_proj.weight [16, 768]",
+          "condition_provider.conditioners.description.output_proj.bias [16]", "emb.0.weight [301, 16]",
+          "emb.1.weight [301, 16]", "transformer.layers.0.self_attn.in_proj_weight [48, 16]",
+          "transformer.layers.0.self_attn.out_proj.weight [16, 16]", "transformer.layers.0.linear1.weight [32, 16]",
+          "transformer.layers.0.linear2.weight [16, 32]", "transformer.layers.0.norm1.weight [16]",
+          "transformer.layers.0.norm1.bias [16]", "transformer.layers.0.norm2.weight [16]",
+          "transformer.layers.0.norm2.bias [16]", "transformer.layers.0.cross_attention.in_proj_weight [48, 16]",
+          "transformer.layers.0.cross_attention.out_proj.weight [16, 16]",
+          "transformer.layers.0.norm_cross.weight [16]", "transformer.layers.0.norm_cross.bias [16]",
+          "out_norm.weight [16]", "out_norm.bias [16]", "linears.0.weight [300, 16]", "linears.1.weight [300, 16]"));
+}
+
+struct LmOption {
+  const char* name;
+  const char* path;
+  ConfigValue value;
+  const char* adds;     // a tensor that the option adds ("" none)
+  const char* not_run;  // what generation then does not run ("" nothing)
+};
+
+TEST(LmSpec, FollowsEachOption) {
+  const std::vector<LmOption> options = {
+      {"BiasFf", "transformer_lm.bias_ff", {true}, "transformer.layers.0.linear1.bias [32]", ""},
+      {"BiasAttn", "transformer_lm.bias_attn", {true}, "transformer.layers.0.self_attn.in_proj_bias [48]", ""},
+      {"BiasProj", "transformer_lm.bias_proj", {true}, "linears.1.bias [300]", ""},
+      {"LayerScale",
+       "transformer_lm.layer_scale",
+       {0.1},
+       "transformer.layers.0.layer_scale_cross.scale [16]",
+       "layer_scale"},
+      {"BuiltInAttention",
+       "transformer_lm.memory_efficient",
+       {false},
+       "transformer.layers.0.self_attn.mha.in_proj_weight [48, 16]",
+       ""},
+      {"KvRepeat",
+       "transformer_lm.kv_repeat",
+       {int64_t{2}},
+       "transformer.layers.0.self_attn.in_proj_weight [32, 16]",
+       "kv_repeat"},
+      {"QkLayerNorm",
+       "transformer_lm.qk_layer_norm",
+       {true},
+       "transformer.layers.0.self_attn.q_layer_norm.weight [16]",
+       "qk_layer_norm"},
+      {"Rope", "transformer_lm.positional_embedding", Text("rope"), "transformer.rope.frequencies [2]",
+       "positional_embedding=rope"},
+      {"Layers", "transformer_lm.num_layers", {int64_t{2}}, "transformer.layers.1.norm1.weight [16]", ""},
+      {"Codebooks", "transformer_lm.n_q", {int64_t{3}}, "emb.2.weight [301, 16]", ""},
+      {"PastContext", "transformer_lm.past_context", {int64_t{100}}, "", "past_context"},
+      {"Stereo", "interleave_stereo_codebooks.use", {true}, "", "interleave_stereo_codebooks"},
+      {"Unroll", "codebooks_pattern.modeling", Text("unroll"), "", "codebooks_pattern.modeling=unroll"},
+  };
+  for (const LmOption& option : options) {
+    SCOPED_TRACE(option.name);
+    const auto spec = DescribeLm(Parse(kLm).With(option.path, option.value));
+    ASSERT_TRUE(spec.ok()) << spec.error().message;
+    if (*option.adds != '\0') {
+      EXPECT_THAT(Names(LmTensors(*spec)), Contains(option.adds));
+    }
+    if (*option.not_run == '\0') {
+      EXPECT_THAT(spec->not_run, testing::IsEmpty());
+    } else {
+      EXPECT_THAT(spec->not_run, Contains(HasSubstr(option.not_run)));
+    }
+  }
+}
+
+struct BadOption {
+  const char* name;
+  const char* path;
+  ConfigValue value;
+  const char* words;
+};
+
+TEST(LmSpec, SaysWhatIsWrong) {
+  const std::vector<BadOption> options = {
+      {"QuotedNumber", "transformer_lm.dim", Text("16"), "transformer_lm.dim must be an integer, found the text '16'"},
+      {"QuotedFalse", "transformer_lm.bias_ff", Text("false"),
+       "transformer_lm.bias_ff must be true or false, found the text 'false'"},
+      {"UnknownKey",
+       "transformer_lm.num_head",
+       {int64_t{4}},
+       "transformer_lm.num_head is no parameter of LMModel (TypeError when it is built): did you mean num_heads?"},
+      {"HeadsDoNotDivide",
+       "transformer_lm.num_heads",
+       {int64_t{3}},
+       "transformer_lm.num_heads must divide dim, found 3 and 16"},
+      {"Activation", "transformer_lm.activation", Text("gelo"), "did you mean 'gelu'?"},
+      {"NotCausal", "transformer_lm.causal", {false}, "Streaming only available"},
+      {"HugeLayers",
+       "transformer_lm.num_layers",
+       {int64_t{1} << 40},
+       "transformer_lm.num_layers must be between 1 and 10000"},
+      {"NegativeCard", "transformer_lm.card", {int64_t{-1}}, "transformer_lm.card must be between 1 and"},
+      {"RopeNeedsPacked",
+       "transformer_lm.memory_efficient",
+       {std::monostate{}},
+       "transformer_lm.memory_efficient must be true or false, found"},
+      {"UnknownT5", "conditioners.description.t5.name", Text("t5-tiny"), "'t5-tiny' is no T5 model"},
+      {"FuserKey", "fuser.ignore", {ConfigValue::List{}}, "fuser.ignore is no parameter of ConditionFuser"},
+      {"NoSegment", "dataset", {ConfigValue::Map{}}, "dataset.segment_duration"},
+      {"WeightInit", "transformer_lm.depthwise_init", Text("current"), "transformer_lm.weight_init must be set"},
+      {"Model", "lm_model", Text("transformer"), "lm_model must be transformer_lm, found 'transformer'"},
+  };
+  for (const BadOption& option : options) {
+    SCOPED_TRACE(option.name);
+    const auto spec = DescribeLm(Parse(kLm).With(option.path, option.value));
+    ASSERT_FALSE(spec.ok());
+    EXPECT_EQ(spec.error().code, ErrorCode::kMismatch);
+    EXPECT_THAT(spec.error().message, HasSubstr(option.words));
+    EXPECT_THAT(spec.error().message, HasSubstr("test.bin: xp.cfg"));
+  }
+}
+
+TEST(LmSpec, CollectsEveryProblem) {
+  const auto spec = DescribeLm(
+      Parse(kLm).With("transformer_lm.dim", Text("x")).With("transformer_lm.typo", {true}).Without("fuser.sum"));
+  ASSERT_FALSE(spec.ok());
+  for (const char* words : {"transformer_lm.dim", "transformer_lm.typo", "fuser.sum is missing"}) {
+    EXPECT_THAT(spec.error().message, HasSubstr(words));
+  }
+}
+
+TEST(LmSpec, NamesConditionersThatItDoesNotRead) {
+  const auto spec = DescribeLm(
+      Parse(kLm).With("conditioners.genre", {ConfigValue::Map{{"model", Text("lut")}, {"lut", {ConfigValue::Map{}}}}}));
+  ASSERT_FALSE(spec.ok());
+  EXPECT_EQ(spec.error().code, ErrorCode::kUnsupported) << "not a verdict on the export";
+  EXPECT_THAT(spec.error().message, HasSubstr("conditioners.genre.model is 'lut'"));
+}
+
+TEST(LmSpec, JudgesDelays) {
+  PatternSpec pattern;
+  pattern.delays = {0, 1, 1};
+  EXPECT_EQ(DelayProblem(pattern, 3), "");
+  EXPECT_THAT(DelayProblem(pattern, 4), HasSubstr("has 3 entries, transformer_lm.n_q is 4"));
+  pattern.delays = {1, 0, 2};
+  EXPECT_THAT(DelayProblem(pattern, 3), HasSubstr("must not fall"));
+}
+
+TEST(CodecSpec, ImpliesTheLayersOfItsOptions) {
+  const auto spec = DescribeCodec(Parse(kCodec));
+  ASSERT_TRUE(spec.ok()) << spec.error().message;
+  EXPECT_EQ(spec->encoder.hop_length(), 10);
+  EXPECT_EQ(spec->frame_rate_hz(), 3200);
+  const auto names = Names(CodecTensors(*spec));
+  // The encoder goes through the ratios in reverse: stride 2 first.
+  EXPECT_THAT(names, Contains("encoder.model.3.conv.conv.weight_v [8, 4, 4]"));
+  EXPECT_THAT(names, Contains("encoder.model.6.conv.conv.weight_v [16, 8, 10]"));
+  EXPECT_THAT(names, Contains("encoder.model.7.lstm.weight_ih_l0 [64, 16]"));
+  EXPECT_THAT(names, Contains("encoder.model.9.conv.conv.weight_v [8, 16, 7]"));
+  EXPECT_THAT(names, Contains("decoder.model.0.conv.conv.weight_v [16, 8, 7]"));
+  EXPECT_THAT(names, Contains("decoder.model.3.convtr.convtr.weight_g [16, 1, 1]"));
+  EXPECT_THAT(names, Contains("decoder.model.3.convtr.convtr.weight_v [16, 8, 10]"));
+  EXPECT_THAT(names, Contains("decoder.model.4.block.1.conv.conv.weight_v [4, 8, 3]"));
+  EXPECT_THAT(names, Contains("quantizer.vq.layers.1._codebook.embed [32, 8]"));
+}
+
+TEST(CodecSpec, FollowsEachOption) {
+  const std::vector<LmOption> options = {
+      {"NoNorm", "seanet.norm", Text("none"), "encoder.model.0.conv.conv.weight [4, 1, 7]", ""},
+      {"GroupNorm", "seanet.norm", Text("time_group_norm"), "encoder.model.0.conv.norm.weight [4]", ""},
+      {"OuterBlocks",
+       "seanet.disable_norm_outer_blocks",
+       {int64_t{1}},
+       "decoder.model.9.conv.conv.weight [1, 4, 7]",
+       ""},
+      {"NoSkip", "seanet.true_skip", {false}, "decoder.model.4.shortcut.conv.conv.weight_v [8, 8, 1]", ""},
+      {"TwoResiduals", "seanet.n_residual_layers", {int64_t{2}}, "decoder.model.5.block.3.conv.conv.bias [8]", ""},
+      {"Override",
+       "seanet.decoder",
+       {ConfigValue::Map{{"last_kernel_size", {int64_t{5}}}}},
+       "decoder.model.9.conv.conv.weight_v [1, 4, 5]",
+       ""},
+      {"Compress", "seanet.compress", {int64_t{4}}, "decoder.model.4.block.1.conv.conv.weight_v [2, 8, 3]", ""},
+  };
+  for (const LmOption& option : options) {
+    SCOPED_TRACE(option.name);
+    const auto spec = DescribeCodec(Parse(kCodec).With(option.path, option.value));
+    ASSERT_TRUE(spec.ok()) << spec.error().message;
+    EXPECT_THAT(Names(CodecTensors(*spec)), Contains(option.adds));
+  }
+}
+
+TEST(CodecSpec, SaysWhatIsWrong) {
+  const std::vector<BadOption> options = {
+      {"Ratios",
+       "seanet.ratios",
+       {ConfigValue::List{{int64_t{0}}}},
+       "seanet.ratios must be 1 to 10 integers of 1 to 64"},
+      {"UnknownKey", "seanet.n_filter", {int64_t{4}}, "seanet.n_filter is no parameter of SEANetEncoder"},
+      {"TrimWithoutCausal",
+       "seanet.decoder",
+       {ConfigValue::Map{{"trim_right_ratio", {0.5}}}},
+       "must be 1 where causal is false"},
+      {"NoDecoder", "seanet.decoder", {std::monostate{}}, "seanet.decoder must be a mapping"},
+      {"Model", "compression_model", Text("dac"), "compression_model must be encodec, found 'dac'"},
+      {"Slow", "encodec.sample_rate", {int64_t{5}}, "the frame rate is 0"},
+      {"Dimensions",
+       "seanet.decoder",
+       {ConfigValue::Map{{"dimension", {int64_t{9}}}}},
+       "the decoder can't take what the quantizer gives"},
+  };
+  for (const BadOption& option : options) {
+    SCOPED_TRACE(option.name);
+    const auto spec = DescribeCodec(Parse(kCodec).With(option.path, option.value));
+    ASSERT_FALSE(spec.ok());
+    EXPECT_EQ(spec.error().code, ErrorCode::kMismatch);
+    EXPECT_THAT(spec.error().message, HasSubstr(option.words));
+  }
+  const auto twice = DescribeCodec(Parse(kCodec).With("seanet.n_filters", Text("4")));
+  ASSERT_FALSE(twice.ok());
+  const std::string& message = twice.error().message;
+  EXPECT_EQ(message.find("seanet.n_filters must"), message.rfind("seanet.n_filters must"))
+      << "once for both sides: " << message;
+  const auto causal =
+      DescribeCodec(Parse(kCodec).With("seanet.causal", {true}).With("seanet.norm", Text("time_group_norm")));
+  ASSERT_FALSE(causal.ok());
+  EXPECT_THAT(causal.error().message, HasSubstr("GroupNorm doesn't support causal evaluation"));
+  const auto quantizer = DescribeCodec(Parse(kCodec).With("encodec.quantizer", Text("no_quant")));
+  ASSERT_FALSE(quantizer.ok());
+  EXPECT_EQ(quantizer.error().code, ErrorCode::kUnsupported);
+}
+
+}  // namespace
+}  // namespace harness

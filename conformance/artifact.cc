@@ -63,8 +63,8 @@ json PayloadToJson(const harness::Result<harness::PayloadScan>& scan) {
   json records = json::array(), statistics = json::array();
   for (const auto& r : scan->records) records.push_back({r.record, r.file_offset, r.size_bytes, r.stored, r.computed});
   for (const auto& s : scan->statistics) {
-    statistics.push_back({s.tensor, s.elements, s.nan, s.infinite, s.beyond_float16, s.zeros, Number(s.min), Number(s.max),
-                          s.first_nan, s.first_infinite, s.first_beyond_float16});
+    statistics.push_back({s.tensor, s.elements, s.nan, s.infinite, s.beyond_float16, s.zeros, Number(s.min),
+                          Number(s.max), s.first_nan, s.first_infinite, s.first_beyond_float16});
   }
   return {{"records", records}, {"statistics", statistics}, {"bytes_read", scan->bytes_read}};
 }
@@ -72,21 +72,30 @@ json PayloadToJson(const harness::Result<harness::PayloadScan>& scan) {
 harness::Result<harness::PayloadScan> PayloadFromJson(const json& json_value) {
   try {  // nlohmann reports a wrong shape by exceptions; they end here
     if (json_value.contains("error")) {
-      return Error{static_cast<ErrorCode>(json_value["error"]["code"].get<int>()), json_value["error"]["message"].get<std::string>()};
+      return Error{static_cast<ErrorCode>(json_value["error"]["code"].get<int>()),
+                   json_value["error"]["message"].get<std::string>()};
     }
     harness::PayloadScan scan;
     scan.bytes_read = json_value.at("bytes_read").get<uint64_t>();
     for (const json& r : json_value.at("records")) {
-      scan.records.push_back({.record = r.at(0).get<std::string>(), .file_offset = r.at(1).get<uint64_t>(),
-                              .size_bytes = r.at(2).get<uint64_t>(), .stored = r.at(3).get<uint32_t>(),
+      scan.records.push_back({.record = r.at(0).get<std::string>(),
+                              .file_offset = r.at(1).get<uint64_t>(),
+                              .size_bytes = r.at(2).get<uint64_t>(),
+                              .stored = r.at(3).get<uint32_t>(),
                               .computed = r.at(4).get<uint32_t>()});
     }
     for (const json& s : json_value.at("statistics")) {
-      scan.statistics.push_back({.tensor = s.at(0).get<size_t>(), .elements = s.at(1).get<int64_t>(),
-                                 .nan = s.at(2).get<int64_t>(), .infinite = s.at(3).get<int64_t>(),
-                                 .beyond_float16 = s.at(4).get<int64_t>(), .zeros = s.at(5).get<int64_t>(),
-                                 .min = Number(s.at(6)), .max = Number(s.at(7)), .first_nan = s.at(8).get<int64_t>(),
-                                 .first_infinite = s.at(9).get<int64_t>(), .first_beyond_float16 = s.at(10).get<int64_t>()});
+      scan.statistics.push_back({.tensor = s.at(0).get<size_t>(),
+                                 .elements = s.at(1).get<int64_t>(),
+                                 .nan = s.at(2).get<int64_t>(),
+                                 .infinite = s.at(3).get<int64_t>(),
+                                 .beyond_float16 = s.at(4).get<int64_t>(),
+                                 .zeros = s.at(5).get<int64_t>(),
+                                 .min = Number(s.at(6)),
+                                 .max = Number(s.at(7)),
+                                 .first_nan = s.at(8).get<int64_t>(),
+                                 .first_infinite = s.at(9).get<int64_t>(),
+                                 .first_beyond_float16 = s.at(10).get<int64_t>()});
     }
     return scan;
   } catch (const json::exception& error) {

@@ -17,9 +17,9 @@ class Context;
 
 struct Outcome {
   harness::CheckStatus status = harness::CheckStatus::kFail;  // a forgotten one must not pass
-  std::string message;       // empty on a pass, unless there is something to know
-  nlohmann::json measured;   // what was measured, and
-  nlohmann::json limit;      // what it was held to; null where nothing is measured
+  std::string message;                                        // empty on a pass, unless there is something to know
+  nlohmann::json measured;                                    // what was measured, and
+  nlohmann::json limit;                                       // what it was held to; null where nothing is measured
 };
 
 Outcome Pass(nlohmann::json measured = nullptr, nlohmann::json limit = nullptr);

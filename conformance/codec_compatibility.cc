@@ -41,8 +41,10 @@ struct KnownCodec {
   int64_t sample_rate_hz, frame_rate_hz, channels, codebooks, cardinality;
 };
 constexpr std::array kKnownCodecs = {
-    KnownCodec{"facebook/encodec_24khz", 24000, 75, 1, 32, 1024}, KnownCodec{"facebook/encodec_32khz", 32000, 50, 1, 4, 2048},
-    KnownCodec{"facebook/encodec_48khz", 48000, 150, 2, 16, 1024}, KnownCodec{"dac_44khz", 44100, 86, 1, 9, 1024},
+    KnownCodec{"facebook/encodec_24khz", 24000, 75, 1, 32, 1024},
+    KnownCodec{"facebook/encodec_32khz", 32000, 50, 1, 4, 2048},
+    KnownCodec{"facebook/encodec_48khz", 48000, 150, 2, 16, 1024},
+    KnownCodec{"dac_44khz", 44100, 86, 1, 9, 1024},
     KnownCodec{"dac_24khz", 24000, 75, 1, 32, 1024},
 };
 
@@ -102,82 +104,100 @@ Outcome CheckReference(Context& context) {
   const auto& reference = Reference(context);
   if (!reference) return Pass("own weights");
   if (reference->starts_with(kPretrained)) {
-    return Fail(fmt::format("compression_state_dict.bin: pretrained is '{}': the prefix {} is for training configs, "
-                            "CompressionModel.get_pretrained takes it as the name of a hub model and fails. Export again with "
-                            "export_pretrained_compression_model('{}')",
-                            *reference, kPretrained, reference->substr(kPretrained.size())));
+    return Fail(
+        fmt::format("compression_state_dict.bin: pretrained is '{}': the prefix {} is for training configs, "
+                    "CompressionModel.get_pretrained takes it as the name of a hub model and fails. Export again with "
+                    "export_pretrained_compression_model('{}')",
+                    *reference, kPretrained, reference->substr(kPretrained.size())));
   }
   if (FindKnown(*reference) != nullptr) return Pass(*reference);
   std::error_code error;
   if (std::filesystem::exists(*reference, error)) {
-    return Skip(fmt::format("unsupported here: the codec is a reference to the path '{}', which this suite does not follow yet",
-                            *reference));
+    return Skip(
+        fmt::format("unsupported here: the codec is a reference to the path '{}', which this suite does not follow yet",
+                    *reference));
   }
   std::vector<std::string> names;
   for (const KnownCodec& codec : kKnownCodecs) names.emplace_back(codec.name);
   if (const auto near = harness::Nearest(*reference, names)) {
-    return Fail(fmt::format("compression_state_dict.bin: pretrained is '{}', which is no codec: did you mean '{}'?", *reference, *near));
+    return Fail(fmt::format("compression_state_dict.bin: pretrained is '{}', which is no codec: did you mean '{}'?",
+                            *reference, *near));
   }
   const auto slashes = std::count(reference->begin(), reference->end(), '/');
   if (slashes > 1 || reference->starts_with('/') || reference->starts_with('.') || reference->starts_with('~')) {
-    return Fail(fmt::format("compression_state_dict.bin: pretrained is the path '{}', which is not there: a path of the machine that "
-                            "trained the model? Export with export_encodec, which puts the weights into the file, or refer to a "
-                            "codec on the hub", *reference));
+    return Fail(fmt::format(
+        "compression_state_dict.bin: pretrained is the path '{}', which is not there: a path of the machine that "
+        "trained the model? Export with export_encodec, which puts the weights into the file, or refer to a "
+        "codec on the hub",
+        *reference));
   }
-  return Skip(fmt::format("unsupported here: the codec is a reference to '{}', which this suite does not know", *reference));
+  return Skip(
+      fmt::format("unsupported here: the codec is a reference to '{}', which this suite does not know", *reference));
 }
 
 using Judge = Outcome (*)(Context&, const LmSpec&, const CodecFacts&);
 
 Outcome Codebooks(Context&, const LmSpec& lm, const CodecFacts& codec) {
   if (lm.compression_model_n_q && (*lm.compression_model_n_q < 1 || *lm.compression_model_n_q > codec.codebooks)) {
-    return Fail(fmt::format("state_dict.bin: compression_model_n_q is {}, the codec has {} codebooks ({}): set_num_codebooks "
-                            "asserts against it", *lm.compression_model_n_q, codec.codebooks, codec.From("rvq.n_q")));
+    return Fail(
+        fmt::format("state_dict.bin: compression_model_n_q is {}, the codec has {} codebooks ({}): set_num_codebooks "
+                    "asserts against it",
+                    *lm.compression_model_n_q, codec.codebooks, codec.From("rvq.n_q")));
   }
   const bool doubled = lm.interleave_stereo && !lm.stereo_per_timestep;
   const int64_t active = lm.compression_model_n_q.value_or(codec.codebooks) * (doubled ? 2 : 1);
   if (active == lm.num_codebooks) return Pass(active, lm.num_codebooks);
-  return Fail(fmt::format("the language model generates {} codebooks (state_dict.bin: transformer_lm.n_q), the codec has {} "
-                          "({}: {}{}{}). {}. It is another codec than the one that the model was trained with, or "
-                          "compression_model_n_q or interleave_stereo_codebooks was lost",
-                          lm.num_codebooks, active, codec.From("rvq.n_q"), codec.codebooks,
-                          lm.compression_model_n_q ? fmt::format("; compression_model_n_q is {}", *lm.compression_model_n_q) : "",
-                          doubled ? "; doubled for stereo" : "",
-                          active < lm.num_codebooks ? "Decoding raises, or leaves codebooks out"
-                                                    : "It decodes, with codebooks missing: wrong sound, no error"),
-              active, lm.num_codebooks);
+  return Fail(
+      fmt::format(
+          "the language model generates {} codebooks (state_dict.bin: transformer_lm.n_q), the codec has {} "
+          "({}: {}{}{}). {}. It is another codec than the one that the model was trained with, or "
+          "compression_model_n_q or interleave_stereo_codebooks was lost",
+          lm.num_codebooks, active, codec.From("rvq.n_q"), codec.codebooks,
+          lm.compression_model_n_q ? fmt::format("; compression_model_n_q is {}", *lm.compression_model_n_q) : "",
+          doubled ? "; doubled for stereo" : "",
+          active < lm.num_codebooks ? "Decoding raises, or leaves codebooks out"
+                                    : "It decodes, with codebooks missing: wrong sound, no error"),
+      active, lm.num_codebooks);
 }
 
 Outcome Cardinality(Context&, const LmSpec& lm, const CodecFacts& codec) {
   if (lm.cardinality == codec.cardinality) return Pass(codec.cardinality, lm.cardinality);
-  return Fail(fmt::format("the language model draws from {} codes (state_dict.bin: transformer_lm.card), the codec's codebooks "
-                          "have {} entries ({}). {}. It is another codec than the one that the model was trained with",
-                          lm.cardinality, codec.cardinality, codec.From("rvq.bins"),
-                          lm.cardinality > codec.cardinality ? "Codes beyond the codebook raise an IndexError when they come up"
-                                                             : "It decodes with the wrong entries, without an error"),
-              codec.cardinality, lm.cardinality);
+  return Fail(
+      fmt::format("the language model draws from {} codes (state_dict.bin: transformer_lm.card), the codec's codebooks "
+                  "have {} entries ({}). {}. It is another codec than the one that the model was trained with",
+                  lm.cardinality, codec.cardinality, codec.From("rvq.bins"),
+                  lm.cardinality > codec.cardinality ? "Codes beyond the codebook raise an IndexError when they come up"
+                                                     : "It decodes with the wrong entries, without an error"),
+      codec.cardinality, lm.cardinality);
 }
 
 Outcome SampleRate(Context& context, const LmSpec&, const CodecFacts& codec) {
   const auto rate = LmNumber(context, "sample_rate");
   if (!rate) return Pass("the config of the language model has no sample_rate to compare with");
   if (*rate == codec.sample_rate_hz) return Pass(codec.sample_rate_hz, *rate);
-  return Fail(fmt::format("the language model was trained at {} Hz (state_dict.bin: sample_rate), the codec is of {} Hz ({}): the "
-                          "music plays at the wrong speed and pitch, without an error", *rate, codec.sample_rate_hz,
-                          codec.From("encodec.sample_rate")),
-              codec.sample_rate_hz, *rate);
+  return Fail(
+      fmt::format(
+          "the language model was trained at {} Hz (state_dict.bin: sample_rate), the codec is of {} Hz ({}): the "
+          "music plays at the wrong speed and pitch, without an error",
+          *rate, codec.sample_rate_hz, codec.From("encodec.sample_rate")),
+      codec.sample_rate_hz, *rate);
 }
 
 Outcome FrameRate(Context&, const LmSpec&, const CodecFacts& codec) {
   if (codec.sample_rate_hz % codec.encoder_hop != 0) {
-    return Fail(fmt::format("compression_state_dict.bin: seanet.ratios give a hop of {} samples, which does not divide {} Hz "
-                            "(encodec.sample_rate): production rounds the frame rate down to {} Hz, and every duration is off",
-                            codec.encoder_hop, codec.sample_rate_hz, codec.frame_rate_hz), codec.frame_rate_hz);
+    return Fail(
+        fmt::format("compression_state_dict.bin: seanet.ratios give a hop of {} samples, which does not divide {} Hz "
+                    "(encodec.sample_rate): production rounds the frame rate down to {} Hz, and every duration is off",
+                    codec.encoder_hop, codec.sample_rate_hz, codec.frame_rate_hz),
+        codec.frame_rate_hz);
   }
   if (codec.decoder_hop != codec.encoder_hop) {
-    return Fail(fmt::format("compression_state_dict.bin: the encoder's hop is {} samples, the decoder's {} (seanet.encoder.ratios, "
-                            "seanet.decoder.ratios): a frame decodes to another length than it stands for", codec.encoder_hop,
-                            codec.decoder_hop), codec.decoder_hop, codec.encoder_hop);
+    return Fail(
+        fmt::format(
+            "compression_state_dict.bin: the encoder's hop is {} samples, the decoder's {} (seanet.encoder.ratios, "
+            "seanet.decoder.ratios): a frame decodes to another length than it stands for",
+            codec.encoder_hop, codec.decoder_hop),
+        codec.decoder_hop, codec.encoder_hop);
   }
   return Pass(codec.frame_rate_hz);
 }
@@ -186,34 +206,47 @@ Outcome Stereo(Context& context, const LmSpec& lm, const CodecFacts& codec) {
   if (!lm.interleave_stereo) {
     const auto channels = LmNumber(context, "channels");
     if (channels && *channels == 2 && codec.channels == 1) {
-      return Fail(fmt::format("the language model was trained on stereo (state_dict.bin: channels is 2), the codec is mono ({} is 1) and "
-                              "interleave_stereo_codebooks.use is false: the flag was lost, left and right are decoded as one "
-                              "signal. Set interleave_stereo_codebooks.use to true", codec.From("encodec.channels")));
+      return Fail(fmt::format(
+          "the language model was trained on stereo (state_dict.bin: channels is 2), the codec is mono ({} is 1) and "
+          "interleave_stereo_codebooks.use is false: the flag was lost, left and right are decoded as one "
+          "signal. Set interleave_stereo_codebooks.use to true",
+          codec.From("encodec.channels")));
     }
     return Pass("not interleaved");
   }
   if (codec.channels != 1) {
-    return Fail(fmt::format("state_dict.bin: interleave_stereo_codebooks.use is true, but the codec has {} channels ({}): the wrap "
-                            "asserts that it is mono", codec.channels, codec.From("encodec.channels")));
+    return Fail(fmt::format(
+        "state_dict.bin: interleave_stereo_codebooks.use is true, but the codec has {} channels ({}): the wrap "
+        "asserts that it is mono",
+        codec.channels, codec.From("encodec.channels")));
   }
   if (!lm.stereo_per_timestep && lm.num_codebooks % 2 != 0) {
-    return Fail(fmt::format("state_dict.bin: interleave_stereo_codebooks.use is true, but transformer_lm.n_q is {}: left and right "
-                            "share the codebooks, so it must be even", lm.num_codebooks));
+    return Fail(fmt::format(
+        "state_dict.bin: interleave_stereo_codebooks.use is true, but transformer_lm.n_q is {}: left and right "
+        "share the codebooks, so it must be even",
+        lm.num_codebooks));
   }
   return Pass("interleaved");
 }
 
 Outcome Channels(Context& context, const LmSpec& lm, const CodecFacts& codec) {
   if (codec.seanet_channels != codec.channels) {
-    return Fail(fmt::format("compression_state_dict.bin: encodec.channels is {}, seanet.channels is {}: production announces one and "
-                            "decodes the other", codec.channels, codec.seanet_channels), codec.seanet_channels, codec.channels);
+    return Fail(
+        fmt::format(
+            "compression_state_dict.bin: encodec.channels is {}, seanet.channels is {}: production announces one and "
+            "decodes the other",
+            codec.channels, codec.seanet_channels),
+        codec.seanet_channels, codec.channels);
   }
   const int64_t audio_channels = lm.interleave_stereo ? 2 : codec.channels;
   const auto channels = LmNumber(context, "channels");
   if (channels && *channels != audio_channels) {
-    return Fail(fmt::format("the language model was trained on {} channels (state_dict.bin: channels), the decoded audio has {} ({}{})",
-                            *channels, audio_channels, codec.From("encodec.channels"),
-                            lm.interleave_stereo ? ", interleaved to stereo" : ""), audio_channels, *channels);
+    return Fail(
+        fmt::format(
+            "the language model was trained on {} channels (state_dict.bin: channels), the decoded audio has {} ({}{})",
+            *channels, audio_channels, codec.From("encodec.channels"),
+            lm.interleave_stereo ? ", interleaved to stereo" : ""),
+        audio_channels, *channels);
   }
   return Pass(audio_channels);
 }
@@ -222,7 +255,8 @@ Outcome CheckDelays(Context& context) {
   const LmSpec& lm = *context.exported().lm_spec();
   const std::string problem = harness::DelayProblem(lm.pattern, lm.num_codebooks);
   if (problem.empty()) return Pass(lm.pattern.delays);
-  return Fail(fmt::format("state_dict.bin: {}. DelayedPatternProvider asserts against it when the model is built", problem));
+  return Fail(
+      fmt::format("state_dict.bin: {}. DelayedPatternProvider asserts against it when the model is built", problem));
 }
 
 // Own weights can't be told apart by name: their rates and channels are held against what the trained-on codec has.
@@ -232,18 +266,24 @@ Outcome TrainedWith(Context& context, const LmSpec&, const CodecFacts& codec) {
   const std::string name = trained_on.substr(kPretrained.size());
   if (codec.is_reference()) {
     if (codec.name == name) return Pass(name, name);
-    return Fail(fmt::format("compression_state_dict.bin refers to {}, the model was trained on {} (state_dict.bin: "
-                            "compression_model_checkpoint): another codec decodes its codes to other sounds, or not at all. Export "
-                            "with export_pretrained_compression_model('{}')", codec.name, name, name), codec.name, name);
+    return Fail(
+        fmt::format(
+            "compression_state_dict.bin refers to {}, the model was trained on {} (state_dict.bin: "
+            "compression_model_checkpoint): another codec decodes its codes to other sounds, or not at all. Export "
+            "with export_pretrained_compression_model('{}')",
+            codec.name, name, name),
+        codec.name, name);
   }
   const KnownCodec* known = FindKnown(name);
   if (known == nullptr) return Pass(trained_on);
-  if (known->sample_rate_hz != codec.sample_rate_hz || known->channels != codec.channels || known->frame_rate_hz != codec.frame_rate_hz) {
-    return Fail(fmt::format("the model was trained on {} ({} Hz, {} frames a second, {} channels; state_dict.bin: "
-                            "compression_model_checkpoint), the package holds a codec of {} Hz, {} frames a second and {} channels "
-                            "(compression_state_dict.bin: encodec, seanet.ratios): another codec decodes its codes to other sounds",
-                            known->name, known->sample_rate_hz, known->frame_rate_hz, known->channels, codec.sample_rate_hz,
-                            codec.frame_rate_hz, codec.channels));
+  if (known->sample_rate_hz != codec.sample_rate_hz || known->channels != codec.channels ||
+      known->frame_rate_hz != codec.frame_rate_hz) {
+    return Fail(fmt::format(
+        "the model was trained on {} ({} Hz, {} frames a second, {} channels; state_dict.bin: "
+        "compression_model_checkpoint), the package holds a codec of {} Hz, {} frames a second and {} channels "
+        "(compression_state_dict.bin: encodec, seanet.ratios): another codec decodes its codes to other sounds",
+        known->name, known->sample_rate_hz, known->frame_rate_hz, known->channels, codec.sample_rate_hz,
+        codec.frame_rate_hz, codec.channels));
   }
   return Pass(trained_on);
 }
@@ -286,12 +326,14 @@ std::vector<Check> CodecCompatibilityChecks() {
       {"trained_with", "TrainedWith", TrainedWith, {"sample_rate", "frame_rate", "channels"}},
   };
   for (const Row& row : rows) {
-    checks.push_back({std::string("codec_compatibility/") + row.slug, row.name, {reference, options},
-                      [row](Context& c) {
-                        // The wrong reference is told as such, and not by each of its numbers.
-                        const bool by_name = Reference(c) && row.judge != TrainedWith;
-                        return WithFacts(c, row.judge, by_name ? std::vector<std::string>{"trained_with"} : (Reference(c) ? std::vector<std::string>{} : row.causes));
-                      }});
+    checks.push_back(
+        {std::string("codec_compatibility/") + row.slug, row.name, {reference, options}, [row](Context& c) {
+           // The wrong reference is told as such, and not by each of its numbers.
+           const bool by_name = Reference(c) && row.judge != TrainedWith;
+           return WithFacts(c, row.judge,
+                            by_name ? std::vector<std::string>{"trained_with"}
+                                    : (Reference(c) ? std::vector<std::string>{} : row.causes));
+         }});
   }
   return checks;
 }

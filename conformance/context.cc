@@ -16,24 +16,37 @@ std::unique_ptr<Context>& Instance() {
 
 // A stage that did not leave its artifact: CTest ran the check without its fixture, or the stage died.
 std::string MissingStage(const std::string& stage, const harness::Error& error) {
-  return fmt::format("the stage {} left nothing to judge ({}): run the whole of `ctest -L conformance`", stage, error.message);
+  return fmt::format("the stage {} left nothing to judge ({}): run the whole of `ctest -L conformance`", stage,
+                     error.message);
 }
 
 }  // namespace
 
+static Outcome MakeOutcome(harness::CheckStatus status, std::string message, nlohmann::json measured,
+                           nlohmann::json limit) {
+  Outcome outcome;
+  outcome.status = status;
+  outcome.message.swap(message);
+  outcome.measured = std::move(measured);
+  outcome.limit = std::move(limit);
+  return outcome;
+}
 Outcome Pass(nlohmann::json measured, nlohmann::json limit) {
-  return {harness::CheckStatus::kPass, "", std::move(measured), std::move(limit)};
+  return MakeOutcome(harness::CheckStatus::kPass, "", std::move(measured), std::move(limit));
 }
 Outcome Fail(std::string message, nlohmann::json measured, nlohmann::json limit) {
-  return {harness::CheckStatus::kFail, std::move(message), std::move(measured), std::move(limit)};
+  return MakeOutcome(harness::CheckStatus::kFail, std::move(message), std::move(measured), std::move(limit));
 }
-Outcome Skip(std::string reason) { return {harness::CheckStatus::kSkip, std::move(reason), nullptr, nullptr}; }
+Outcome Skip(std::string reason) {
+  return MakeOutcome(harness::CheckStatus::kSkip, std::move(reason), nullptr, nullptr);
+}
 Outcome Blocked(const std::string& by) {
-  return {harness::CheckStatus::kBlocked, fmt::format("blocked by {}", by), nullptr, nullptr};
+  return MakeOutcome(harness::CheckStatus::kBlocked, fmt::format("blocked by {}", by), nullptr, nullptr);
 }
 Outcome FromStatus(const harness::Status& status) {
   if (status.ok()) return Pass();
-  if (status.error().code == harness::ErrorCode::kUnsupported) return Skip("unsupported here: " + status.error().message);
+  if (status.error().code == harness::ErrorCode::kUnsupported)
+    return Skip("unsupported here: " + status.error().message);
   return Fail(status.error().message);
 }
 
@@ -76,7 +89,8 @@ const Outcome& Context::Evaluate(const Check& check) {
 Outcome Context::Judge(const Check& check) {
   if (!settings_.export_dir) {
     const std::string reason = "AUDIOCRAFT_EXPORT_DIR is not set: there is no export to judge";
-    return settings_.require.contains("export") ? Fail(reason + ", and CONFORMANCE_REQUIRE asks for one") : Skip(reason);
+    return settings_.require.contains("export") ? Fail(reason + ", and CONFORMANCE_REQUIRE asks for one")
+                                                : Skip(reason);
   }
   for (const std::string& need : check.needs) {
     const Outcome& needed = Evaluate(need);
@@ -84,7 +98,7 @@ Outcome Context::Judge(const Check& check) {
       case harness::CheckStatus::kPass: break;
       case harness::CheckStatus::kFail: return Blocked(need);
       case harness::CheckStatus::kBlocked: return needed;  // names the root, not the link
-      case harness::CheckStatus::kSkip: return needed;  // with its reason: a chain of skips has one
+      case harness::CheckStatus::kSkip: return needed;     // with its reason: a chain of skips has one
     }
   }
   return check.run(*this);
@@ -106,7 +120,8 @@ const GenerationRecord& Context::Generation(const std::string& device) {
   if (known != generations_.end()) return known->second;
   GenerationRecord record;
   if (settings_.staged) {
-    auto read = ReadRecord(settings_.output_dir / "stages" / fmt::format("generation-{}.json", device), Stamp(settings_));
+    auto read =
+        ReadRecord(settings_.output_dir / "stages" / fmt::format("generation-{}.json", device), Stamp(settings_));
     if (read.ok()) {
       record = std::move(read).value();
     } else {
@@ -123,7 +138,8 @@ const GenerationRecord& Context::Generation(const std::string& device) {
 }
 
 double Context::LimitOf(const std::string& name) const {
-  if (const auto overridden = profile().limits.find(name); overridden != profile().limits.end()) return overridden->second;
+  if (const auto overridden = profile().limits.find(name); overridden != profile().limits.end())
+    return overridden->second;
   for (const Limit& limit : kLimits) {
     if (name == limit.name) return limit.value;
   }
@@ -155,8 +171,11 @@ std::vector<harness::CheckResult> Context::Results() const {
   for (const Check& check : Catalogue()) {
     const auto outcome = outcomes_.find(check.id);
     if (outcome == outcomes_.end()) continue;
-    results.push_back({.id = check.id, .category = check.category(), .status = outcome->second.status,
-                       .message = outcome->second.message, .measured = outcome->second.measured,
+    results.push_back({.id = check.id,
+                       .category = check.category(),
+                       .status = outcome->second.status,
+                       .message = outcome->second.message,
+                       .measured = outcome->second.measured,
                        .limit = outcome->second.limit});
   }
   return results;

@@ -14,13 +14,15 @@ namespace {
 Outcome CheckFolderName(Context& context) {
   // MusicGen.get_pretrained compares with these before it looks at any path (audiocraft 1.3.0 models/musicgen.py:
   // _HF_MODEL_CHECKPOINTS_MAP, 'debug'; 'style' from 1.4 on).
-  static constexpr std::array<std::string_view, 6> kModelNames = {"small", "medium", "large", "melody", "style", "debug"};
+  static constexpr std::array<std::string_view, 6> kModelNames = {"small",  "medium", "large",
+                                                                  "melody", "style",  "debug"};
   const std::string& given = context.settings().export_dir_as_given;
   for (const std::string_view name : kModelNames) {
     if (given == name) {
-      return Fail(fmt::format("the folder is given as '{}', which MusicGen.get_pretrained takes as the name of a model on "
-                              "the hub before it looks at any path: rename the folder, or give it with its path ('./{}')",
-                              name, name));
+      return Fail(
+          fmt::format("the folder is given as '{}', which MusicGen.get_pretrained takes as the name of a model on "
+                      "the hub before it looks at any path: rename the folder, or give it with its path ('./{}')",
+                      name, name));
     }
   }
   return Pass(given);
@@ -35,10 +37,14 @@ std::vector<Check> FilePresenceChecks() {
   };
   for (const auto role : kRoles) {
     const std::string prefix = std::string("file_presence/") + Slug(role);
-    checks.push_back({prefix + "/present", std::string(CamelCase(role)) + "Present", {"file_presence/folder"},
-                      [role](Context& c) { return FromStatus(c.exported().file(role).Present()); }});
-    checks.push_back({prefix + "/format", std::string(CamelCase(role)) + "Format", {prefix + "/present"},
-                      [role](Context& c) { return FromStatus(c.exported().file(role).Format()); }});
+    checks.push_back(
+        {prefix + "/present", std::string(CamelCase(role)) + "Present", {"file_presence/folder"}, [role](Context& c) {
+           return FromStatus(c.exported().file(role).Present());
+         }});
+    checks.push_back(
+        {prefix + "/format", std::string(CamelCase(role)) + "Format", {prefix + "/present"}, [role](Context& c) {
+           return FromStatus(c.exported().file(role).Format());
+         }});
   }
   return checks;
 }

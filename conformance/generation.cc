@@ -21,14 +21,21 @@ Outcome ProductionDefaults(Context& context) {
   const nlohmann::json measured = {{"segment_duration_s", spec.segment_duration_s}, {"cardinality", spec.cardinality}};
   const nlohmann::json limit = {{"segment_duration_s", kExtendStrideS}, {"cardinality", kDefaultTopK}};
   if (!(spec.segment_duration_s > kExtendStrideS)) {
-    return Fail(fmt::format("state_dict.bin: dataset.segment_duration is {} s; MusicGen's constructor sets extend_stride=18 and "
-                            "asserts that it is below: get_pretrained raises AssertionError (\"Cannot stride by more than max "
-                            "generation duration.\"). Train on segments above 18 s, or set the key to what the model can do",
-                            spec.segment_duration_s), measured, limit);
+    return Fail(
+        fmt::format(
+            "state_dict.bin: dataset.segment_duration is {} s; MusicGen's constructor sets extend_stride=18 and "
+            "asserts that it is below: get_pretrained raises AssertionError (\"Cannot stride by more than max "
+            "generation duration.\"). Train on segments above 18 s, or set the key to what the model can do",
+            spec.segment_duration_s),
+        measured, limit);
   }
   if (spec.cardinality < kDefaultTopK) {
-    return Fail(fmt::format("state_dict.bin: transformer_lm.card is {}; generate() draws from the 250 most likely codes unless told "
-                            "otherwise, and torch.topk raises where there are fewer", spec.cardinality), measured, limit);
+    return Fail(
+        fmt::format(
+            "state_dict.bin: transformer_lm.card is {}; generate() draws from the 250 most likely codes unless told "
+            "otherwise, and torch.topk raises where there are fewer",
+            spec.cardinality),
+        measured, limit);
   }
   return Pass(measured, limit);
 }
@@ -40,10 +47,12 @@ Outcome Runs(Context& context, const Slot& slot) {
   switch (run.status) {
     case GenerationRun::Status::kEmptySlot: return Skip("no prompt in this slot of the profile");
     case GenerationRun::Status::kSkipped: return Skip(run.message);
-    case GenerationRun::Status::kFailed: return Fail(fmt::format("{} ({}): {}", slot.device, PromptText(run), run.message));
+    case GenerationRun::Status::kFailed:
+      return Fail(fmt::format("{} ({}): {}", slot.device, PromptText(run), run.message));
     case GenerationRun::Status::kDone: break;
   }
-  return Pass({{"frames", run.frames}, {"load_s", run.load_s}, {"generate_s", run.generate_s}, {"decode_s", run.decode_s}});
+  return Pass(
+      {{"frames", run.frames}, {"load_s", run.load_s}, {"generate_s", run.generate_s}, {"decode_s", run.decode_s}});
 }
 
 Outcome Codes(Context& context, const Slot& slot) {
@@ -60,7 +69,8 @@ Outcome Codes(Context& context, const Slot& slot) {
     const int32_t code = codes->values[i];
     if (code >= 0 && code < run.cardinality) continue;
     return Fail(fmt::format("{}: codebook {} frame {} holds {}, outside of 0 to {}", run.tokens,
-                            static_cast<int64_t>(i) / run.frames, static_cast<int64_t>(i) % run.frames, code, run.cardinality - 1));
+                            static_cast<int64_t>(i) / run.frames, static_cast<int64_t>(i) % run.frames, code,
+                            run.cardinality - 1));
   }
   return Pass({{"codebooks", run.num_codebooks}, {"frames", run.frames}}, {{"cardinality", run.cardinality}});
 }
@@ -69,14 +79,16 @@ Outcome Repeatable(Context& context, const Slot& slot) {
   const GenerationRun& run = context.Generation(slot.device).runs[slot.index];
   const nlohmann::json measured = {{"frames", run.repeated_frames}, {"differing_codes", run.differing_codes}};
   if (run.differing_codes == 0) return Pass(measured, {{"differing_codes", 0}});
-  return Fail(fmt::format("{} ({}): the same seed gave {} other codes in the first {} frames the second time", slot.device,
-                          PromptText(run), run.differing_codes, run.repeated_frames), measured, {{"differing_codes", 0}});
+  return Fail(fmt::format("{} ({}): the same seed gave {} other codes in the first {} frames the second time",
+                          slot.device, PromptText(run), run.differing_codes, run.repeated_frames),
+              measured, {{"differing_codes", 0}});
 }
 
 // Whatever would make the sound wrong, or the run raise, for a reason that has a name of its own.
 std::vector<std::string> StaticChecks() {
   std::vector<std::string> ids;
-  for (auto* checks : {&FilePresenceChecks, &StateDictIntegrityChecks, &ShapeConfigAgreementChecks, &CodecCompatibilityChecks}) {
+  for (auto* checks :
+       {&FilePresenceChecks, &StateDictIntegrityChecks, &ShapeConfigAgreementChecks, &CodecCompatibilityChecks}) {
     for (const Check& check : checks()) {
       // A name can't change the sound, and float16 matters on CUDA only.
       if (check.id != "file_presence/folder_name" && !check.id.ends_with("/float16_range")) ids.push_back(check.id);
@@ -88,8 +100,10 @@ std::vector<std::string> StaticChecks() {
 }  // namespace
 
 std::vector<Check> GenerationChecks() {
-  std::vector<Check> checks = {{"generation/production_defaults", "ProductionDefaults",
-                                {"shape_config_agreement/language_model/options"}, ProductionDefaults}};
+  std::vector<Check> checks = {{"generation/production_defaults",
+                                "ProductionDefaults",
+                                {"shape_config_agreement/language_model/options"},
+                                ProductionDefaults}};
   for (const Slot& slot : AllSlots()) {
     const std::string prefix = "generation/" + slot.Path();
     std::vector<std::string> needs = StaticChecks();
@@ -99,9 +113,11 @@ std::vector<Check> GenerationChecks() {
                         const std::string why = c.WhyNotDevice(slot.device);
                         return why.empty() ? Runs(c, slot) : Skip(why);
                       }});
-    checks.push_back({prefix + "/codes", slot.Camel() + "Codes", {prefix + "/runs"}, [slot](Context& c) { return Codes(c, slot); }});
-    checks.push_back({prefix + "/repeatable", slot.Camel() + "Repeatable", {prefix + "/runs"},
-                      [slot](Context& c) { return Repeatable(c, slot); }});
+    checks.push_back(
+        {prefix + "/codes", slot.Camel() + "Codes", {prefix + "/runs"}, [slot](Context& c) { return Codes(c, slot); }});
+    checks.push_back({prefix + "/repeatable", slot.Camel() + "Repeatable", {prefix + "/runs"}, [slot](Context& c) {
+                        return Repeatable(c, slot);
+                      }});
   }
   return checks;
 }

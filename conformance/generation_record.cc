@@ -10,19 +10,30 @@ using harness::Error;
 using harness::ErrorCode;
 using nlohmann::json;
 
-harness::Status WriteRecord(const std::filesystem::path& path, const std::string& stamp, const GenerationRecord& record) {
+harness::Status WriteRecord(const std::filesystem::path& path, const std::string& stamp,
+                            const GenerationRecord& record) {
   json runs = json::array();
   for (const GenerationRun& run : record.runs) {
-    runs.push_back({{"status", static_cast<int>(run.status)}, {"message", run.message},
-                    {"prompt", run.prompt ? json(*run.prompt) : json(nullptr)}, {"tokens", run.tokens},
-                    {"audio", run.audio}, {"frames", run.frames}, {"num_codebooks", run.num_codebooks},
-                    {"cardinality", run.cardinality}, {"sample_rate_hz", run.sample_rate_hz}, {"channels", run.channels},
-                    {"hop_length", run.hop_length}, {"repeated_frames", run.repeated_frames},
-                    {"differing_codes", run.differing_codes}, {"load_s", run.load_s}, {"generate_s", run.generate_s},
+    runs.push_back({{"status", static_cast<int>(run.status)},
+                    {"message", run.message},
+                    {"prompt", run.prompt ? json(*run.prompt) : json(nullptr)},
+                    {"tokens", run.tokens},
+                    {"audio", run.audio},
+                    {"frames", run.frames},
+                    {"num_codebooks", run.num_codebooks},
+                    {"cardinality", run.cardinality},
+                    {"sample_rate_hz", run.sample_rate_hz},
+                    {"channels", run.channels},
+                    {"hop_length", run.hop_length},
+                    {"repeated_frames", run.repeated_frames},
+                    {"differing_codes", run.differing_codes},
+                    {"load_s", run.load_s},
+                    {"generate_s", run.generate_s},
                     {"decode_s", run.decode_s}});
   }
-  return WriteArtifact(path, stamp, {{"device", record.device}, {"problem", record.problem}, {"skipped", record.skipped},
-                                     {"runs", runs}});
+  return WriteArtifact(
+      path, stamp,
+      {{"device", record.device}, {"problem", record.problem}, {"skipped", record.skipped}, {"runs", runs}});
 }
 
 harness::Result<GenerationRecord> ReadRecord(const std::filesystem::path& path, const std::string& stamp) {

@@ -15,27 +15,28 @@ namespace conformance {
 struct GenerationRun {
   enum class Status { kEmptySlot, kSkipped, kFailed, kDone };
   Status status = Status::kEmptySlot;
-  std::string message;               // why it was skipped, or how it failed
+  std::string message;  // why it was skipped, or how it failed
   std::optional<std::string> prompt;
-  std::string tokens, audio;         // paths relative to the output folder
-  int64_t frames = 0;                // T that was asked for
-  int64_t num_codebooks = 0;         // K of the language model
+  std::string tokens, audio;  // paths relative to the output folder
+  int64_t frames = 0;         // T that was asked for
+  int64_t num_codebooks = 0;  // K of the language model
   int64_t cardinality = 0;
   int64_t sample_rate_hz = 0, channels = 0, hop_length = 0;  // of the codec, the stereo wrap included
-  int64_t repeated_frames = 0;       // frames that were generated a second time, with the same seed,
-  int64_t differing_codes = 0;       // and how many codes of them came out different
+  int64_t repeated_frames = 0;  // frames that were generated a second time, with the same seed,
+  int64_t differing_codes = 0;  // and how many codes of them came out different
   double load_s = 0, generate_s = 0, decode_s = 0;
 };
 
 struct GenerationRecord {
   std::string device;
-  std::string problem;  // nothing ran: why (models that could not be loaded); empty otherwise
-  bool skipped = false; // `problem` is a reason to skip, not a failure
+  std::string problem;   // nothing ran: why (models that could not be loaded); empty otherwise
+  bool skipped = false;  // `problem` is a reason to skip, not a failure
   std::array<GenerationRun, kMaxPrompts> runs;
 };
 
 // "generation-cpu.json" under OUTPUT/stages. `stamp` is that of the run.
-harness::Status WriteRecord(const std::filesystem::path& path, const std::string& stamp, const GenerationRecord& record);
+harness::Status WriteRecord(const std::filesystem::path& path, const std::string& stamp,
+                            const GenerationRecord& record);
 // Errors: kNotFound; kMismatch, when the stamp is another; kCorrupt.
 harness::Result<GenerationRecord> ReadRecord(const std::filesystem::path& path, const std::string& stamp);
 

@@ -43,7 +43,8 @@ harness::GenerationCallbacks Progress(const std::string& what) {
   }};
 }
 
-harness::Status WriteArtifacts(const fs::path& output, const harness::GeneratedMusic& music, int sample_rate_hz, GenerationRun& run) {
+harness::Status WriteArtifacts(const fs::path& output, const harness::GeneratedMusic& music, int sample_rate_hz,
+                               GenerationRun& run) {
   std::error_code error;
   fs::create_directories((output / run.tokens).parent_path(), error);
   const at::Tensor codes = music.codes.to(at::kInt).contiguous();
@@ -51,12 +52,14 @@ harness::Status WriteArtifacts(const fs::path& output, const harness::GeneratedM
   array.values.assign(codes.data_ptr<int32_t>(), codes.data_ptr<int32_t>() + codes.numel());
   RETURN_IF_ERROR(harness::WriteNpy(output / run.tokens, array));
   const at::Tensor interleaved = music.audio.t().contiguous();  // [N, C]
-  harness::Waveform waveform{.sample_rate_hz = sample_rate_hz, .channels = static_cast<int>(interleaved.size(1)), .samples = {}};
+  harness::Waveform waveform{
+      .sample_rate_hz = sample_rate_hz, .channels = static_cast<int>(interleaved.size(1)), .samples = {}};
   waveform.samples.assign(interleaved.data_ptr<float>(), interleaved.data_ptr<float>() + interleaved.numel());
   return harness::WriteWav(output / run.audio, waveform);
 }
 
-void GenerateSlot(Context& context, const harness::Models& models, const std::string& device, size_t index, GenerationRun& run) {
+void GenerateSlot(Context& context, const harness::Models& models, const std::string& device, size_t index,
+                  GenerationRun& run) {
   const harness::LmSpec& lm = models.language_model.spec();
   const harness::CodecSpec& codec = models.codec.spec();
   run.status = GenerationRun::Status::kFailed;
@@ -69,19 +72,22 @@ void GenerateSlot(Context& context, const harness::Models& models, const std::st
   run.tokens = fmt::format("generation/{}/prompt{}/tokens.npy", device, index);
   run.audio = fmt::format("generation/{}/prompt{}/audio.wav", device, index);
   if (run.frames < 1) {
-    run.message = fmt::format("generation.duration_s is {} s: less than one frame at {} Hz", context.profile().duration_s, codec.frame_rate_hz());
+    run.message = fmt::format("generation.duration_s is {} s: less than one frame at {} Hz",
+                              context.profile().duration_s, codec.frame_rate_hz());
     return;
   }
   const Sampling sampling = SamplingOf(context.profile());
   const auto conditions = harness::Unconditional(lm, models.language_model.device());
-  const auto music = harness::GenerateMusic(models, conditions, run.frames, sampling, Progress(fmt::format("{} prompt {}", device, index)));
+  const auto music = harness::GenerateMusic(models, conditions, run.frames, sampling,
+                                            Progress(fmt::format("{} prompt {}", device, index)));
   if (!music.ok()) {
     run.message = music.error().message;
     return;
   }
   run.generate_s = music->generate_s;
   run.decode_s = music->decode_s;
-  if (auto status = WriteArtifacts(context.settings().output_dir, *music, static_cast<int>(codec.sample_rate_hz), run); !status.ok()) {
+  if (auto status = WriteArtifacts(context.settings().output_dir, *music, static_cast<int>(codec.sample_rate_hz), run);
+      !status.ok()) {
     run.message = status.error().message;
     return;
   }
@@ -94,7 +100,10 @@ void GenerateSlot(Context& context, const harness::Models& models, const std::st
     run.message = "the second time, with the same seed: " + again.error().message;
     return;
   }
-  run.differing_codes = (again->codes.narrow(1, 0, run.repeated_frames) != music->codes.narrow(1, 0, run.repeated_frames)).sum().item<int64_t>();
+  run.differing_codes =
+      (again->codes.narrow(1, 0, run.repeated_frames) != music->codes.narrow(1, 0, run.repeated_frames))
+          .sum()
+          .item<int64_t>();
   run.status = GenerationRun::Status::kDone;
 }
 

@@ -1,5 +1,5 @@
-// The heavy stage: loads both models once, generates every prompt of the profile, decodes, and leaves the artifacts that
-// the checks judge. The only part of conformance/ on LibTorch.
+// The heavy stage: loads both models once, generates every prompt of the profile, decodes, and leaves the artifacts
+// that the checks judge. The only part of conformance/ on LibTorch.
 #pragma once
 
 #include <string>

@@ -48,7 +48,7 @@ void ReadPrompts(OptionReader& options, Profile& profile) {
 }
 
 void ReadGeneration(const ConfigValue::Map& map, Profile& profile, OptionProblems& problems) {
-  OptionReader options(map, "generation", "the profile", problems);
+  OptionReader options(map, "generation", "the profile", problems, "");
   ReadPrompts(options, profile);
   profile.duration_s = options.Float("duration_s", profile.duration_s);
   profile.sampling = options.Choice("sampling", profile.sampling, {"top_k", "greedy", "top_p"});
@@ -70,7 +70,7 @@ void ReadGeneration(const ConfigValue::Map& map, Profile& profile, OptionProblem
 }
 
 void ReadLimits(const ConfigValue::Map& map, Profile& profile, OptionProblems& problems) {
-  OptionReader options(map, "limits", "the catalogue", problems);
+  OptionReader options(map, "limits", "the catalogue", problems, "");
   for (const Limit& limit : kLimits) {
     // A limit's own name holds a dot: in YAML it is a key in quotes or not, never a path.
     if (options.Has(limit.name)) profile.limits[limit.name] = options.Float(limit.name, limit.value);
@@ -89,11 +89,12 @@ harness::Result<Profile> ParseProfile(const std::string& yaml, const std::string
   const auto* map = std::get_if<ConfigValue::Map>(&tree.data);
   if (map == nullptr) return Error{ErrorCode::kMismatch, source + ": a profile is a mapping"};
   OptionProblems problems;
-  OptionReader options(*map, "profile", "the profile", problems);
+  OptionReader options(*map, "", "the profile", problems, "");
   if (options.Has("devices")) {
     profile.devices = options.StringList("devices", profile.devices);
     for (const std::string& device : profile.devices) {
-      if (device != "cpu" && device != "cuda") options.Wrong("devices", fmt::format("knows cpu and cuda, found '{}'", device));
+      if (device != "cpu" && device != "cuda")
+        options.Wrong("devices", fmt::format("knows cpu and cuda, found '{}'", device));
     }
   }
   profile.reference_audio = options.NullableString("reference_audio");

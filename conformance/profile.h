@@ -16,10 +16,10 @@ namespace conformance {
 inline constexpr size_t kMaxPrompts = 4;
 
 struct Profile {
-  std::vector<std::string> devices;                  // empty: production's rule
+  std::vector<std::string> devices;  // empty: production's rule
   std::vector<std::optional<std::string>> prompts = {std::nullopt, "upbeat lo fi hip hop beat"};
   double duration_s = 2.0;
-  std::string sampling = "top_k";                    // top_k, greedy, top_p
+  std::string sampling = "top_k";  // top_k, greedy, top_p
   int64_t top_k = 250;
   double top_p = 0.0;
   double temperature = 1.0;
@@ -29,9 +29,9 @@ struct Profile {
   std::optional<std::string> melody;
   std::optional<std::string> reference_audio;
   bool expect_trained = true;
-  std::map<std::string, double> limits;              // overrides, by the names of the catalogue
+  std::map<std::string, double> limits;  // overrides, by the names of the catalogue
 
-  std::vector<std::string> keys;                     // every key that the file set, "generation.seed"
+  std::vector<std::string> keys;  // every key that the file set, "generation.seed"
 };
 
 // Errors: kNotFound, kIo, kCorrupt (not YAML), kMismatch (unknown key, wrong type, out of range), with the key.
@@ -44,13 +44,14 @@ struct Limit {
   double value;
 };
 inline constexpr std::array kLimits = {
-    Limit{"audio.min_rms", 1e-4},            // -80 dBFS: below the noise of any converter
-    Limit{"audio.max_offset_ratio", 0.9},    // |mean| / rms
-    Limit{"audio.max_clipped_share", 0.1},   // of samples at or beyond full scale
-    Limit{"audio.max_constant_s", 0.5},      // one value, without a break
-    Limit{"audio.max_repeated_share", 0.5},  // of 50 ms windows that repeat an earlier one: loops give 0.87, codes at random 0
+    Limit{"audio.min_rms", 1e-4},           // -80 dBFS: below the noise of any converter
+    Limit{"audio.max_offset_ratio", 0.9},   // |mean| / rms
+    Limit{"audio.max_clipped_share", 0.1},  // of samples at or beyond full scale
+    Limit{"audio.max_constant_s", 0.5},     // one value, without a break
+    Limit{"audio.max_repeated_share",
+          0.5},  // of 50 ms windows that repeat an earlier one: loops give 0.87, codes at random 0
     Limit{"tokens.max_dominant_share", 0.95},  // of one code in a codebook
-    Limit{"tokens.max_run_share", 0.9},      // of the longest run of one code in a codebook
+    Limit{"tokens.max_run_share", 0.9},        // of the longest run of one code in a codebook
 };
 
 }  // namespace conformance

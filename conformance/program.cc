@@ -24,7 +24,8 @@ constexpr int kUsageExitCode = 2;
 constexpr const char* kHelp =
     "Validates the MusicGen export in AUDIOCRAFT_EXPORT_DIR; see README.md for the variables.\n"
     "  --quiet                    only the summary, no line per test\n"
-    "  --stage=NAME               one stage of a run that CTest drives: begin, payload, generate-cpu, generate-cuda, report\n"
+    "  --stage=NAME               one stage of a run that CTest drives: begin, payload, generate-cpu, generate-cuda, "
+    "report\n"
     "and GoogleTest's options: --gtest_filter=..., --gtest_output=xml:FILE, --gtest_list_tests, ...\n\n";
 
 std::filesystem::path StagePath(const Settings& settings, const std::string& name) {
@@ -56,7 +57,8 @@ int PayloadStage(Context& context) {
       continue;
     }
     const auto path = StagePath(context.settings(), fmt::format("payload-{}", harness::FileName(role)));
-    if (auto status = WriteArtifact(path, Stamp(context.settings()), PayloadToJson(context.exported().payload(role))); !status.ok()) {
+    if (auto status = WriteArtifact(path, Stamp(context.settings()), PayloadToJson(context.exported().payload(role)));
+        !status.ok()) {
       return Report(status);
     }
   }
@@ -86,11 +88,13 @@ int ReportStage(Context& context) {
   if (!collected.ok()) return Report(collected.error());
   std::map<std::string, GenerationRecord> records;
   for (const char* device : {"cpu", "cuda"}) {
-    auto record = ReadRecord(StagePath(context.settings(), fmt::format("generation-{}", device)), Stamp(context.settings()));
+    auto record =
+        ReadRecord(StagePath(context.settings(), fmt::format("generation-{}", device)), Stamp(context.settings()));
     if (record.ok()) records[device] = std::move(record).value();
   }
   if (!collected->missing.empty()) {
-    fmt::print("{} of {} checks left no result: they were not selected, or died\n", collected->missing.size(), ids.size());
+    fmt::print("{} of {} checks left no result: they were not selected, or died\n", collected->missing.size(),
+               ids.size());
   }
   return Conclude(context, AssembleReport(context, std::move(collected->checks), records));
 }
@@ -119,9 +123,13 @@ void RunAsTest(const Check& check) {
   if (!outcome.measured.is_null()) testing::Test::RecordProperty("measured", outcome.measured.dump());
   if (!outcome.limit.is_null()) testing::Test::RecordProperty("limit", outcome.limit.dump());
   if (context.settings().staged && context.settings().export_dir) {
-    const auto status = harness::WriteCheckResult(
-        context.settings().output_dir / "checks", {.id = check.id, .category = check.category(), .status = outcome.status,
-                                                   .message = outcome.message, .measured = outcome.measured, .limit = outcome.limit});
+    const auto status =
+        harness::WriteCheckResult(context.settings().output_dir / "checks", {.id = check.id,
+                                                                             .category = check.category(),
+                                                                             .status = outcome.status,
+                                                                             .message = outcome.message,
+                                                                             .measured = outcome.measured,
+                                                                             .limit = outcome.limit});
     if (!status.ok()) ADD_FAILURE() << status.error().message;
   }
   switch (outcome.status) {

@@ -39,7 +39,8 @@ std::vector<std::string> NotRun(const Context& context, const std::vector<CheckR
 
 // Keys of the profile, and variables, that this version accepts and does nothing with.
 std::vector<std::string> NotApplied(const Context& context) {
-  static const std::set<std::string> kKeys = {"generation.two_step_cfg", "generation.melody", "reference_audio", "expect_trained"};
+  static const std::set<std::string> kKeys = {"generation.two_step_cfg", "generation.melody", "reference_audio",
+                                              "expect_trained"};
   std::vector<std::string> list;
   for (const std::string& key : context.profile().keys) {
     if (kKeys.contains(key)) list.push_back("profile: " + key);
@@ -91,7 +92,8 @@ json Metrics(const std::vector<CheckResult>& checks, const Slot& slot) {
   for (const char* category : {"generation/", "audio_output/"}) {
     const std::string prefix = category + slot.Path() + "/";
     for (const CheckResult& check : checks) {
-      if (check.id.starts_with(prefix) && !check.measured.is_null()) metrics[check.id.substr(prefix.size())] = check.measured;
+      if (check.id.starts_with(prefix) && !check.measured.is_null())
+        metrics[check.id.substr(prefix.size())] = check.measured;
     }
   }
   return metrics;
@@ -124,9 +126,14 @@ harness::Report AssembleReport(const Context& context, std::vector<CheckResult> 
     if (record == records.end()) continue;
     const GenerationRun& run = record->second.runs[slot.index];
     if (run.status != GenerationRun::Status::kDone) continue;
-    report.generation.push_back({.device = slot.device, .run = fmt::format("prompt{}", slot.index), .prompt = run.prompt,
-                                 .seed = context.profile().seed, .tokens = run.tokens, .audio = run.audio,
-                                 .frames = run.frames, .metrics = Metrics(checks, slot)});
+    report.generation.push_back({.device = slot.device,
+                                 .run = fmt::format("prompt{}", slot.index),
+                                 .prompt = run.prompt,
+                                 .seed = context.profile().seed,
+                                 .tokens = run.tokens,
+                                 .audio = run.audio,
+                                 .frames = run.frames,
+                                 .metrics = Metrics(checks, slot)});
   }
   report.checks = std::move(checks);
   return report;
@@ -137,7 +144,8 @@ harness::Status WriteReports(const Context& context, const harness::Report& repo
   RETURN_IF_ERROR(harness::WriteReport(output / "report.json", report));
   std::ofstream stream(output / "report.html", std::ios::binary);
   stream << harness::RenderHtml(report);
-  if (!stream.flush()) return harness::Error{harness::ErrorCode::kIo, (output / "report.html").string() + " can't be written"};
+  if (!stream.flush())
+    return harness::Error{harness::ErrorCode::kIo, (output / "report.html").string() + " can't be written"};
   return {};
 }
 
@@ -160,7 +168,8 @@ harness::Status ClearArtifacts(const Settings& settings) {
     fs::remove(settings.output_dir / "stages" / fmt::format("payload-{}.json", harness::FileName(role)), error);
   }
   for (const Slot& slot : AllSlots()) {
-    for (const char* file : {"tokens.npy", "audio.wav"}) fs::remove(settings.output_dir / "generation" / slot.Path() / file, error);
+    for (const char* file : {"tokens.npy", "audio.wav"})
+      fs::remove(settings.output_dir / "generation" / slot.Path() / file, error);
   }
   for (const char* file : {"report.json", "report.html"}) fs::remove(settings.output_dir / file, error);
   return {};

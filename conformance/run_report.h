@@ -8,7 +8,8 @@
 
 namespace conformance {
 
-// The word of CONFORMANCE_REQUIRE that a skip of this check leaves unmet ("cuda", "text", "codec", "export"); empty: none.
+// The word of CONFORMANCE_REQUIRE that a skip of this check leaves unmet ("cuda", "text", "codec", "export"); empty:
+// none.
 std::string RequirementOf(const Context& context, const std::string& check_id);
 
 // `checks` in the catalogue's order; `records` by device.

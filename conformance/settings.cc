@@ -34,7 +34,8 @@ fs::path DefaultOutputDir() {
 std::string FileStamp(const fs::path& path) {
   struct stat info = {};
   if (stat(path.c_str(), &info) != 0) return "absent";
-  return fmt::format("{}:{}:{}.{}:{}", info.st_ino, info.st_size, info.st_mtim.tv_sec, info.st_mtim.tv_nsec, info.st_mode);
+  return fmt::format("{}:{}:{}.{}:{}", info.st_ino, info.st_size, info.st_mtim.tv_sec, info.st_mtim.tv_nsec,
+                     info.st_mode);
 }
 
 }  // namespace
@@ -74,8 +75,9 @@ harness::Result<Settings> ReadSettings() {
     if (word.empty()) continue;
     static const std::set<std::string> kKnown = {"export", "cuda", "text", "codec", "melody"};
     if (!kKnown.contains(word)) {
-      return harness::Error{harness::ErrorCode::kMismatch,
-                            fmt::format("CONFORMANCE_REQUIRE knows export, cuda, text, codec and melody, found '{}'", word)};
+      return harness::Error{
+          harness::ErrorCode::kMismatch,
+          fmt::format("CONFORMANCE_REQUIRE knows export, cuda, text, codec and melody, found '{}'", word)};
     }
     settings.require.insert(word);
   }

@@ -14,10 +14,10 @@ namespace conformance {
 struct Settings {
   std::optional<std::filesystem::path> export_dir;  // AUDIOCRAFT_EXPORT_DIR, made absolute
   std::string export_dir_as_given;
-  std::filesystem::path output_dir;                 // CONFORMANCE_OUTPUT_DIR
-  std::filesystem::path profile_path;               // empty: the defaults
+  std::filesystem::path output_dir;    // CONFORMANCE_OUTPUT_DIR
+  std::filesystem::path profile_path;  // empty: the defaults
   Profile profile;
-  std::set<std::string> require;                    // CONFORMANCE_REQUIRE
+  std::set<std::string> require;  // CONFORMANCE_REQUIRE
   // Set by CTest: stages run as fixtures of their own, and a check reads what they left.
   bool staged = false;
 };

@@ -18,15 +18,16 @@ using harness::Role;
 // What the builders read of the config; nothing else is ever resolved (models/builders.py, loaders.py, genmodel.py).
 const std::vector<std::string>& SubtreesRead(Role role) {
   static const std::vector<std::string> language_model = {
-      "lm_model", "transformer_lm", "codebooks_pattern", "attribute_dropout", "classifier_free_guidance", "fuser",
-      "conditioners", "dataset.segment_duration"};
+      "lm_model", "transformer_lm", "codebooks_pattern",       "attribute_dropout", "classifier_free_guidance",
+      "fuser",    "conditioners",   "dataset.segment_duration"};
   static const std::vector<std::string> codec = {"compression_model", "encodec", "seanet"};
   return role == Role::kLanguageModel ? language_model : codec;
 }
 
 // The key paths below `value` that are still `???`.
 void FindMissing(const harness::ConfigValue& value, const std::string& path, std::vector<std::string>& missing) {
-  if (const auto* text = std::get_if<std::string>(&value.data); text != nullptr && *text == "???") missing.push_back(path);
+  if (const auto* text = std::get_if<std::string>(&value.data); text != nullptr && *text == "???")
+    missing.push_back(path);
   if (const auto* map = std::get_if<harness::ConfigValue::Map>(&value.data)) {
     for (const auto& [key, item] : *map) FindMissing(item, path + "." + key, missing);
   }
@@ -38,9 +39,10 @@ void FindMissing(const harness::ConfigValue& value, const std::string& path, std
 Outcome CheckSubtrees(const harness::Config& config, Role role) {
   const Role other = role == Role::kLanguageModel ? Role::kCodec : Role::kLanguageModel;
   if (!config.Has(SubtreesRead(role).front()) && config.Has(SubtreesRead(other).front())) {
-    return Fail(fmt::format("{}: has no {}, but {}: this is the config of a {}. The two files are swapped, or one was exported "
-                            "twice", config.source(), SubtreesRead(role).front(), SubtreesRead(other).front(),
-                            harness::Describe(other)));
+    return Fail(fmt::format(
+        "{}: has no {}, but {}: this is the config of a {}. The two files are swapped, or one was exported "
+        "twice",
+        config.source(), SubtreesRead(role).front(), SubtreesRead(other).front(), harness::Describe(other)));
   }
   std::vector<std::string> problems;
   for (const std::string& path : SubtreesRead(role)) {
@@ -57,13 +59,15 @@ Outcome CheckSubtrees(const harness::Config& config, Role role) {
     }
   }
   if (problems.empty()) return Pass({{"subtrees", SubtreesRead(role).size()}});
-  return Fail(fmt::format("{}. The config does not resolve where audiocraft reads it: get_pretrained raises", fmt::join(problems, "; ")));
+  return Fail(fmt::format("{}. The config does not resolve where audiocraft reads it: get_pretrained raises",
+                          fmt::join(problems, "; ")));
 }
 
 Outcome CheckConfig(Context& context, Role role) {
   harness::ExportFile& file = context.exported().file(role);
   if (file.package()->pretrained) {
-    return Skip(fmt::format("the codec is a reference to '{}': it brings no config of its own", *file.package()->pretrained));
+    return Skip(
+        fmt::format("the codec is a reference to '{}': it brings no config of its own", *file.package()->pretrained));
   }
   const auto& config = file.config();
   return config.ok() ? CheckSubtrees(*config, role) : FromStatus(config.error());
@@ -74,13 +78,19 @@ Outcome CheckOptions(Context& context, Role role) {
   if (role == Role::kLanguageModel) {
     const auto& spec = exported.lm_spec();
     if (!spec.ok()) return FromStatus(spec.error());
-    return Pass({{"layers", spec->num_layers}, {"dim", spec->dim}, {"heads", spec->num_heads},
-                 {"codebooks", spec->num_codebooks}, {"cardinality", spec->cardinality}});
+    return Pass({{"layers", spec->num_layers},
+                 {"dim", spec->dim},
+                 {"heads", spec->num_heads},
+                 {"codebooks", spec->num_codebooks},
+                 {"cardinality", spec->cardinality}});
   }
   const auto& spec = exported.codec_spec();
   if (!spec.ok()) return FromStatus(spec.error());
-  return Pass({{"codebooks", spec->num_codebooks}, {"cardinality", spec->cardinality}, {"sample_rate_hz", spec->sample_rate_hz},
-               {"frame_rate_hz", spec->frame_rate_hz()}, {"channels", spec->channels}});
+  return Pass({{"codebooks", spec->num_codebooks},
+               {"cardinality", spec->cardinality},
+               {"sample_rate_hz", spec->sample_rate_hz},
+               {"frame_rate_hz", spec->frame_rate_hz()},
+               {"channels", spec->channels}});
 }
 
 Outcome CheckGroup(Context& context, Role role, const std::string& group) {
@@ -94,12 +104,14 @@ Outcome CheckGroup(Context& context, Role role, const std::string& group) {
   std::vector<std::string> others;
   for (const auto& [name, disagreement] : groups) {
     if (name != group && !disagreement.empty()) {
-      others.push_back(fmt::format("{} ({} tensors)", name, disagreement.missing.size() + disagreement.mismatched.size()));
+      others.push_back(
+          fmt::format("{} ({} tensors)", name, disagreement.missing.size() + disagreement.mismatched.size()));
     }
   }
   if (!others.empty()) message += fmt::format(". Also disagreeing: {}", fmt::join(others, ", "));
   const std::string cause = harness::LikelyCause(tensors.specs, tensors.found, tensors.agreement);
-  message += cause.empty() ? ". Strict loading raises: the config and the weights are of different runs" : ". Likely cause: " + cause;
+  message += cause.empty() ? ". Strict loading raises: the config and the weights are of different runs"
+                           : ". Likely cause: " + cause;
   return Fail(std::move(message), entry->second.missing.size() + entry->second.mismatched.size(), 0);
 }
 
@@ -108,8 +120,8 @@ Outcome CheckUnexpected(Context& context, Role role) {
   const auto& unexpected = tensors.agreement.unexpected;
   if (unexpected.empty()) return Pass({{"tensors", tensors.specs.size()}});
   const std::string cause = harness::LikelyCause(tensors.specs, tensors.found, tensors.agreement);
-  return Fail(fmt::format("{}: {} tensors belong to no module of the config: {}. Strict loading raises{}", harness::FileName(role),
-                          unexpected.size(), harness::FoldNames(unexpected),
+  return Fail(fmt::format("{}: {} tensors belong to no module of the config: {}. Strict loading raises{}",
+                          harness::FileName(role), unexpected.size(), harness::FoldNames(unexpected),
                           cause.empty() ? ": remove them, or export with the config that they were trained with"
                                         : ". Likely cause: " + cause),
               unexpected.size(), 0);
@@ -135,13 +147,16 @@ std::vector<Check> ShapeConfigAgreementChecks() {
     add("options", "Options", prefix + "config", [role](Context& c) { return CheckOptions(c, role); });
     const std::vector<Group> groups =
         role == Role::kLanguageModel
-            ? std::vector<Group>{{"embeddings", "Embeddings"}, {"transformer", "Transformer"}, {"heads", "Heads"},
+            ? std::vector<Group>{{"embeddings", "Embeddings"},
+                                 {"transformer", "Transformer"},
+                                 {"heads", "Heads"},
                                  {"conditioners", "Conditioners"}}
             : std::vector<Group>{{"encoder", "Encoder"}, {"decoder", "Decoder"}, {"quantizer", "Quantizer"}};
     // One wrong number shows in several groups: each waits for the one before, so that it is told once, as a whole.
     std::string previous = prefix + "options";
     for (const Group& group : groups) {
-      add(group.slug, group.name, previous, [role, slug = std::string(group.slug)](Context& c) { return CheckGroup(c, role, slug); });
+      add(group.slug, group.name, previous,
+          [role, slug = std::string(group.slug)](Context& c) { return CheckGroup(c, role, slug); });
       previous = prefix + group.slug;
     }
     add("unexpected", "Unexpected", previous, [role](Context& c) { return CheckUnexpected(c, role); });

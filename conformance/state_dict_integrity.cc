@@ -1,4 +1,5 @@
-// Category state_dict_integrity: each file as an archive, a pickle and a set of tensors, before any config is looked at.
+// Category state_dict_integrity: each file as an archive, a pickle and a set of tensors, before any config is looked
+// at.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -32,8 +33,8 @@ std::vector<NamedStatistics> Statistics(Context& context, Role role, const harne
   std::vector<NamedStatistics> named;
   for (const harness::NamedTensor& tensor : file.package()->best_state) {
     const auto found = by_tensor.find(tensor.tensor);
-    named.push_back({tensor.name, &file.checkpoint().tensors()[tensor.tensor],
-                     found == by_tensor.end() ? nullptr : found->second});
+    named.push_back(
+        {tensor.name, &file.checkpoint().tensors()[tensor.tensor], found == by_tensor.end() ? nullptr : found->second});
   }
   return named;
 }
@@ -46,8 +47,8 @@ bool IsTrainingOnly(const std::string& name) {
 
 // A tensor that a MusicGen or its codec has, by its first name: what else lies in best_state is for the shape checks.
 bool IsModelTensor(const std::string& name) {
-  for (const char* module : {"emb.", "transformer.", "out_norm.", "linears.", "condition_provider.", "encoder.", "decoder.",
-                             "quantizer."}) {
+  for (const char* module :
+       {"emb.", "transformer.", "out_norm.", "linears.", "condition_provider.", "encoder.", "decoder.", "quantizer."}) {
     if (name.starts_with(module)) return true;
   }
   return false;
@@ -72,17 +73,18 @@ std::string TensorsIn(harness::ExportFile& file, const std::string& record) {
   std::vector<std::string> names;
   for (const harness::NamedTensor& tensor : file.package()->best_state) {
     const auto& view = file.checkpoint().tensors()[tensor.tensor];
-    if (view.storage < file.checkpoint().storages().size() && file.checkpoint().storages()[view.storage].record == record) {
+    if (view.storage < file.checkpoint().storages().size() &&
+        file.checkpoint().storages()[view.storage].record == record) {
       names.push_back(tensor.name);
     }
   }
   return names.empty() ? "" : fmt::format(", which holds {}", harness::FoldNames(names, 3));
 }
 
-std::string BadRecord(harness::ExportFile& file, const std::string& record, uint64_t offset, uint64_t size, uint32_t stored,
-                      uint32_t computed) {
-  return fmt::format("record {} (bytes {} to {} of the file{}) has CRC-32 {:08x}, the archive says {:08x}", record, offset,
-                     offset + size, TensorsIn(file, record), computed, stored);
+std::string BadRecord(harness::ExportFile& file, const std::string& record, uint64_t offset, uint64_t size,
+                      uint32_t stored, uint32_t computed) {
+  return fmt::format("record {} (bytes {} to {} of the file{}) has CRC-32 {:08x}, the archive says {:08x}", record,
+                     offset, offset + size, TensorsIn(file, record), computed, stored);
 }
 
 // CRC-32 of the records that are not payloads: the pickle and its companions, a megabyte at most as a rule. A damaged
@@ -105,10 +107,13 @@ std::optional<std::string> DamagedMetadata(harness::ExportFile& file) {
 
 Outcome CheckChecksums(Context& context, Role role) {
   harness::ExportFile& file = context.exported().file(role);
-  const std::string cause = "Bytes changed after the file was written (a bad copy, disk or download): PyTorch would load "
-                            "them without a word. Copy or export it again";
-  if (const auto damage = DamagedMetadata(file)) return Fail(fmt::format("{}: {}. {}", harness::FileName(role), *damage, cause));
-  if (!file.checkpoint().storage_status().ok()) return Blocked(fmt::format("state_dict_integrity/{}/storages", Slug(role)));
+  const std::string cause =
+      "Bytes changed after the file was written (a bad copy, disk or download): PyTorch would load "
+      "them without a word. Copy or export it again";
+  if (const auto damage = DamagedMetadata(file))
+    return Fail(fmt::format("{}: {}. {}", harness::FileName(role), *damage, cause));
+  if (!file.checkpoint().storage_status().ok())
+    return Blocked(fmt::format("state_dict_integrity/{}/storages", Slug(role)));
   if (file.checkpoint().archive() == nullptr) return Pass("the legacy format has no checksums");
   const auto& scan = context.Payload(role);
   if (!scan.ok()) return Fail(scan.error().message);
@@ -121,11 +126,12 @@ Outcome CheckChecksums(Context& context, Role role) {
     }
   }
   if (bad.count > 0) {
-    return Fail(fmt::format("{}: {} of {} records do not have their checksum: {}. {}", harness::FileName(role), bad.count,
-                            scan->records.size(), bad.Text(), cause),
+    return Fail(fmt::format("{}: {} of {} records do not have their checksum: {}. {}", harness::FileName(role),
+                            bad.count, scan->records.size(), bad.Text(), cause),
                 bad.count, 0);
   }
-  return Pass({{"records", scan->records.size()}, {"without_checksum", without}, {"bytes", scan->bytes_read}}, {{"bad", 0}});
+  return Pass({{"records", scan->records.size()}, {"without_checksum", without}, {"bytes", scan->bytes_read}},
+              {{"bad", 0}});
 }
 
 // Runs `body` over every readable floating tensor that inference reads.
@@ -149,10 +155,11 @@ Outcome CheckFinite(Context& context, Role role) {
                           harness::ShapeText(view->shape), s->nan, s->infinite, s->elements, first));
     }
     if (bad.count == 0) return Pass({{"elements", elements}, {"not_finite", 0}}, {{"not_finite", 0}});
-    return Fail(fmt::format("{}: {} tensors hold values that are not finite: {}. The training diverged, or a cast to half "
-                            "precision overflowed before the export: export an earlier checkpoint",
-                            harness::FileName(role), bad.count, bad.Text()),
-                bad.count, 0);
+    return Fail(
+        fmt::format("{}: {} tensors hold values that are not finite: {}. The training diverged, or a cast to half "
+                    "precision overflowed before the export: export an earlier checkpoint",
+                    harness::FileName(role), bad.count, bad.Text()),
+        bad.count, 0);
   });
 }
 
@@ -169,10 +176,11 @@ Outcome CheckFloat16Range(Context& context, Role role) {
                           s->first_beyond_float16));
     }
     if (bad.count == 0) return Pass({{"largest", largest}}, {{"largest", 65504}});
-    return Fail(fmt::format("{}: {} tensors hold finite values beyond 65504, which become infinite where the language model "
-                            "is loaded on CUDA, as float16: {}. It works on the CPU only: clamp or retrain them",
-                            harness::FileName(role), bad.count, bad.Text()),
-                largest, 65504);
+    return Fail(
+        fmt::format("{}: {} tensors hold finite values beyond 65504, which become infinite where the language model "
+                    "is loaded on CUDA, as float16: {}. It works on the CPU only: clamp or retrain them",
+                    harness::FileName(role), bad.count, bad.Text()),
+        largest, 65504);
   });
 }
 
@@ -189,17 +197,20 @@ Outcome CheckFsdp(Context& context, Role role) {
     }
     if (file.checkpoint().tensors()[tensor.tensor].num_elements() == 0) empty.push_back(tensor.name);
   }
-  const std::string remedy = "gather it with FullStateDictConfig before saving: audiocraft does so into fsdp_best_state, which "
-                             "export_lm takes where it is filled";
+  const std::string remedy =
+      "gather it with FullStateDictConfig before saving: audiocraft does so into fsdp_best_state, which "
+      "export_lm takes where it is filled";
   if (!wrapped.empty()) {
-    return Fail(fmt::format("{}: best_state is that of a model still wrapped by FSDP: {} tensors such as {}. "
-                            "The state dict is a shard, not the model; {}",
-                            harness::FileName(role), wrapped.size(), harness::FoldNames(wrapped, 3), remedy));
+    return Fail(
+        fmt::format("{}: best_state is that of a model still wrapped by FSDP: {} tensors such as {}. "
+                    "The state dict is a shard, not the model; {}",
+                    harness::FileName(role), wrapped.size(), harness::FoldNames(wrapped, 3), remedy));
   }
   if (!empty.empty()) {
-    return Fail(fmt::format("{}: {} tensors have no elements: {}. That is what a rank keeps of parameters that others hold "
-                            "(a sharded state dict); {}",
-                            harness::FileName(role), empty.size(), harness::FoldNames(empty, 3), remedy));
+    return Fail(
+        fmt::format("{}: {} tensors have no elements: {}. That is what a rank keeps of parameters that others hold "
+                    "(a sharded state dict); {}",
+                    harness::FileName(role), empty.size(), harness::FoldNames(empty, 3), remedy));
   }
   return Pass();
 }
@@ -220,16 +231,20 @@ Outcome CheckInitialised(Context& context, Role role) {
     }
     if (zero.empty() && constant.empty()) return Pass({{"zero", 0}, {"constant", 0}}, {{"zero", 0}, {"constant", 0}});
     std::vector<std::string> what;
-    if (!zero.empty()) what.push_back(fmt::format("{} tensors are all zero: {}", zero.size(), harness::FoldNames(zero)));
+    if (!zero.empty())
+      what.push_back(fmt::format("{} tensors are all zero: {}", zero.size(), harness::FoldNames(zero)));
     if (!constant.empty()) {
-      what.push_back(fmt::format("{} tensors hold one value throughout: {}", constant.size(), harness::FoldNames(constant)));
+      what.push_back(
+          fmt::format("{} tensors hold one value throughout: {}", constant.size(), harness::FoldNames(constant)));
     }
-    const bool codebooks = std::any_of(zero.begin(), zero.end(), [](const std::string& name) { return name.ends_with(".embed"); });
-    return Fail(fmt::format("{}: {}. {}", harness::FileName(role), fmt::join(what, "; "),
-                            codebooks ? "Codebooks that were never initialised decode every code alike: the codec was exported "
-                                        "before its first training step"
-                                      : "They were never trained, not gathered (FSDP), or lost in a sparse copy"),
-                zero.size() + constant.size(), 0);
+    const bool codebooks =
+        std::any_of(zero.begin(), zero.end(), [](const std::string& name) { return name.ends_with(".embed"); });
+    return Fail(
+        fmt::format("{}: {}. {}", harness::FileName(role), fmt::join(what, "; "),
+                    codebooks ? "Codebooks that were never initialised decode every code alike: the codec was exported "
+                                "before its first training step"
+                              : "They were never trained, not gathered (FSDP), or lost in a sparse copy"),
+        zero.size() + constant.size(), 0);
   });
 }
 
@@ -270,9 +285,10 @@ Outcome CheckPackage(Context& context, Role role) {
   const auto& package = context.exported().file(role).package();
   if (!package.ok()) return FromStatus(package.error());
   if (role == Role::kLanguageModel && package->pretrained) {
-    return Fail(fmt::format("{} is a reference to the codec '{}', not a language model: the two files are swapped, or "
-                            "export_pretrained_compression_model wrote to the wrong name", harness::FileName(role),
-                            *package->pretrained));
+    return Fail(
+        fmt::format("{} is a reference to the codec '{}', not a language model: the two files are swapped, or "
+                    "export_pretrained_compression_model wrote to the wrong name",
+                    harness::FileName(role), *package->pretrained));
   }
   return Pass({{"keys", package->keys}, {"tensors", package->best_state.size()}});
 }
@@ -287,9 +303,15 @@ std::vector<Check> StateDictIntegrityChecks() {
     Outcome (*run)(Context&, Role);
   };
   const std::vector<Row> rows = {
-      {"archive", "Archive", {}, [](Context& c, Role r) { return FromStatus(c.exported().file(r).checkpoint().structure_status()); }},
+      {"archive",
+       "Archive",
+       {},
+       [](Context& c, Role r) { return FromStatus(c.exported().file(r).checkpoint().structure_status()); }},
       {"checksums", "Checksums", {"archive"}, CheckChecksums},
-      {"safety", "Safety", {"archive"}, [](Context& c, Role r) { return FromStatus(c.exported().file(r).checkpoint().safety_status()); }},
+      {"safety",
+       "Safety",
+       {"archive"},
+       [](Context& c, Role r) { return FromStatus(c.exported().file(r).checkpoint().safety_status()); }},
       {"pickle", "Pickle", {"archive", "safety"}, CheckPickle},
       {"storages", "Storages", {"pickle"}, CheckStorages},
       {"package", "Package", {"pickle"}, CheckPackage},

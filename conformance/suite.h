@@ -18,10 +18,9 @@ inline void PrintTo(const Check& check, std::ostream* stream) { *stream << check
 
 }  // namespace conformance
 
-#define DEFINE_SUITE(Suite, checks)                                                              \
-  class Suite : public testing::TestWithParam<conformance::Check> {};                            \
-  TEST_P(Suite, Holds) { conformance::RunAsTest(GetParam()); }                                   \
-  INSTANTIATE_TEST_SUITE_P(, Suite, testing::ValuesIn(conformance::checks),                      \
-                           [](const testing::TestParamInfo<conformance::Check>& test_parameter) { \
-                             return test_parameter.param.test_name;                              \
-                           })
+#define DEFINE_SUITE(Suite, checks)                                   \
+  class Suite : public testing::TestWithParam<conformance::Check> {}; \
+  TEST_P(Suite, Holds) { conformance::RunAsTest(GetParam()); }        \
+  INSTANTIATE_TEST_SUITE_P(                                           \
+      , Suite, testing::ValuesIn(conformance::checks),                \
+      [](const testing::TestParamInfo<conformance::Check>& test_parameter) { return test_parameter.param.test_name; })

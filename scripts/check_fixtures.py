@@ -45,7 +45,8 @@ def run(program: Path, export: Path, folder: Path, given: str, device: str):
     profile.write_text(f"devices: [{device}]\n")
     environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     environment.update(AUDIOCRAFT_EXPORT_DIR=given, CONFORMANCE_OUTPUT_DIR=str(folder / "artifacts"),
-                       CONFORMANCE_PROFILE=str(profile), HF_HOME=str(folder / "no-hub"), USER="nobody")
+                       CONFORMANCE_PROFILE=str(profile), HF_HOME=str(folder / "no-hub"), USER="nobody",
+                       OMP_NUM_THREADS="1")  # toy models: threads only wait for each other
     try:
         done = subprocess.run([str(program)], cwd=folder, env=environment, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, timeout=TIME_LIMIT_S)

@@ -56,7 +56,7 @@ class Config {
   // A `???` inside of a subtree comes back as that text, as from OmegaConf.to_container(resolve=True), which production
   // uses: only `???` at `path` itself, or behind an interpolation, is an error.
   // Errors: kNotFound (no such key, or `???`), kMismatch (broken interpolation, unset variable, a cycle, a path through
-  // null or another plain value), kUnsupported (unknown resolver; bytes and paths).
+  // null or another plain value, an unknown resolver), kUnsupported (oc.create; bytes and paths).
   Result<ConfigValue> Get(std::string_view path) const;
 
   // Whether the key is there at all (also when it is null or `???`). The value itself is not resolved; interpolations

@@ -52,7 +52,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadRead{"UnsetVariable", "dora: {dir: '/x/${oc.env:HARNESS_NOPE}'}", "dora.dir", kMismatch,
                 "dora.dir is '/x/${oc.env:HARNESS_NOPE}': the environment variable HARNESS_NOPE is not set, and "
                 "${oc.env:HARNESS_NOPE} has no default: set HARNESS_NOPE"},
-        BadRead{"UnknownResolver", "a: {b: '${hydra:x}'}", "a.b", ErrorCode::kUnsupported,
+        BadRead{"UnknownResolver", "a: {b: '${hydra:x}'}", "a.b", kMismatch,
                 "a.b is '${hydra:x}': the resolver 'hydra' in ${hydra:x} is unknown"},
         BadRead{"Create", "a: '${oc.create:{x: 1}}'", "a", ErrorCode::kUnsupported,
                 "the resolver oc.create in ${oc.create:{x: 1}} is not read by this suite"},

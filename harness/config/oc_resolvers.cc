@@ -76,7 +76,7 @@ Result<Resolved> Resolver::CallResolver(const std::string& name, const Interpola
   }
   if (known == nullptr) {
     return Fail(
-        ErrorCode::kUnsupported, context,
+        ErrorCode::kMismatch, context,  // production raises UnsupportedInterpolationType
         fmt::format("the resolver '{}' in {} is unknown: OmegaConf brings oc.env, oc.decode, oc.select, oc.dict.keys, "
                     "oc.dict.values and oc.deprecated; production does not register another",
                     Quotable(name), interpolation.text));

@@ -66,7 +66,6 @@ ErrorCode CodeOf(const std::string& exception) {
       {"ConfigKeyError", ErrorCode::kNotFound},
       {"ConfigIndexError", ErrorCode::kNotFound},
       {"IndexError", ErrorCode::kNotFound},
-      {"UnsupportedInterpolationType", ErrorCode::kUnsupported},
   };
   const auto code = kCodes.find(exception);
   return code == kCodes.end() ? ErrorCode::kMismatch : code->second;

@@ -29,10 +29,17 @@ Status OptionProblems::ToStatus(const std::string& source) const {
   return {};
 }
 
-OptionReader::OptionReader(const ConfigValue::Map& map, std::string path, std::string callee, OptionProblems& problems)
-    : map_(map), path_(std::move(path)), callee_(std::move(callee)), problems_(problems) {}
+OptionReader::OptionReader(const ConfigValue::Map& map, std::string path, std::string callee, OptionProblems& problems,
+                           std::string consequence)
+    : map_(map),
+      path_(std::move(path)),
+      callee_(std::move(callee)),
+      consequence_(std::move(consequence)),
+      problems_(problems) {}
 
-std::string OptionReader::Path(std::string_view key) const { return fmt::format("{}.{}", path_, key); }
+std::string OptionReader::Path(std::string_view key) const {
+  return path_.empty() ? std::string(key) : fmt::format("{}.{}", path_, key);
+}
 
 void OptionReader::Wrong(std::string_view key, const std::string& what) {
   problems_.wrong.push_back(fmt::format("{} {}", Path(key), what));
@@ -179,7 +186,7 @@ void OptionReader::Finish() {
   for (const auto& [name, value] : map_) {
     if (known_.contains(name)) continue;
     const auto near = Nearest(name, {known_.begin(), known_.end()});
-    Wrong(name, fmt::format("is no parameter of {} (TypeError when it is built){}", callee_,
+    Wrong(name, fmt::format("is no parameter of {}{}{}", callee_, consequence_,
                             near ? fmt::format(": did you mean {}?", *near) : ""));
   }
 }

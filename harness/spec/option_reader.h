@@ -26,8 +26,10 @@ struct OptionProblems {
 
 class OptionReader {
  public:
-  // `map` must outlive the reader; `path` is its key path ("transformer_lm"); `callee` is who takes the arguments.
-  OptionReader(const ConfigValue::Map& map, std::string path, std::string callee, OptionProblems& problems);
+  // `map` must outlive the reader; `path` is its key path ("transformer_lm"; empty: the root); `callee` is who takes
+  // the arguments. An unknown key is told with `consequence`.
+  OptionReader(const ConfigValue::Map& map, std::string path, std::string callee, OptionProblems& problems,
+               std::string consequence = " (TypeError when it is built)");
 
   // A value without a default is required. On a problem the default, or a harmless value, is returned.
   int64_t Int(std::string_view key, std::optional<int64_t> fallback, int64_t min = 1, int64_t max = kMaxSize);
@@ -64,6 +66,7 @@ class OptionReader {
   const ConfigValue::Map& map_;
   std::string path_;
   std::string callee_;
+  std::string consequence_;
   OptionProblems& problems_;
   std::set<std::string, std::less<>> known_;
 };

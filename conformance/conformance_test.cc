@@ -1,0 +1,214 @@
+// The suite's own machinery: profiles, artifacts, the catalogue and its page.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <set>
+#include <sstream>
+
+#include "conformance/artifact.h"
+#include "conformance/check.h"
+#include "conformance/generation_record.h"
+#include "conformance/profile.h"
+
+namespace conformance {
+namespace {
+
+namespace fs = std::filesystem;
+using harness::ErrorCode;
+using testing::HasSubstr;
+
+fs::path Scratch(const std::string& name) {
+  const fs::path path = fs::path(testing::TempDir()) / fmt::format("conformance_test.{}", getpid()) / name;
+  fs::create_directories(path.parent_path());
+  return path;
+}
+
+TEST(Profile, HasTheStatedDefaults) {
+  for (const char* text : {"", "\n", "generation: {}", "limits: {}"}) {
+    const auto profile = ParseProfile(text, "profile.yaml");
+    ASSERT_TRUE(profile.ok()) << profile.error().message;
+    EXPECT_TRUE(profile->devices.empty());
+    ASSERT_EQ(profile->prompts.size(), 2u);
+    EXPECT_EQ(profile->prompts[0], std::nullopt);
+    EXPECT_EQ(profile->prompts[1], "upbeat lo fi hip hop beat");
+    EXPECT_EQ(profile->duration_s, 2.0);
+    EXPECT_EQ(profile->sampling, "top_k");
+    EXPECT_EQ(profile->top_k, 250);
+    EXPECT_EQ(profile->cfg_coef, 3.0);
+    EXPECT_TRUE(profile->expect_trained);
+  }
+}
+
+TEST(Profile, ReadsEveryKey) {
+  const auto profile = ParseProfile(
+      "devices: [cpu]\n"
+      "generation: {prompts: [rock, null], duration_s: 1, sampling: top_p, top_k: 10, top_p: 0.9, temperature: 0.5,\n"
+      "  cfg_coef: 2, two_step_cfg: true, seed: 9, melody: a.wav}\n"
+      "reference_audio: b.wav\nexpect_trained: false\nlimits: {audio.min_rms: 0.5}\n",
+      "profile.yaml");
+  ASSERT_TRUE(profile.ok()) << profile.error().message;
+  EXPECT_THAT(profile->devices, testing::ElementsAre("cpu"));
+  EXPECT_EQ(profile->prompts[0], "rock");
+  EXPECT_EQ(profile->prompts[1], std::nullopt);
+  EXPECT_EQ(profile->duration_s, 1.0);
+  EXPECT_EQ(profile->top_p, 0.9);
+  EXPECT_EQ(profile->seed, 9);
+  EXPECT_EQ(profile->melody, "a.wav");
+  EXPECT_EQ(profile->reference_audio, "b.wav");
+  EXPECT_FALSE(profile->expect_trained);
+  EXPECT_EQ(profile->limits.at("audio.min_rms"), 0.5);
+  EXPECT_THAT(profile->keys, testing::Contains("generation.two_step_cfg"));
+}
+
+struct BadProfile {
+  const char* name;
+  const char* text;
+  const char* words;
+};
+
+TEST(Profile, RefusesWhatItDoesNotKnow) {
+  const BadProfile cases[] = {
+      {"UnknownKey", "generation: {duration: 2}", "generation.duration is no parameter of the profile"},
+      {"UnknownSection", "generations: {}", "generations is no parameter of the profile: did you mean generation?"},
+      {"UnknownLimit", "limits: {audio.min_rm: 1}", "did you mean audio.min_rms?"},
+      {"Device", "devices: [tpu]", "knows cpu and cuda, found 'tpu'"},
+      {"Sampling", "generation: {sampling: beam}", "must be one of top_k, greedy, top_p, found 'beam'"},
+      {"Duration", "generation: {duration_s: 0}", "must be above 0 and at most 30"},
+      {"TooManyPrompts", "generation: {prompts: [a, b, c, d, e]}", "must be a list of 1 to 4 texts"},
+      {"PromptIsNumber", "generation: {prompts: [1]}", "must hold texts or null"},
+      {"Seed", "generation: {seed: -1}", "generation.seed must be between 0"},
+      {"TopP", "generation: {sampling: top_p}", "must be above 0 and at most 1"},
+      {"Quoted", "generation: {top_k: '250'}", "must be an integer, found the text '250'"},
+      {"NotYaml", "generation: [", "profile.yaml"},
+  };
+  for (const BadProfile& c : cases) {
+    SCOPED_TRACE(c.name);
+    const auto profile = ParseProfile(c.text, "profile.yaml");
+    ASSERT_FALSE(profile.ok());
+    EXPECT_THAT(profile.error().message, HasSubstr(c.words));
+  }
+  const auto absent = ReadProfile("/nonexistent/profile.yaml");
+  ASSERT_FALSE(absent.ok());
+  EXPECT_EQ(absent.error().code, ErrorCode::kNotFound);
+}
+
+TEST(Artifact, IsReadOnlyByItsOwnRun) {
+  const fs::path path = Scratch("a.json");
+  ASSERT_TRUE(WriteArtifact(path, "stamp", {{"x", 1}}).ok());
+  const auto own = ReadArtifact(path, "stamp");
+  ASSERT_TRUE(own.ok());
+  EXPECT_EQ((*own)["x"], 1);
+  const auto other = ReadArtifact(path, "another export");
+  ASSERT_FALSE(other.ok());
+  EXPECT_EQ(other.error().code, ErrorCode::kMismatch);
+  EXPECT_EQ(ReadArtifact(Scratch("absent.json"), "stamp").error().code, ErrorCode::kNotFound);
+  std::ofstream(path) << "{\"stamp\": \"sta";
+  EXPECT_EQ(ReadArtifact(path, "stamp").error().code, ErrorCode::kCorrupt);
+}
+
+TEST(Artifact, KeepsAPayloadScan) {
+  harness::PayloadScan scan;
+  scan.bytes_read = 12;
+  scan.records.push_back({.record = "a/data/0", .file_offset = 64, .size_bytes = 8, .stored = 1, .computed = 2});
+  scan.statistics.push_back({.tensor = 3,
+                             .elements = 4,
+                             .nan = 1,
+                             .infinite = 2,
+                             .beyond_float16 = 5,
+                             .zeros = 6,
+                             .min = std::numeric_limits<double>::infinity(),
+                             .max = -std::numeric_limits<double>::infinity(),
+                             .first_nan = 7,
+                             .first_infinite = 8,
+                             .first_beyond_float16 = 9});
+  const auto back = PayloadFromJson(PayloadToJson(scan));
+  ASSERT_TRUE(back.ok()) << back.error().message;
+  EXPECT_EQ(PayloadToJson(*back), PayloadToJson(scan));
+  EXPECT_GT(back->statistics[0].min, back->statistics[0].max);
+  const auto failed = PayloadFromJson(PayloadToJson(harness::Error{ErrorCode::kCorrupt, "does not inflate"}));
+  ASSERT_FALSE(failed.ok());
+  EXPECT_EQ(failed.error().message, "does not inflate");
+  EXPECT_EQ(PayloadFromJson(nlohmann::json{{"records", 3}}).error().code, ErrorCode::kCorrupt);
+}
+
+TEST(GenerationRecord, SurvivesTheWayToAnotherProcess) {
+  GenerationRecord record;
+  record.device = "cpu";
+  record.runs[1] = {.status = GenerationRun::Status::kDone,
+                    .message = "m",
+                    .prompt = "p",
+                    .tokens = "t",
+                    .audio = "a",
+                    .frames = 1,
+                    .num_codebooks = 2,
+                    .cardinality = 3,
+                    .sample_rate_hz = 4,
+                    .channels = 5,
+                    .hop_length = 6,
+                    .repeated_frames = 7,
+                    .differing_codes = 8,
+                    .load_s = 9,
+                    .generate_s = 10,
+                    .decode_s = 11};
+  const fs::path path = Scratch("generation.json");
+  ASSERT_TRUE(WriteRecord(path, "s", record).ok());
+  const auto back = ReadRecord(path, "s");
+  ASSERT_TRUE(back.ok()) << back.error().message;
+  EXPECT_EQ(back->runs[0].status, GenerationRun::Status::kEmptySlot);
+  const GenerationRun& run = back->runs[1];
+  EXPECT_EQ(run.status, GenerationRun::Status::kDone);
+  EXPECT_EQ(run.prompt, "p");
+  EXPECT_EQ(fmt::format("{} {} {} {}", run.message, run.tokens, run.audio, run.frames), "m t a 1");
+  EXPECT_EQ(fmt::format("{} {} {} {}", run.num_codebooks, run.cardinality, run.sample_rate_hz, run.channels),
+            "2 3 4 5");
+  EXPECT_EQ(fmt::format("{} {} {}", run.hop_length, run.repeated_frames, run.differing_codes), "6 7 8");
+  EXPECT_EQ(fmt::format("{} {} {}", run.load_s, run.generate_s, run.decode_s), "9 10 11");
+}
+
+TEST(Catalogue, HasUniqueReadableNamesAndNoLooseEnds) {
+  std::set<std::string> ids, names;
+  for (const Check& check : Catalogue()) {
+    SCOPED_TRACE(check.id);
+    EXPECT_TRUE(ids.insert(check.id).second) << "twice";
+    EXPECT_TRUE(names.insert(check.category() + check.test_name).second) << "test name twice";
+    EXPECT_EQ(check.test_name.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"),
+              std::string::npos);
+  }
+  for (const Check& check : Catalogue()) {
+    for (const std::string& need : check.needs) EXPECT_TRUE(ids.contains(need)) << check.id << " needs " << need;
+  }
+}
+
+TEST(Catalogue, IsDescribedForPeople) {
+  std::ifstream stream(CONFORMANCE_CHECKS_PAGE);
+  std::stringstream page;
+  page << stream.rdbuf();
+  for (const Check& check : Catalogue()) {
+    // One row for all prompts and devices, and one for both files where they are alike.
+    std::string id = check.id;
+    for (const char* device : {"/cpu/", "/cuda/"}) {
+      if (const size_t at = id.find(device); at != std::string::npos) {
+        const size_t end = id.find('/', id.find("prompt", at));
+        id = id.substr(0, at) + "/DEVICE/promptN" + id.substr(end);
+      }
+    }
+    std::string either = id;
+    for (const char* file : {"/language_model/", "/codec/"}) {
+      if (const size_t at = either.find(file); at != std::string::npos)
+        either.replace(at, std::string(file).size(), "/FILE/");
+    }
+    EXPECT_TRUE(page.str().find("`" + id + "`") != std::string::npos ||
+                page.str().find("`" + either + "`") != std::string::npos)
+        << "CHECKS.md has no row for " << id;
+  }
+  for (const Limit& limit : kLimits) {
+    EXPECT_THAT(page.str(), HasSubstr(fmt::format("`{}` | {}", limit.name, limit.value))) << "CHECKS.md";
+  }
+}
+
+}  // namespace
+}  // namespace conformance

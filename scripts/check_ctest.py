@@ -1,0 +1,219 @@
+#!/usr/bin/env python3
+"""The suite as its users run it: through CTest, with the environment's variables, into JUnit; and its stages.
+
+usage: check_ctest.py --build BUILD [CASE ...]      all cases, or the named ones
+
+Runs the conformance tests of a build folder from a folder of its own, so that a ctest around it keeps its records.
+Standard library only.
+"""
+import argparse
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+from derive_export import derive_recipe
+
+ROOT = Path(__file__).resolve().parents[1]
+GOOD = ROOT / "fixtures" / "exports" / "musicgen-tiny-mono"
+FAULTS = ROOT / "fixtures" / "faults"
+
+
+class Run:
+    """One ctest run over the conformance label."""
+
+    def __init__(self, build: Path, folder: Path, export=None, cwd=None, **variables):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "CTestTestfile.cmake").write_text(f'subdirs("{build / "conformance"}")\n')
+        self.output = folder / "artifacts"
+        environment = clean_environment(CONFORMANCE_OUTPUT_DIR=str(self.output), **variables)
+        if export is not None:
+            environment["AUDIOCRAFT_EXPORT_DIR"] = str(export)
+        if cwd is not None:
+            environment["PWD"] = str(cwd)
+        junit = folder / "junit.xml"
+        done = subprocess.run(["ctest", "--test-dir", str(folder), "-L", "conformance", "--output-junit", str(junit)],
+                              cwd=cwd or folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.status, self.text = done.returncode, done.stdout.decode(errors="replace")
+        self.cases = {case.get("name"): case for case in ElementTree.parse(junit).getroot().iter("testcase")}
+
+    def named(self, status: str) -> dict:
+        return {name: "".join(case.itertext()) for name, case in self.cases.items() if case.get("status") == status}
+
+    def report(self) -> dict:
+        return json.loads((self.output / "report.json").read_text())
+
+
+def clean_environment(**variables) -> dict:
+    names = ("CONFORMANCE_", "AUDIOCRAFT_", "GTEST_", "HF_")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(names)}
+    environment.update(OMP_NUM_THREADS="1", **variables)
+    return environment
+
+
+def expect(condition, what: str) -> None:
+    if not condition:
+        raise AssertionError(what)
+
+
+def case_good(build: Path, folder: Path) -> None:
+    before = {path.name: (path.stat().st_mtime_ns, path.stat().st_size) for path in GOOD.iterdir()}
+    run = Run(build, folder, GOOD)
+    expect(run.status == 0, f"exit status {run.status}: {run.text[-2000:]}")
+    expect(not run.named("fail"), f"failures: {list(run.named('fail'))}")
+    skipped = run.named("notrun") or run.named("disabled")
+    expect(any("no CUDA device" in text or "CUDA" in text for text in skipped.values()), "no skip that says why CUDA did not run")
+    report = run.report()
+    expect(report["verdict"] == "pass", report["verdict"])
+    expect(len(report["checks"]) > 100, "checks missing from the report")
+    expect({"cuda", "text"} <= set(report["not_run"]), f"not_run hides what did not run: {report['not_run']}")
+    expect((run.output / "report.html").is_file(), "no report.html")
+    run_folder = run.output / "generation" / "cpu" / "prompt0"
+    expect((run_folder / "audio.wav").is_file() and (run_folder / "tokens.npy").is_file(), "no artifacts")
+    after = {path.name: (path.stat().st_mtime_ns, path.stat().st_size) for path in GOOD.iterdir()}
+    expect(before == after, "the export was changed")
+
+
+def case_relative_path(build: Path, folder: Path) -> None:
+    run = Run(build, folder, "fixtures/exports/musicgen-tiny-mono", cwd=ROOT)
+    expect(run.status == 0 and run.report()["verdict"] == "pass", run.text[-2000:])
+
+
+def case_fault(build: Path, folder: Path) -> None:
+    derive_recipe(json.loads((FAULTS / "codec-bit-flipped.json").read_text()), folder / "export")
+    run = Run(build, folder, folder / "export")
+    expect(run.status != 0, "ctest passed on a flipped bit")
+    failures = run.named("fail")
+    expect(list(failures) == ["conformance.StateDictIntegrity.Holds/CodecChecksums", "conformance.stage.report"],
+           f"failing tests: {list(failures)}")
+    text = failures["conformance.StateDictIntegrity.Holds/CodecChecksums"]
+    expect("CRC-32" in text and "_codebook.embed" in text, f"JUnit does not say why: {text[:600]}")
+    blocked = run.named("notrun")
+    expect(any("blocked by state_dict_integrity/codec/checksums" in text for text in blocked.values()), "nothing says what blocks it")
+
+
+def case_unset(build: Path, folder: Path) -> None:
+    run = Run(build, folder)
+    expect(run.status == 0, f"exit status {run.status}")
+    expect(not run.named("run") and not run.named("fail"), "something ran without an export")
+    text = run.named("notrun")["conformance.FilePresence.Holds/Folder"]
+    expect("AUDIOCRAFT_EXPORT_DIR is not set" in text, f"the reason is lost: {text[:300]}")
+    expect(not run.output.exists(), "something was written without an export")
+
+
+def case_required_export(build: Path, folder: Path) -> None:
+    run = Run(build, folder, CONFORMANCE_REQUIRE="export")
+    expect(run.status != 0, "CONFORMANCE_REQUIRE=export passes without one")
+
+
+def case_required_text(build: Path, folder: Path) -> None:
+    run = Run(build, folder, GOOD, CONFORMANCE_REQUIRE="text")
+    expect(run.status != 0, "CONFORMANCE_REQUIRE=text passes, although text did not run")
+    expect(run.report()["verdict"] == "incomplete", run.report()["verdict"])
+    expect(any("CONFORMANCE_REQUIRE names text" in text for text in run.named("fail").values()), "no test says so")
+
+
+def case_bad_settings(build: Path, folder: Path) -> None:
+    (folder / "profile.yaml").write_text("generation: {duration: 2}\n")
+    for variables, words in (({"CONFORMANCE_REQUIRE": "gpu"}, "found 'gpu'"),
+                             ({"CONFORMANCE_PROFILE": str(folder / "profile.yaml")}, "generation.duration"),
+                             ({"CONFORMANCE_PROFILE": str(folder / "none.yaml")}, "is no file")):
+        environment = clean_environment(AUDIOCRAFT_EXPORT_DIR=str(GOOD), CONFORMANCE_OUTPUT_DIR=str(folder / "out"), **variables)
+        done = subprocess.run([build / "bin" / "conformance"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        expect(done.returncode == 2 and words in done.stdout.decode(), f"{variables}: {done.returncode} {done.stdout.decode()[:300]}")
+
+
+def change_codes(path: Path, value: int) -> None:
+    data = bytearray(path.read_bytes())
+    data[-4:] = struct.pack("<i", value)
+    path.write_bytes(data)
+
+
+def change_record(path: Path, **changes) -> None:
+    record = json.loads(path.read_text())
+    record["body"]["runs"][0].update(changes)
+    path.write_text(json.dumps(record))
+
+
+def cut_audio(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    at = data.index(b"data")
+    size = struct.unpack_from("<I", data, at + 4)[0] - 4
+    struct.pack_into("<I", data, at + 4, size)
+    struct.pack_into("<I", data, 4, len(data) - 4 - 8)
+    path.write_bytes(data[: at + 8 + size])
+
+
+def spoil_audio(path: Path, value: float) -> None:
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<f", data, data.index(b"data") + 8 + 400, value)
+    path.write_bytes(data)
+
+
+# What no fault of the files brings about, planted into the artifacts of a good run: test, what is changed, its words.
+TAMPERED = [
+    ("Generation.Holds/CpuPrompt0Codes", "generation/cpu/prompt0/tokens.npy", lambda path: change_codes(path, 256), "outside of 0 to 255"),
+    ("Generation.Holds/CpuPrompt0Codes", "generation/cpu/prompt0/tokens.npy", lambda path: change_codes(path, -1), "holds -1"),
+    ("Generation.Holds/CpuPrompt0Codes", "stages/generation-cpu.json", lambda path: change_record(path, frames=99), "expected [K, T] = [4, 99]"),
+    ("Generation.Holds/CpuPrompt0Codes", "generation/cpu/prompt0/tokens.npy", lambda path: path.write_bytes(b"no array"), "tokens.npy"),
+    ("Generation.Holds/CpuPrompt0Repeatable", "stages/generation-cpu.json", lambda path: change_record(path, differing_codes=3), "gave 3 other codes"),
+    ("Generation.Holds/CpuPrompt0Runs", "stages/generation-cpu.json", lambda path: change_record(path, status=2, message="at step 3"), "unconditional): at step 3"),
+    ("Generation.Holds/CpuPrompt0Runs", "stages/generation-cpu.json", lambda path: path.unlink(), "left nothing to judge"),
+    ("Generation.Holds/CpuPrompt0Runs", "stages/generation-cpu.json", lambda path: path.write_text(path.read_text().replace('"stamp":"', '"stamp":"x')), "of another export"),
+    ("AudioOutput.Holds/CpuPrompt0Length", "generation/cpu/prompt0/audio.wav", cut_audio, "63999 samples"),
+    ("AudioOutput.Holds/CpuPrompt0Length", "stages/generation-cpu.json", lambda path: change_record(path, channels=2), "1 channels"),
+    ("AudioOutput.Holds/CpuPrompt0Finite", "generation/cpu/prompt0/audio.wav", lambda path: spoil_audio(path, float("nan")), "1 NaN"),
+    ("AudioOutput.Holds/CpuPrompt0Length", "generation/cpu/prompt0/audio.wav", lambda path: path.unlink(), "audio.wav"),
+    ("StateDictIntegrity.Holds/CodecChecksums", "stages/payload-compression_state_dict.bin.json", lambda path: path.unlink(), "left nothing to judge"),
+]
+
+
+def case_stages(build: Path, folder: Path) -> None:
+    output = folder / "artifacts"
+    environment = clean_environment(AUDIOCRAFT_EXPORT_DIR=str(GOOD), CONFORMANCE_OUTPUT_DIR=str(output), CONFORMANCE_STAGED="1")
+
+    def program(name: str, *arguments) -> subprocess.CompletedProcess:
+        return subprocess.run([build / "bin" / name, *arguments], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    for name, stage in (("conformance_judge", "begin"), ("conformance_judge", "payload"), ("conformance", "generate-cpu")):
+        done = program(name, f"--stage={stage}")
+        expect(done.returncode == 0, f"stage {stage}: {done.stdout.decode()[:500]}")
+    shutil.copytree(output, folder / "kept")
+    for test, artifact, change, words in TAMPERED:
+        done = program("conformance_judge", f"--gtest_filter={test}")
+        expect(done.returncode == 0 and b"PASSED" in done.stdout, f"{test} fails before anything was changed: {done.stdout.decode()[-600:]}")
+        change(output / artifact)
+        done = program("conformance_judge", f"--gtest_filter={test}")
+        text = done.stdout.decode()
+        expect(done.returncode == 1 and words in text, f"{test} with {artifact} changed does not say '{words}': {done.returncode} {text[-900:]}")
+        shutil.rmtree(output)
+        shutil.copytree(folder / "kept", output)
+
+
+CASES = {name[5:]: function for name, function in list(globals().items()) if name.startswith("case_")}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", type=Path, required=True)
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)}")
+    args = parser.parse_args()
+    failed = 0
+    for name in args.cases or CASES:
+        with tempfile.TemporaryDirectory() as scratch:
+            try:
+                CASES[name](args.build.resolve(), Path(scratch))
+                print(f"ok    {name}")
+            except AssertionError as problem:
+                failed += 1
+                print(f"FAIL  {name}: {problem}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -54,7 +54,10 @@ std::vector<std::string> NotApplied(const Context& context) {
     list.emplace_back("generation.prompts: text");
     break;
   }
-  if (std::getenv("AUDIOCRAFT_PYTHON") != nullptr) list.emplace_back("AUDIOCRAFT_PYTHON");
+  // T5 and referenced codecs are not looked up yet; the production loader is not run yet.
+  for (const char* variable : {"AUDIOCRAFT_PYTHON", "HF_HUB_CACHE", "HF_HOME"}) {
+    if (std::getenv(variable) != nullptr) list.emplace_back(variable);
+  }
   for (const char* word : {"text", "melody", "cuda"}) {
     if (context.settings().require.contains(word)) list.push_back(fmt::format("CONFORMANCE_REQUIRE: {}", word));
   }

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import xml.etree.ElementTree as ElementTree
+import zipfile
 from pathlib import Path
 
 from derive_export import derive_recipe
@@ -193,6 +194,32 @@ def case_stages(build: Path, folder: Path) -> None:
         expect(done.returncode == 1 and words in text, f"{test} with {artifact} changed does not say '{words}': {done.returncode} {text[-900:]}")
         shutil.rmtree(output)
         shutil.copytree(folder / "kept", output)
+
+
+def case_flips(build: Path, folder: Path) -> None:
+    """One flipped bit in the middle of every record of both files: found, and the record named."""
+    for name in ("state_dict.bin", "compression_state_dict.bin"):
+        original = (GOOD / name).read_bytes()
+        export = folder / "export"
+        shutil.copytree(GOOD, export, ignore=shutil.ignore_patterns("golden"))
+        for record in zipfile.ZipFile(GOOD / name).infolist():
+            if record.file_size == 0:
+                continue
+            name_size, extra_size = struct.unpack_from("<HH", original, record.header_offset + 26)
+            data = bytearray(original)
+            data[record.header_offset + 30 + name_size + extra_size + record.file_size // 2] ^= 4
+            (export / name).write_bytes(data)
+            environment = clean_environment(AUDIOCRAFT_EXPORT_DIR=str(export), CONFORMANCE_OUTPUT_DIR=str(folder / "out"))
+            done = subprocess.run([build / "bin" / "conformance_judge", "--quiet"], env=environment, stdout=subprocess.PIPE)
+            report = json.loads((folder / "out" / "report.json").read_text())
+            failing = [check for check in report["checks"] if check["status"] == "fail"]
+            expect(done.returncode == 1 and failing, f"{record.filename}: a flipped bit passes")
+            # The one-word records (byteorder, version) are read, and what they say then is wrong.
+            words = (record.filename, "record " + record.filename.split("/")[-1])
+            expect(failing[0]["id"].endswith(("/checksums", "/archive")) and any(w in failing[0]["message"] for w in words),
+                   f"{record.filename}: the first failure is {failing[0]['id']}: {failing[0]['message'][:300]}")
+            expect(len(failing) <= 3, f"{record.filename}: {[check['id'] for check in failing]}")
+        shutil.rmtree(export)
 
 
 CASES = {name[5:]: function for name, function in list(globals().items()) if name.startswith("case_")}

@@ -146,7 +146,7 @@ void RunAsTest(const Check& check) {
   }
 }
 
-int RunProgram(int argc, char** argv, Context::Generator generator) {
+int RunProgram(int argc, char** argv, const Context::Generator& generator) {
   std::string stage;
   bool quiet = false;
   for (int i = 1; i < argc; ++i) {

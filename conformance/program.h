@@ -6,6 +6,6 @@
 
 namespace conformance {
 
-int RunProgram(int argc, char** argv, Context::Generator generator);
+int RunProgram(int argc, char** argv, const Context::Generator& generator);
 
 }  // namespace conformance

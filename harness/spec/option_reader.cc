@@ -102,7 +102,7 @@ bool OptionReader::Bool(std::string_view key, std::optional<bool> fallback) {
   return fallback.value_or(false);
 }
 
-std::string OptionReader::String(std::string_view key, std::optional<std::string> fallback) {
+std::string OptionReader::String(std::string_view key, const std::optional<std::string>& fallback) {
   const ConfigValue* value = Take(key, !fallback);
   if (value == nullptr) return fallback.value_or("");
   if (const auto* text = std::get_if<std::string>(&value->data)) return *text;
@@ -114,7 +114,7 @@ std::string OptionReader::Choice(std::string_view key, std::optional<std::string
                                  const std::vector<std::string>& choices) {
   const std::string substitute = fallback.value_or(choices.front());
   const size_t before = problems_.wrong.size();
-  std::string text = String(key, std::move(fallback));
+  std::string text = String(key, fallback);
   if (problems_.wrong.size() > before) return substitute;
   if (std::find(choices.begin(), choices.end(), text) != choices.end()) return text;
   const auto near = Nearest(text, choices);

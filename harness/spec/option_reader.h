@@ -35,7 +35,7 @@ class OptionReader {
   int64_t Int(std::string_view key, std::optional<int64_t> fallback, int64_t min = 1, int64_t max = kMaxSize);
   double Float(std::string_view key, std::optional<double> fallback);
   bool Bool(std::string_view key, std::optional<bool> fallback);
-  std::string String(std::string_view key, std::optional<std::string> fallback);
+  std::string String(std::string_view key, const std::optional<std::string>& fallback);
   // As String, and one of `choices`.
   std::string Choice(std::string_view key, std::optional<std::string> fallback,
                      const std::vector<std::string>& choices);

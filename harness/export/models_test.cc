@@ -101,6 +101,32 @@ TEST_P(GoldenTest, GreedyTokensAndTheirAudio) {
   EXPECT_LE(error, kAudioTolerance);
 }
 
+// With no text both conditions are alike: here they are not. The first step, computed apart for each, must give the
+// token.
+TEST_P(GoldenTest, GuidanceLeadsFromTheNullConditionOn) {
+  const LanguageModel& lm = models_->language_model;
+  at::manual_seed(5);
+  GuidedConditions conditions = Unconditional(lm.spec(), at::kCPU);
+  conditions.positive.cross = 3 * at::randn({1, 1, lm.spec().dim});
+  const at::Tensor start = at::full({1, lm.spec().num_codebooks, 1}, lm.spec().cardinality, at::kLong);
+  const auto logits = [&](const LmConditions& condition) {
+    LmState state = lm.Start(condition, 1, 1);
+    return lm.Forward(start, state)[0][0][0];
+  };
+  const at::Tensor positive = logits(conditions.positive), null = logits(conditions.null);
+  Sampling sampling;
+  sampling.mode = Sampling::Mode::kGreedy;
+  for (const double cfg_coef : {0.0, 1.0, 3.0}) {
+    sampling.cfg_coef = cfg_coef;
+    const auto codes = GenerateCodes(lm, conditions, 1, sampling);
+    ASSERT_TRUE(codes.ok()) << codes.error().message;
+    EXPECT_EQ((*codes)[0][0].item<int64_t>(), (null + (positive - null) * cfg_coef).argmax().item<int64_t>())
+        << cfg_coef;
+  }
+  EXPECT_NE(positive.argmax().item<int64_t>(), null.argmax().item<int64_t>())
+      << "the conditions must matter for this test";
+}
+
 TEST_P(GoldenTest, DecodedCodes) {
   EXPECT_LE(Error(models_->codec.Decode(Golden("decode.codes").unsqueeze(0))[0], Golden("decode.audio")),
             kAudioTolerance);

@@ -21,6 +21,10 @@ using harness::Sampling;
 // As many frames are generated again with the same seed: enough to see a difference, a quarter of the cost.
 constexpr int64_t kRepeatedFrames = 25;
 
+// 30 s, the longest that a profile can ask for, at 600 frames a second: four times the fastest codec known. Beyond, the
+// numbers of a config would decide how long a run takes.
+constexpr int64_t kMaxFrames = 18000;
+
 Sampling SamplingOf(const Profile& profile) {
   Sampling sampling;
   sampling.mode = profile.sampling == "greedy"  ? Sampling::Mode::kGreedy
@@ -74,6 +78,14 @@ void GenerateSlot(Context& context, const harness::Models& models, const std::st
   if (run.frames < 1) {
     run.message = fmt::format("generation.duration_s is {} s: less than one frame at {} Hz",
                               context.profile().duration_s, codec.frame_rate_hz());
+    return;
+  }
+  if (run.frames > kMaxFrames) {
+    run.status = GenerationRun::Status::kSkipped;
+    run.message = fmt::format(
+        "unsupported here: {} s are {} frames at {} Hz (encodec.sample_rate / product of seanet.ratios), "
+        "more than the {} that this suite generates",
+        context.profile().duration_s, run.frames, codec.frame_rate_hz(), kMaxFrames);
     return;
   }
   const Sampling sampling = SamplingOf(context.profile());

@@ -1,14 +1,16 @@
 #include "conformance/artifact.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <fstream>
 #include <limits>
 
+#include "harness/base/atomic_file.h"
+
 namespace conformance {
 namespace {
 
+namespace fs = std::filesystem;
 using harness::Error;
 using harness::ErrorCode;
 using nlohmann::json;
@@ -29,21 +31,20 @@ double Number(const json& value) {
 
 }  // namespace
 
-harness::Status WriteArtifact(const std::filesystem::path& path, const std::string& stamp, const json& body) {
-  std::error_code error;
-  std::filesystem::create_directories(path.parent_path(), error);
-  const std::string temporary = fmt::format("{}.{}.tmp", path.string(), getpid());
-  {
-    std::ofstream stream(temporary, std::ios::binary);
-    stream << json{{"stamp", stamp}, {"body", body}}.dump(-1, ' ', false, json::error_handler_t::replace);
-    if (!stream.flush()) return Error{ErrorCode::kIo, fmt::format("{} can't be written", temporary)};
-  }
-  std::filesystem::rename(temporary, path, error);
-  if (error) return Error{ErrorCode::kIo, fmt::format("{} can't be written: {}", path.string(), error.message())};
-  return {};
+fs::path PayloadArtifact(const fs::path& output, harness::Role role) {
+  return output / "stages" / fmt::format("payload-{}.json", harness::FileName(role));
 }
 
-harness::Result<json> ReadArtifact(const std::filesystem::path& path, const std::string& stamp) {
+fs::path GenerationArtifact(const fs::path& output, const std::string& device) {
+  return output / "stages" / fmt::format("generation-{}.json", device);
+}
+
+harness::Status WriteArtifact(const fs::path& path, const std::string& stamp, const json& body) {
+  return harness::WriteFileAtomically(
+      path, {json{{"stamp", stamp}, {"body", body}}.dump(-1, ' ', false, json::error_handler_t::replace)});
+}
+
+harness::Result<json> ReadArtifact(const fs::path& path, const std::string& stamp) {
   std::ifstream stream(path, std::ios::binary);
   if (!stream) return Error{ErrorCode::kNotFound, fmt::format("{} is not there", path.string())};
   json document = json::parse(stream, nullptr, /*allow_exceptions=*/false);

@@ -7,8 +7,13 @@
 
 #include "harness/base/result.h"
 #include "harness/checkpoint/payload.h"
+#include "harness/export/export_file.h"
 
 namespace conformance {
+
+// Where the stages leave what they found, under the output folder.
+std::filesystem::path PayloadArtifact(const std::filesystem::path& output, harness::Role role);
+std::filesystem::path GenerationArtifact(const std::filesystem::path& output, const std::string& device);
 
 // Written to a temporary name and renamed: a reader sees all of it or nothing.
 harness::Status WriteArtifact(const std::filesystem::path& path, const std::string& stamp, const nlohmann::json& body);

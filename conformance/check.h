@@ -38,6 +38,9 @@ struct Check {
   std::string category() const { return id.substr(0, id.find('/')); }
 };
 
+// As report.json keeps it.
+harness::CheckResult ToResult(const Check& check, const Outcome& outcome);
+
 // One function a category, in the order in which a person should read them.
 std::vector<Check> FilePresenceChecks();
 std::vector<Check> StateDictIntegrityChecks();

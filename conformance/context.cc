@@ -50,6 +50,15 @@ Outcome FromStatus(const harness::Status& status) {
   return Fail(status.error().message);
 }
 
+harness::CheckResult ToResult(const Check& check, const Outcome& outcome) {
+  return {.id = check.id,
+          .category = check.category(),
+          .status = outcome.status,
+          .message = outcome.message,
+          .measured = outcome.measured,
+          .limit = outcome.limit};
+}
+
 const std::vector<Check>& Catalogue() {
   static const std::vector<Check> catalogue = [] {
     std::vector<Check> all;
@@ -105,9 +114,8 @@ Outcome Context::Judge(const Check& check) {
 }
 
 const harness::Result<harness::PayloadScan>& Context::Payload(harness::Role role) {
-  if (settings_.staged) {
-    auto body = ReadArtifact(settings_.output_dir / "stages" / fmt::format("payload-{}.json", harness::FileName(role)),
-                             Stamp(settings_));
+  if (settings_.staged && !exported().has_payload(role)) {
+    auto body = ReadArtifact(PayloadArtifact(settings_.output_dir, role), Stamp(settings_));
     exported().AdoptPayload(role, body.ok() ? PayloadFromJson(*body)
                                             : harness::Result<harness::PayloadScan>(harness::Error{
                                                   body.error().code, MissingStage("payload", body.error())}));
@@ -120,8 +128,7 @@ const GenerationRecord& Context::Generation(const std::string& device) {
   if (known != generations_.end()) return known->second;
   GenerationRecord record;
   if (settings_.staged) {
-    auto read =
-        ReadRecord(settings_.output_dir / "stages" / fmt::format("generation-{}.json", device), Stamp(settings_));
+    auto read = ReadRecord(GenerationArtifact(settings_.output_dir, device), Stamp(settings_));
     if (read.ok()) {
       record = std::move(read).value();
     } else {
@@ -171,12 +178,7 @@ std::vector<harness::CheckResult> Context::Results() const {
   for (const Check& check : Catalogue()) {
     const auto outcome = outcomes_.find(check.id);
     if (outcome == outcomes_.end()) continue;
-    results.push_back({.id = check.id,
-                       .category = check.category(),
-                       .status = outcome->second.status,
-                       .message = outcome->second.message,
-                       .measured = outcome->second.measured,
-                       .limit = outcome->second.limit});
+    results.push_back(ToResult(check, outcome->second));
   }
   return results;
 }

@@ -28,10 +28,6 @@ constexpr const char* kHelp =
     "report\n"
     "and GoogleTest's options: --gtest_filter=..., --gtest_output=xml:FILE, --gtest_list_tests, ...\n\n";
 
-std::filesystem::path StagePath(const Settings& settings, const std::string& name) {
-  return settings.output_dir / "stages" / (name + ".json");
-}
-
 int Report(const harness::Status& status) {
   if (status.ok()) return EXIT_SUCCESS;
   fmt::print(stderr, "{}\n", status.error().message);
@@ -56,7 +52,7 @@ int PayloadStage(Context& context) {
       fmt::print("{} is not read: {}\n", harness::FileName(role), context.Evaluate(storages).message);
       continue;
     }
-    const auto path = StagePath(context.settings(), fmt::format("payload-{}", harness::FileName(role)));
+    const auto path = PayloadArtifact(context.settings().output_dir, role);
     if (auto status = WriteArtifact(path, Stamp(context.settings()), PayloadToJson(context.exported().payload(role)));
         !status.ok()) {
       return Report(status);
@@ -78,7 +74,8 @@ int GenerationStage(Context& context, const std::string& device, const Context::
   }
   const GenerationRecord record = generator(context, device);
   if (!record.problem.empty()) fmt::print("{}\n", record.problem);
-  return Report(WriteRecord(StagePath(context.settings(), "generation-" + device), Stamp(context.settings()), record));
+  return Report(
+      WriteRecord(GenerationArtifact(context.settings().output_dir, device), Stamp(context.settings()), record));
 }
 
 int ReportStage(Context& context) {
@@ -88,8 +85,7 @@ int ReportStage(Context& context) {
   if (!collected.ok()) return Report(collected.error());
   std::map<std::string, GenerationRecord> records;
   for (const char* device : {"cpu", "cuda"}) {
-    auto record =
-        ReadRecord(StagePath(context.settings(), fmt::format("generation-{}", device)), Stamp(context.settings()));
+    auto record = ReadRecord(GenerationArtifact(context.settings().output_dir, device), Stamp(context.settings()));
     if (record.ok()) records[device] = std::move(record).value();
   }
   if (!collected->missing.empty()) {
@@ -123,13 +119,7 @@ void RunAsTest(const Check& check) {
   if (!outcome.measured.is_null()) testing::Test::RecordProperty("measured", outcome.measured.dump());
   if (!outcome.limit.is_null()) testing::Test::RecordProperty("limit", outcome.limit.dump());
   if (context.settings().staged && context.settings().export_dir) {
-    const auto status =
-        harness::WriteCheckResult(context.settings().output_dir / "checks", {.id = check.id,
-                                                                             .category = check.category(),
-                                                                             .status = outcome.status,
-                                                                             .message = outcome.message,
-                                                                             .measured = outcome.measured,
-                                                                             .limit = outcome.limit});
+    const auto status = harness::WriteCheckResult(context.settings().output_dir / "checks", ToResult(check, outcome));
     if (!status.ok()) ADD_FAILURE() << status.error().message;
   }
   switch (outcome.status) {

@@ -1,16 +1,16 @@
 #include "conformance/run_report.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
-#include <fstream>
 #include <set>
 #include <thread>
 
+#include "conformance/artifact.h"
 #include "conformance/file_names.h"
 #include "conformance/slots.h"
+#include "harness/base/atomic_file.h"
 #include "harness/report/html.h"
 
 namespace conformance {
@@ -145,11 +145,7 @@ harness::Report AssembleReport(const Context& context, std::vector<CheckResult> 
 harness::Status WriteReports(const Context& context, const harness::Report& report) {
   const fs::path& output = context.settings().output_dir;
   RETURN_IF_ERROR(harness::WriteReport(output / "report.json", report));
-  std::ofstream stream(output / "report.html", std::ios::binary);
-  stream << harness::RenderHtml(report);
-  if (!stream.flush())
-    return harness::Error{harness::ErrorCode::kIo, (output / "report.html").string() + " can't be written"};
-  return {};
+  return harness::WriteFileAtomically(output / "report.html", {harness::RenderHtml(report)});
 }
 
 harness::Status ClearArtifacts(const Settings& settings) {
@@ -165,10 +161,10 @@ harness::Status ClearArtifacts(const Settings& settings) {
     fs::remove(settings.output_dir / "checks" / (name + ".json"), error);
   }
   for (const char* device : {"cpu", "cuda"}) {
-    fs::remove(settings.output_dir / "stages" / fmt::format("generation-{}.json", device), error);
+    fs::remove(GenerationArtifact(settings.output_dir, device), error);
   }
   for (const auto role : kRoles) {
-    fs::remove(settings.output_dir / "stages" / fmt::format("payload-{}.json", harness::FileName(role)), error);
+    fs::remove(PayloadArtifact(settings.output_dir, role), error);
   }
   for (const Slot& slot : AllSlots()) {
     for (const char* file : {"tokens.npy", "audio.wav"})

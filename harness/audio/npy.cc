@@ -13,8 +13,8 @@
 #include <string_view>
 #include <system_error>
 
-#include "harness/audio/atomic_file.h"
 #include "harness/audio/npy_header.h"
+#include "harness/base/atomic_file.h"
 
 namespace harness {
 namespace {

@@ -11,7 +11,7 @@
 #include <string>
 #include <system_error>
 
-#include "harness/audio/atomic_file.h"
+#include "harness/base/atomic_file.h"
 
 namespace harness {
 namespace {

@@ -20,8 +20,9 @@ const Status& Export::Folder() {
   std::error_code error;
   const auto status = std::filesystem::status(folder_, error);
   if (!std::filesystem::exists(status)) {
-    folder_status_ = Error{ErrorCode::kNotFound,
-                           fmt::format("{} is not there{}: check AUDIOCRAFT_EXPORT_DIR", folder_.string(), error ? " (" + error.message() + ")" : "")};
+    folder_status_ =
+        Error{ErrorCode::kNotFound, fmt::format("{} is not there{}: check AUDIOCRAFT_EXPORT_DIR", folder_.string(),
+                                                error ? " (" + error.message() + ")" : "")};
   } else if (!std::filesystem::is_directory(status)) {
     folder_status_ =
         Error{ErrorCode::kMismatch, fmt::format("{} is no folder: an export is a folder with state_dict.bin and "

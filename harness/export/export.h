@@ -44,6 +44,7 @@ class Export {
 
   // Scans every payload of the role's file, or returns what was adopted. Precondition: storage_status() is ok.
   const Result<PayloadScan>& payload(Role role, const std::function<void(uint64_t, uint64_t)>& progress = {});
+  bool has_payload(Role role) const { return payload_[static_cast<size_t>(role)].has_value(); }
   void AdoptPayload(Role role, Result<PayloadScan> scan);
 
  private:

@@ -9,7 +9,7 @@
 #include <system_error>
 #include <utility>
 
-#include "harness/audio/atomic_file.h"  // header-only: no libsndfile comes along
+#include "harness/base/atomic_file.h"
 #include "harness/report/report.h"
 #include "harness/report/report_json.h"
 #include "harness/report/text.h"

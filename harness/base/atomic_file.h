@@ -3,7 +3,6 @@
 // Two processes may write the same target at once (CTest runs one process per test): the last rename wins, and no
 // reader ever sees half a file. A process that is killed leaves its temporary file, never a wrong target. This guards
 // against other processes, not against a power cut: nothing is synced.
-// Header-only, so that layers without libsndfile can use it.
 // Errors: kIo, with the path and the system's words.
 #pragma once
 

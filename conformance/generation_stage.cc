@@ -51,11 +51,11 @@ harness::Status WriteArtifacts(const fs::path& output, const harness::GeneratedM
                                GenerationRun& run) {
   std::error_code error;
   fs::create_directories((output / run.tokens).parent_path(), error);
-  const at::Tensor codes = music.codes.to(at::kInt).contiguous();
+  const at::Tensor codes = music.codes[0].to(at::kInt).contiguous();
   harness::NpyArray<int32_t> array{{codes.size(0), codes.size(1)}, {}};
   array.values.assign(codes.data_ptr<int32_t>(), codes.data_ptr<int32_t>() + codes.numel());
   RETURN_IF_ERROR(harness::WriteNpy(output / run.tokens, array));
-  const at::Tensor interleaved = music.audio.t().contiguous();  // [N, C]
+  const at::Tensor interleaved = music.audio[0].t().contiguous();  // [N, C]
   harness::Waveform waveform{
       .sample_rate_hz = sample_rate_hz, .channels = static_cast<int>(interleaved.size(1)), .samples = {}};
   waveform.samples.assign(interleaved.data_ptr<float>(), interleaved.data_ptr<float>() + interleaved.numel());
@@ -65,19 +65,19 @@ harness::Status WriteArtifacts(const fs::path& output, const harness::GeneratedM
 void GenerateSlot(Context& context, const harness::Models& models, const std::string& device, size_t index,
                   GenerationRun& run) {
   const harness::LmSpec& lm = models.language_model.spec();
-  const harness::CodecSpec& codec = models.codec.spec();
+  const harness::CodecFacts& codec = models.codec->facts();
   run.status = GenerationRun::Status::kFailed;
   run.num_codebooks = lm.num_codebooks;
   run.cardinality = lm.cardinality;
   run.sample_rate_hz = codec.sample_rate_hz;
   run.channels = codec.channels;
-  run.hop_length = codec.decoder.hop_length();
-  run.frames = static_cast<int64_t>(context.profile().duration_s * static_cast<double>(codec.frame_rate_hz()));
+  run.hop_length = codec.hop_length;
+  run.frames = static_cast<int64_t>(context.profile().duration_s * codec.frame_rate_hz);
   run.tokens = fmt::format("generation/{}/prompt{}/tokens.npy", device, index);
   run.audio = fmt::format("generation/{}/prompt{}/audio.wav", device, index);
   if (run.frames < 1) {
     run.message = fmt::format("generation.duration_s is {} s: less than one frame at {} Hz",
-                              context.profile().duration_s, codec.frame_rate_hz());
+                              context.profile().duration_s, codec.frame_rate_hz);
     return;
   }
   if (run.frames > kMaxFrames) {
@@ -85,12 +85,12 @@ void GenerateSlot(Context& context, const harness::Models& models, const std::st
     run.message = fmt::format(
         "unsupported here: {} s are {} frames at {} Hz (encodec.sample_rate / product of seanet.ratios), "
         "more than the {} that this suite generates",
-        context.profile().duration_s, run.frames, codec.frame_rate_hz(), kMaxFrames);
+        context.profile().duration_s, run.frames, codec.frame_rate_hz, kMaxFrames);
     return;
   }
   const Sampling sampling = SamplingOf(context.profile());
-  const auto conditions = harness::Unconditional(lm, models.language_model.device());
-  const auto music = harness::GenerateMusic(models, conditions, run.frames, sampling,
+  const std::vector<harness::ConditioningInput> samples = {{.description = run.prompt, .melody = {}}};
+  const auto music = harness::GenerateMusic(models, samples, run.frames, sampling,
                                             Progress(fmt::format("{} prompt {}", device, index)));
   if (!music.ok()) {
     run.message = music.error().message;
@@ -107,13 +107,13 @@ void GenerateSlot(Context& context, const harness::Models& models, const std::st
   const int64_t delay = *std::max_element(lm.pattern.delays.begin(), lm.pattern.delays.end());
   const int64_t again_frames = std::min(run.frames, kRepeatedFrames + delay);
   run.repeated_frames = again_frames == run.frames ? run.frames : kRepeatedFrames;
-  const auto again = harness::GenerateMusic(models, conditions, again_frames, sampling);
+  const auto again = harness::GenerateMusic(models, samples, again_frames, sampling);
   if (!again.ok()) {
     run.message = "the second time, with the same seed: " + again.error().message;
     return;
   }
   run.differing_codes =
-      (again->codes.narrow(1, 0, run.repeated_frames) != music->codes.narrow(1, 0, run.repeated_frames))
+      (again->codes.narrow(2, 0, run.repeated_frames) != music->codes.narrow(2, 0, run.repeated_frames))
           .sum()
           .item<int64_t>();
   run.status = GenerationRun::Status::kDone;
@@ -130,7 +130,7 @@ GenerationRecord GenerateOn(Context& context, const std::string& device) {
     return record;
   }
   const auto start = std::chrono::steady_clock::now();
-  const auto models = harness::LoadModels(context.exported(), at::Device(device));
+  const auto models = harness::LoadModels(context.exported(), harness::HubCache(context.settings().hub_root), at::Device(device));
   if (!models.ok()) {
     record.skipped = models.error().code == harness::ErrorCode::kUnsupported;
     record.problem = models.error().message;

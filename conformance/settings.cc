@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "harness/hub/hub_cache.h"
 #include "harness/export/export_file.h"
 
 namespace conformance {
@@ -68,6 +69,11 @@ harness::Result<Settings> ReadSettings() {
     settings.output_dir = (settings.staged && !pwd.empty() ? fs::path(pwd) : fs::current_path(error)) / output;
   }
 
+  settings.hub_root = harness::HubCache::FromEnvironment([](const std::string& name) -> std::optional<std::string> {
+                        const char* value = std::getenv(name.c_str());
+                        return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+                      }).root();
+
   std::stringstream words(Variable("CONFORMANCE_REQUIRE"));
   for (std::string word; std::getline(words, word, ',');) {
     word.erase(0, word.find_first_not_of(' '));
@@ -100,7 +106,7 @@ std::string Stamp(const Settings& settings) {
     }
   }
   stamp["profile"] = settings.profile_path.empty() ? "" : FileStamp(settings.profile_path);
-  for (const char* name : {"HF_HUB_CACHE", "HF_HOME", "CONFORMANCE_REQUIRE", "AUDIOCRAFT_PYTHON"}) {
+  for (const char* name : {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME", "HOME", "CONFORMANCE_REQUIRE", "AUDIOCRAFT_PYTHON"}) {
     stamp["variables"][name] = Variable(name);
   }
   for (const char* program : {"conformance", "conformance_judge"}) {

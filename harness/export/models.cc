@@ -8,6 +8,8 @@
 #include <chrono>
 #include <new>
 
+#include "harness/model/codec.h"
+
 namespace harness {
 namespace {
 
@@ -36,7 +38,7 @@ Result<T> CatchTorch(const char* doing, Body&& body) {
 
 }  // namespace
 
-Result<Models> LoadModels(Export& source, at::Device device) {
+Result<Models> LoadModels(Export& source, const HubCache& hub, at::Device device) {
   return CatchTorch<Models>("loading the weights", [&]() -> Result<Models> {
     const c10::InferenceMode inference;
     const CheckedTensors& lm = source.tensors(Role::kLanguageModel);
@@ -46,22 +48,27 @@ Result<Models> LoadModels(Export& source, at::Device device) {
     ASSIGN_OR_RETURN(const TensorTable codec_table,
                      TensorTable::Bind(source.file(Role::kCodec).checkpoint(), codec.specs, codec.Binding()));
     ASSIGN_OR_RETURN(LanguageModel language_model, LanguageModel::Build(*source.lm_spec(), lm_table, device));
+    ASSIGN_OR_RETURN(ConditionProvider conditions, ConditionProvider::Build(*source.lm_spec(), lm_table, {}, device));
     ASSIGN_OR_RETURN(Codec built, Codec::Build(*source.codec_spec(), codec_table, device));
-    return Models{std::move(language_model), std::move(built)};
+    (void)hub;
+    return Models{std::move(language_model), std::move(conditions), std::make_unique<Codec>(std::move(built)),
+                  "generation from text is not built yet"};
   });
 }
 
-Result<GeneratedMusic> GenerateMusic(const Models& models, const GuidedConditions& conditions, int64_t num_frames,
-                                     const Sampling& sampling, const GenerationCallbacks& callbacks) {
+Result<GeneratedMusic> GenerateMusic(const Models& models, const std::vector<ConditioningInput>& samples,
+                                     int64_t num_frames, const Sampling& sampling, const GenerationCallbacks& callbacks) {
   return CatchTorch<GeneratedMusic>("generating", [&]() -> Result<GeneratedMusic> {
     const c10::InferenceMode inference;
     GeneratedMusic music;
     auto start = Clock::now();
-    ASSIGN_OR_RETURN(music.codes, GenerateCodes(models.language_model, conditions, num_frames, sampling, callbacks));
+    ASSIGN_OR_RETURN(const GuidedConditions conditions, models.conditions.Encode(samples, !sampling.two_step_cfg));
+    ASSIGN_OR_RETURN(music.codes, GenerateCodes(models.language_model, conditions, static_cast<int64_t>(samples.size()),
+                                                num_frames, sampling, callbacks));
     music.generate_s = SecondsSince(start);
     start = Clock::now();
     const at::Device device = models.language_model.device();
-    music.audio = models.codec.Decode(music.codes.unsqueeze(0).to(device))[0].cpu().contiguous();
+    music.audio = models.codec->Decode(music.codes.to(device)).cpu().contiguous();
     music.decode_s = SecondsSince(start);
     return music;
   });

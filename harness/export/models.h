@@ -4,35 +4,41 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "harness/base/result.h"
 #include "harness/export/export.h"
 #include "harness/generate/generator.h"
-#include "harness/model/codec.h"
+#include "harness/hub/hub_cache.h"
+#include "harness/model/compression_model.h"
+#include "harness/model/condition_provider.h"
 #include "harness/model/language_model.h"
 
 namespace harness {
 
 struct Models {
   LanguageModel language_model;
-  Codec codec;
+  ConditionProvider conditions;
+  std::unique_ptr<CompressionModel> codec;
+  std::string without_text;  // why texts can't be encoded; empty where they can
 };
 
 // Precondition: every static stage of `source` is ok and the tensors agree with the configs.
 // Errors: kUnsupported (options that are not built), kIo (out of memory, with LibTorch's words).
-Result<Models> LoadModels(Export& source, at::Device device);
+Result<Models> LoadModels(Export& source, const HubCache& hub, at::Device device);
 
 struct GeneratedMusic {
-  at::Tensor codes;  // [K, T] int64, CPU
-  at::Tensor audio;  // [C, N] float32, CPU
+  at::Tensor codes;  // [B, K, T] int64, CPU
+  at::Tensor audio;  // [B, C, N] float32, CPU
   double generate_s = 0;
   double decode_s = 0;
 };
 
-// Generates `num_frames` frames and decodes them. No exception leaves it.
+// Generates `num_frames` frames of each of `samples`, as one batch, and decodes them. No exception leaves it.
 // Errors: as GenerateCodes; kCorrupt, where LibTorch refuses an operation, with its first line.
-Result<GeneratedMusic> GenerateMusic(const Models& models, const GuidedConditions& conditions, int64_t num_frames,
-                                     const Sampling& sampling, const GenerationCallbacks& callbacks = {});
+Result<GeneratedMusic> GenerateMusic(const Models& models, const std::vector<ConditioningInput>& samples,
+                                     int64_t num_frames, const Sampling& sampling, const GenerationCallbacks& callbacks = {});
 
 }  // namespace harness

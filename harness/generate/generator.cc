@@ -11,40 +11,78 @@
 namespace harness {
 namespace {
 
-// Where and how many, or empty where all are finite.
+// Where and how many, or empty where all are finite. logits: [B, K, cardinality].
 std::string NonFinite(const at::Tensor& logits, int64_t step) {
-  const at::Tensor bad = at::logical_not(at::isfinite(logits));  // [K, cardinality]
+  const at::Tensor bad = at::logical_not(at::isfinite(logits));
   if (!bad.any().item<bool>()) return "";
-  const at::Tensor per_codebook = bad.sum(-1);
-  for (int64_t k = 0; k < per_codebook.size(0); ++k) {
-    const auto count = per_codebook[k].item<int64_t>();
-    if (count == 0) continue;
-    const auto nan = at::isnan(logits[k]).sum().item<int64_t>();
-    return fmt::format(
-        "at step {} codebook {} has {} of {} logits that are not finite ({} NaN, {} infinite), although every "
-        "weight is finite: activations overflow",
-        step, k, count, logits.size(-1), nan, count - nan);
+  for (int64_t b = 0; b < logits.size(0); ++b) {
+    for (int64_t k = 0; k < logits.size(1); ++k) {
+      const auto count = bad[b][k].sum().item<int64_t>();
+      if (count == 0) continue;
+      const auto nan = at::isnan(logits[b][k]).sum().item<int64_t>();
+      return fmt::format(
+          "at step {} {}codebook {} has {} of {} logits that are not finite ({} NaN, {} infinite), although every "
+          "weight is finite: activations overflow",
+          step, logits.size(0) > 1 ? fmt::format("of sample {} ", b) : "", k, count, logits.size(-1), nan, count - nan);
+    }
   }
   return "";
 }
 
-at::Tensor Stack(const at::Tensor& positive, const at::Tensor& null) {
-  return null.defined() ? at::cat({positive, null}, 0) : positive;
+// Rows of `first`, then rows of `second`.
+LmConditions Stack(const LmConditions& first, const LmConditions& second) {
+  LmConditions stacked;
+  for (size_t i = 0; i < first.size(); ++i) {
+    stacked.push_back({first[i].name, at::cat({first[i].embedding, second[i].embedding}, 0)});
+  }
+  return stacked;
 }
+
+// The model with classifier-free guidance around it: one batch of twice the samples, or two passes.
+class GuidedModel {
+ public:
+  GuidedModel(const LanguageModel& model, const GuidedConditions& conditions, int64_t batch, int64_t steps,
+              const Sampling& sampling)
+      : model_(model), batch_(batch), guided_(!conditions.positive.empty()), two_step_(sampling.two_step_cfg) {
+    cfg_coef_ = two_step_ ? model.spec().cfg_coef : sampling.cfg_coef;
+    if (!guided_) {
+      state_ = model.Start({}, batch, steps);
+    } else if (two_step_) {
+      state_ = model.Start(conditions.positive, batch, steps);
+      null_state_ = model.Start(conditions.null, batch, steps);
+    } else {
+      state_ = model.Start(Stack(conditions.positive, conditions.null), 2 * batch, steps);
+    }
+  }
+
+  // codes: [B, K, S]. Returns the last step's logits, [B, K, cardinality], guidance applied.
+  at::Tensor Logits(const at::Tensor& codes) {
+    const auto last = [](const at::Tensor& logits) { return logits.select(2, -1); };
+    if (!guided_) return last(model_.Forward(codes, state_));
+    at::Tensor positive, null;
+    if (two_step_) {
+      positive = last(model_.Forward(codes, state_));
+      null = last(model_.Forward(codes, null_state_));
+    } else {
+      const at::Tensor both = last(model_.Forward(at::cat({codes, codes}, 0), state_));
+      positive = both.narrow(0, 0, batch_);
+      null = both.narrow(0, batch_, batch_);
+    }
+    return null + (positive - null) * cfg_coef_;
+  }
+
+ private:
+  const LanguageModel& model_;
+  int64_t batch_;
+  bool guided_, two_step_;
+  double cfg_coef_ = 0;
+  LmState state_, null_state_;
+};
 
 }  // namespace
 
-GuidedConditions Unconditional(const LmSpec& spec, at::Device device) {
-  GuidedConditions conditions;
-  if (!spec.cross_attention) return conditions;
-  const auto length = static_cast<int64_t>(spec.fuser.cross.size());
-  conditions.positive.cross = at::zeros({1, length, spec.dim}, at::TensorOptions().dtype(at::kFloat).device(device));
-  conditions.null.cross = conditions.positive.cross;
-  return conditions;
-}
-
-Result<at::Tensor> GenerateCodes(const LanguageModel& model, const GuidedConditions& conditions, int64_t num_frames,
-                                 const Sampling& sampling, const GenerationCallbacks& callbacks) {
+Result<at::Tensor> GenerateCodes(const LanguageModel& model, const GuidedConditions& conditions, int64_t batch,
+                                 int64_t num_frames, const Sampling& sampling, const GenerationCallbacks& callbacks) {
   const c10::InferenceMode inference;
   const LmSpec& spec = model.spec();
   const int64_t num_codebooks = spec.num_codebooks, special = spec.cardinality;
@@ -58,28 +96,21 @@ Result<at::Tensor> GenerateCodes(const LanguageModel& model, const GuidedConditi
     return Error{ErrorCode::kUnsupported, "codebooks_pattern starts without a step of special tokens"};
   }
 
-  const bool guided = conditions.null.cross.defined();
-  const int64_t batch = guided ? 2 : 1;
-  LmConditions stacked;
-  stacked.cross = Stack(conditions.positive.cross, conditions.null.cross);
   const int64_t steps = pattern.num_steps();
-  LmState state = model.Start(stacked, batch, steps);
+  GuidedModel guided(model, conditions, batch, steps, sampling);
   Sampler sampler(sampling);
-
   const auto longs = at::TensorOptions().dtype(at::kLong);
-  at::Tensor codes = at::full({num_codebooks, num_frames}, -1, longs);
+  at::Tensor codes = at::full({batch, num_codebooks, num_frames}, -1, longs);
   at::Tensor current = at::full({batch, num_codebooks, *first}, special, longs);  // what the model sees next: [B, K, S]
   for (int64_t step = *first; step < steps; ++step) {
-    at::Tensor logits = model.Forward(current.to(model.device()), state).select(2, -1);  // [B, K, cardinality]
-    logits = guided ? logits[1] + (logits[0] - logits[1]) * sampling.cfg_coef : logits[0];
-    logits = logits.cpu();
+    const at::Tensor logits = guided.Logits(current.to(model.device())).cpu();
     if (std::string problem = NonFinite(logits, step); !problem.empty()) return Error{ErrorCode::kCorrupt, problem};
-    const at::Tensor tokens = sampler.Next(logits);
+    const at::Tensor tokens = sampler.Next(logits);  // [B, K]
     current = at::full({batch, num_codebooks, 1}, special, longs);
     for (const Coordinate& coordinate : pattern.step(step)) {
-      const at::Tensor token = tokens[coordinate.codebook];
-      current.select(1, coordinate.codebook).copy_(token.expand({batch, 1}));
-      codes[coordinate.codebook][coordinate.frame].copy_(token);
+      const at::Tensor token = tokens.select(1, coordinate.codebook);
+      current.select(1, coordinate.codebook).copy_(token.unsqueeze(-1));
+      codes.select(1, coordinate.codebook).select(1, coordinate.frame).copy_(token);
     }
     if (callbacks.progress) callbacks.progress(step - *first + 1, steps - *first);
   }

@@ -25,7 +25,8 @@ at::Tensor Sampler::Probabilities(const at::Tensor& logits) const {
 
 at::Tensor Sampler::Next(const at::Tensor& logits) {
   if (sampling_.mode == Sampling::Mode::kGreedy || sampling_.temperature <= 0) return logits.argmax(-1);
-  return at::multinomial(Probabilities(logits), 1, /*replacement=*/false, generator_).squeeze(-1);
+  const at::Tensor rows = Probabilities(logits).reshape({-1, logits.size(-1)});
+  return at::multinomial(rows, 1, /*replacement=*/false, generator_).reshape(logits.sizes().slice(0, logits.dim() - 1));
 }
 
 }  // namespace harness

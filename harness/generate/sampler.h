@@ -16,6 +16,9 @@ struct Sampling {
   double top_p = 0.0;
   double temperature = 1.0;
   double cfg_coef = 3.0;  // guidance: null + (condition - null) * cfg_coef
+  // Guidance in two passes that are padded apart. Upstream then takes classifier_free_guidance.inference_coef for
+  // cfg_coef (LMModel._sample_next_token).
+  bool two_step_cfg = false;
   uint64_t seed = 0;
 };
 
@@ -23,10 +26,10 @@ class Sampler {
  public:
   explicit Sampler(const Sampling& sampling);
 
-  // logits: [K, cardinality] float32, finite. Returns [K] int64.
+  // logits: [..., cardinality] float32, finite. Returns [...] int64.
   at::Tensor Next(const at::Tensor& logits);
 
-  // What the filter leaves, normalised: [K, cardinality]. For kTopK and kTopP.
+  // What the filter leaves, normalised: [..., cardinality]. For kTopK and kTopP.
   at::Tensor Probabilities(const at::Tensor& logits) const;
 
  private:

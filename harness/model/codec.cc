@@ -141,11 +141,10 @@ at::Tensor Codec::Decode(const at::Tensor& codes) const {
 
 at::Tensor Codec::EncodeLatent(const at::Tensor& audio) const { return Run(spec_.encoder, audio); }
 
-at::Tensor Codec::Encode(const at::Tensor& audio, int64_t num_codebooks) const {
-  if (num_codebooks == 0) num_codebooks = spec_.num_codebooks;
+at::Tensor Codec::Encode(const at::Tensor& audio) const {
   at::Tensor residual = EncodeLatent(audio).transpose(1, 2);  // [B, T, D]
   std::vector<at::Tensor> codes;
-  for (int64_t k = 0; k < num_codebooks; ++k) {
+  for (int64_t k = 0; k < facts_.codebooks; ++k) {
     const at::Tensor& codebook = codebooks_[static_cast<size_t>(k)];
     const at::Tensor flat = residual.reshape({-1, spec_.dimension});
     // The nearest entry, by the expanded square as upstream computes it: ties fall alike.

@@ -12,23 +12,25 @@
 #include <vector>
 
 #include "harness/base/result.h"
+#include "harness/model/compression_model.h"
 #include "harness/model/tensor_table.h"
 #include "harness/spec/codec_spec.h"
 
 namespace harness {
 
-class Codec {
+class Codec : public CompressionModel {
  public:
   static Result<Codec> Build(const CodecSpec& spec, const TensorTable& tensors, at::Device device);
 
   const CodecSpec& spec() const { return spec_; }
+  const CodecFacts& facts() const override { return facts_; }
 
   // codes [B, K', T] int64, K' <= K, each below the cardinality -> audio [B, C, N], N = T * hop length.
-  at::Tensor Decode(const at::Tensor& codes) const;
+  at::Tensor Decode(const at::Tensor& codes) const override;
   // audio [B, C, N] -> latent [B, D, T], T = ceil(N / hop length).
   at::Tensor EncodeLatent(const at::Tensor& audio) const;
-  // audio [B, C, N] -> codes [B, K, T] int64, with the first `num_codebooks` codebooks (0: all).
-  at::Tensor Encode(const at::Tensor& audio, int64_t num_codebooks = 0) const;
+  // audio [B, C, N] -> codes [B, K, T] int64 of the active codebooks.
+  at::Tensor Encode(const at::Tensor& audio) const override;
 
  private:
   struct Conv {
@@ -37,13 +39,15 @@ class Codec {
     at::Tensor norm_weight, norm_bias;  // [out]: group norm; else undefined
   };
 
-  Codec(CodecSpec spec, at::Device device) : spec_(std::move(spec)), device_(device) {}
+  Codec(CodecSpec spec, at::Device device)
+      : spec_(std::move(spec)), facts_(FactsOf(spec_)), device_(device) {}
   void Bind(const SeanetSpec& seanet, const TensorTable& tensors);
   at::Tensor Run(const SeanetSpec& seanet, at::Tensor x) const;
   at::Tensor RunConv(const SeanetSpec& seanet, const ConvSpec& conv, const at::Tensor& x) const;
   at::Tensor RunLstm(const SeanetLayer& layer, const at::Tensor& x) const;
 
   CodecSpec spec_;
+  CodecFacts facts_;
   at::Device device_;
   std::unordered_map<std::string, Conv> convs_;                     // by ConvSpec::name
   std::unordered_map<std::string, std::vector<at::Tensor>> lstms_;  // by SeanetLayer::name; as at::lstm takes them

@@ -79,8 +79,11 @@ at::Tensor LanguageModel::SplitHeads(const at::Tensor& x) const {
 }
 
 LmState LanguageModel::Start(const LmConditions& conditions, int64_t batch, int64_t max_steps) const {
-  TORCH_CHECK(conditions.cross.defined() == spec_.cross_attention,
+  std::vector<at::Tensor> attended;
+  for (const Condition& condition : conditions) attended.push_back(condition.embedding);
+  TORCH_CHECK(attended.empty() != spec_.cross_attention,
               "a model with cross-attention, and no other, needs a condition to attend to");
+  const at::Tensor cross = attended.empty() ? at::Tensor() : at::cat(attended, 1);
   LmState state;
   state.batch = batch;
   state.capacity = max_steps;
@@ -94,7 +97,7 @@ LmState LanguageModel::Start(const LmConditions& conditions, int64_t batch, int6
       const Linear& packed = layer.cross_attention.in_proj;
       Linear both{packed.weight.narrow(0, dim, 2 * dim), {}};
       if (packed.bias.defined()) both.bias = packed.bias.narrow(0, dim, 2 * dim);
-      const auto parts = both(conditions.cross).chunk(2, -1);
+      const auto parts = both(cross).chunk(2, -1);
       cache.cross_keys = SplitHeads(parts[0]).contiguous();
       cache.cross_values = SplitHeads(parts[1]).contiguous();
     }

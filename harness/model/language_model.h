@@ -11,15 +11,11 @@
 #include <vector>
 
 #include "harness/base/result.h"
+#include "harness/model/conditions.h"
 #include "harness/model/tensor_table.h"
 #include "harness/spec/lm_spec.h"
 
 namespace harness {
-
-// What the fuser gives to the transformer. Undefined where the model has no cross-attention.
-struct LmConditions {
-  at::Tensor cross;  // [B, L, D] float32
-};
 
 // Keys and values of the steps so far; made by LanguageModel::Start, changed by Forward.
 struct LmState {
@@ -41,7 +37,7 @@ class LanguageModel {
   const LmSpec& spec() const { return spec_; }
   at::Device device() const { return device_; }
 
-  // An empty state for `batch` sequences of at most `max_steps` steps.
+  // An empty state for `batch` sequences of at most `max_steps` steps; `conditions` have as many rows.
   LmState Start(const LmConditions& conditions, int64_t batch, int64_t max_steps) const;
 
   // codes: [B, K, S] int64, the special token included. More than one step at once only from an empty state.

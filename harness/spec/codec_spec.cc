@@ -106,6 +106,16 @@ Result<CodecSpec> DescribeCodec(const Config& config) {
   return spec;
 }
 
+CodecFacts FactsOf(const CodecSpec& spec) {
+  return {.sample_rate_hz = spec.sample_rate_hz,
+          .frame_rate_hz = static_cast<double>(spec.frame_rate_hz()),
+          .hop_length = spec.decoder.hop_length(),
+          .channels = spec.channels,
+          .codebooks = spec.num_codebooks,
+          .total_codebooks = spec.num_codebooks,
+          .cardinality = spec.cardinality};
+}
+
 std::vector<TensorSpec> CodecTensors(const CodecSpec& spec) {
   std::vector<TensorSpec> list;
   AppendSeanetTensors(spec.encoder, "encoder", list);

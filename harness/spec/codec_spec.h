@@ -12,6 +12,7 @@
 
 #include "harness/base/result.h"
 #include "harness/config/config.h"
+#include "harness/spec/codec_facts.h"
 #include "harness/spec/tensor_spec.h"
 
 namespace harness {
@@ -73,6 +74,9 @@ struct CodecSpec {
 };
 
 Result<CodecSpec> DescribeCodec(const Config& config);
+
+// With every codebook active.
+CodecFacts FactsOf(const CodecSpec& spec);
 
 // Groups: encoder, decoder, quantizer.
 std::vector<TensorSpec> CodecTensors(const CodecSpec& spec);

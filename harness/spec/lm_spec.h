@@ -14,6 +14,7 @@
 
 #include "harness/base/result.h"
 #include "harness/config/config.h"
+#include "harness/spec/conditioner_spec.h"
 #include "harness/spec/tensor_spec.h"
 
 namespace harness {
@@ -27,15 +28,6 @@ struct PatternSpec {
   int64_t flatten_first = 0;     // frames
   int64_t empty_initial = 0;     // steps
   bool explicit_delays = false;  // false: the default, one frame more per codebook
-};
-
-// One entry of `conditioners`.
-struct ConditionerSpec {
-  std::string name;   // "description"
-  std::string model;  // "t5", "lut", "chroma_stem", "clap"
-  std::string t5_name;
-  int64_t input_dim = 0;  // D of the embedding before output_proj
-  bool finetune = false;
 };
 
 struct FuserSpec {
@@ -80,9 +72,6 @@ Result<LmSpec> DescribeLm(const Config& config);
 
 // Groups: embeddings, transformer, heads, conditioners; in the order of the state dict.
 std::vector<TensorSpec> LmTensors(const LmSpec& spec);
-
-// The names that T5Conditioner accepts, and the width of each one's embedding (MODELS, MODELS_DIMS).
-std::optional<int64_t> T5Dim(const std::string& name);
 
 // Why DelayedPatternProvider would assert against these delays; empty where it wouldn't.
 std::string DelayProblem(const PatternSpec& spec, int64_t num_codebooks);

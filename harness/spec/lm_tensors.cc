@@ -10,7 +10,9 @@ class LmTensorList {
   explicit LmTensorList(const LmSpec& spec) : spec_(spec) {}
 
   std::vector<TensorSpec> Build() && {
-    Conditioners();
+    for (const ConditionerSpec& conditioner : spec_.conditioners) {
+      AppendConditionerTensors(conditioner, spec_.dim, list_);
+    }
     for (int64_t k = 0; k < spec_.num_codebooks; ++k) {
       Add("embeddings", fmt::format("emb.{}.weight", k), {spec_.cardinality + 1, spec_.dim},
           "transformer_lm.card + 1, transformer_lm.dim");
@@ -94,16 +96,6 @@ class LmTensorList {
 
   void Scale(const std::string& name) {
     if (spec_.has_layer_scale) Add("transformer", name + ".scale", {spec_.dim}, "transformer_lm.layer_scale, dim");
-  }
-
-  void Conditioners() {
-    for (const ConditionerSpec& conditioner : spec_.conditioners) {
-      const std::string name = "condition_provider.conditioners." + conditioner.name;
-      Linear("conditioners", name + ".output_proj", spec_.dim, conditioner.input_dim, true,
-             fmt::format("transformer_lm.dim, width of conditioners.{}.t5.name = {}", conditioner.name,
-                         conditioner.t5_name),
-             "transformer_lm.dim");
-    }
   }
 
   const LmSpec& spec_;

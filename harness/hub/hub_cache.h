@@ -1,0 +1,34 @@
+// Models in the Hugging Face hub's cache, found as its client finds them without a network:
+// ROOT/models--ORG--NAME/refs/main holds a revision, ROOT/models--ORG--NAME/snapshots/REVISION/ the files (links, mostly).
+// Source: huggingface_hub 0.36, constants.py (HF_HUB_CACHE) and file_download.py (try_to_load_from_cache).
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "harness/base/result.h"
+
+namespace harness {
+
+class HubCache {
+ public:
+  using Environment = std::function<std::optional<std::string>(const std::string&)>;
+
+  explicit HubCache(std::filesystem::path root) : root_(std::move(root)) {}
+  // HF_HUB_CACHE, then HUGGINGFACE_HUB_CACHE, then HF_HOME/hub, then XDG_CACHE_HOME/huggingface/hub, then
+  // ~/.cache/huggingface/hub; an empty variable counts as set only where the client takes it so.
+  static HubCache FromEnvironment(const Environment& environment);
+
+  const std::filesystem::path& root() const { return root_; }
+
+  // The snapshot folder of model `name` ("t5-small", "google/flan-t5-base").
+  // Errors: kNotFound, naming what was looked for; kCorrupt (a ref that is no revision); kMismatch (no valid name).
+  Result<std::filesystem::path> Snapshot(const std::string& name) const;
+
+ private:
+  std::filesystem::path root_;
+};
+
+}  // namespace harness

@@ -6,6 +6,7 @@
 
 #include <vector>
 
+#include "harness/generate/guided_model.h"
 #include "harness/model/pattern.h"
 
 namespace harness {
@@ -28,56 +29,6 @@ std::string NonFinite(const at::Tensor& logits, int64_t step) {
   }
   return "";
 }
-
-// Rows of `first`, then rows of `second`.
-LmConditions Stack(const LmConditions& first, const LmConditions& second) {
-  LmConditions stacked;
-  for (size_t i = 0; i < first.size(); ++i) {
-    stacked.push_back({first[i].name, at::cat({first[i].embedding, second[i].embedding}, 0)});
-  }
-  return stacked;
-}
-
-// The model with classifier-free guidance around it: one batch of twice the samples, or two passes.
-class GuidedModel {
- public:
-  GuidedModel(const LanguageModel& model, const GuidedConditions& conditions, int64_t batch, int64_t steps,
-              const Sampling& sampling)
-      : model_(model), batch_(batch), guided_(!conditions.positive.empty()), two_step_(sampling.two_step_cfg) {
-    cfg_coef_ = two_step_ ? model.spec().cfg_coef : sampling.cfg_coef;
-    if (!guided_) {
-      state_ = model.Start({}, batch, steps);
-    } else if (two_step_) {
-      state_ = model.Start(conditions.positive, batch, steps);
-      null_state_ = model.Start(conditions.null, batch, steps);
-    } else {
-      state_ = model.Start(Stack(conditions.positive, conditions.null), 2 * batch, steps);
-    }
-  }
-
-  // codes: [B, K, S]. Returns the last step's logits, [B, K, cardinality], guidance applied.
-  at::Tensor Logits(const at::Tensor& codes) {
-    const auto last = [](const at::Tensor& logits) { return logits.select(2, -1); };
-    if (!guided_) return last(model_.Forward(codes, state_));
-    at::Tensor positive, null;
-    if (two_step_) {
-      positive = last(model_.Forward(codes, state_));
-      null = last(model_.Forward(codes, null_state_));
-    } else {
-      const at::Tensor both = last(model_.Forward(at::cat({codes, codes}, 0), state_));
-      positive = both.narrow(0, 0, batch_);
-      null = both.narrow(0, batch_, batch_);
-    }
-    return null + (positive - null) * cfg_coef_;
-  }
-
- private:
-  const LanguageModel& model_;
-  int64_t batch_;
-  bool guided_, two_step_;
-  double cfg_coef_ = 0;
-  LmState state_, null_state_;
-};
 
 }  // namespace
 

@@ -23,6 +23,7 @@ struct GenerationCallbacks {
 // Errors: kMismatch (delays, top_k above the cardinality), kUnsupported (pattern), kCorrupt: logits that are not
 // finite, with the step, the sample, the codebook and how many.
 Result<at::Tensor> GenerateCodes(const LanguageModel& model, const GuidedConditions& conditions, int64_t batch,
-                                 int64_t num_frames, const Sampling& sampling, const GenerationCallbacks& callbacks = {});
+                                 int64_t num_frames, const Sampling& sampling,
+                                 const GenerationCallbacks& callbacks = {});
 
 }  // namespace harness

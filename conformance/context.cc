@@ -46,7 +46,7 @@ Outcome Blocked(const std::string& by) {
 Outcome FromStatus(const harness::Status& status) {
   if (status.ok()) return Pass();
   if (status.error().code == harness::ErrorCode::kUnsupported)
-    return Skip("unsupported here: " + status.error().message);
+    return Skip(std::string(harness::kUnsupportedPrefix) + status.error().message);
   return Fail(status.error().message);
 }
 
@@ -109,6 +109,11 @@ Outcome Context::Judge(const Check& check) {
       case harness::CheckStatus::kBlocked: return needed;  // names the root, not the link
       case harness::CheckStatus::kSkip: return needed;     // with its reason: a chain of skips has one
     }
+  }
+  for (const std::string& id : check.unless_failed) {
+    const Outcome& outcome = Evaluate(id);
+    if (outcome.status == harness::CheckStatus::kFail) return Blocked(id);
+    if (outcome.status == harness::CheckStatus::kBlocked) return outcome;
   }
   return check.run(*this);
 }

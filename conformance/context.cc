@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "conformance/artifact.h"
+#include "conformance/production_loader.h"
 
 namespace conformance {
 namespace {
@@ -147,6 +148,23 @@ const GenerationRecord& Context::Generation(const std::string& device) {
   }
   record.device = device;
   return generations_[device] = std::move(record);
+}
+
+const ProductionRun& Context::Production() {
+  if (production_) return *production_;
+  ProductionRun run;
+  if (settings_.staged) {
+    auto read = ReadProduction(ProductionArtifact(settings_.output_dir), Stamp(settings_));
+    if (read.ok()) {
+      run = std::move(read).value();
+    } else {
+      run.message = MissingStage("production", read.error());
+    }
+  } else {
+    run = RunProduction(*this);
+  }
+  production_ = std::make_shared<const ProductionRun>(std::move(run));
+  return *production_;
 }
 
 double Context::LimitOf(const std::string& name) const {

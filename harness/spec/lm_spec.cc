@@ -185,8 +185,9 @@ void ReadWrap(const Config& config, LmSpec& spec, OptionProblems& problems) {
   if (config.Has("compression_model_n_q")) {
     auto value = config.Get("compression_model_n_q");
     const int64_t* number = value.ok() ? std::get_if<int64_t>(&value->data) : nullptr;
-    if (number != nullptr) {
-      spec.compression_model_n_q = *number;
+    const bool* flag = value.ok() ? std::get_if<bool>(&value->data) : nullptr;
+    if (number != nullptr || flag != nullptr) {
+      spec.compression_model_n_q = number != nullptr ? *number : *flag ? 1 : 0;
     } else if (!value.ok() || !value->is_null()) {
       problems.wrong.push_back(
           value.ok() ? fmt::format("compression_model_n_q must be an integer or null, found {}", value->Describe())
@@ -218,6 +219,12 @@ std::string DelayProblem(const PatternSpec& spec, int64_t num_codebooks) {
                        fmt::join(spec.delays, ", "));
   }
   return "";
+}
+
+bool LmSpec::takes_melody() const {
+  return std::any_of(conditioners.begin(), conditioners.end(), [](const ConditionerSpec& conditioner) {
+    return conditioner.name == "self_wav" && conditioner.model == "chroma_stem";
+  });
 }
 
 Result<LmSpec> DescribeLm(const Config& config) {

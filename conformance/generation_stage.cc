@@ -78,11 +78,10 @@ struct Repeat {
 };
 
 Repeat RepeatOf(const harness::PatternSpec& pattern, int64_t frames) {
-  using Kind = harness::PatternSpec::Kind;
-  // Other patterns order their steps by the length of the whole.
-  if (pattern.kind != Kind::kDelay && pattern.kind != Kind::kParallel) return {frames, frames};
+  // Where all frames of one codebook come before the next one's, nothing shorter compares.
+  if (!pattern.frame_by_frame()) return {frames, frames};
   // A later codebook's frame comes up to its delay later: that much more must be generated for the frames to compare.
-  const int64_t again = kRepeatedFrames + *std::max_element(pattern.delays.begin(), pattern.delays.end());
+  const int64_t again = kRepeatedFrames + pattern.max_delay();
   return again >= frames ? Repeat{frames, frames} : Repeat{again, kRepeatedFrames};
 }
 

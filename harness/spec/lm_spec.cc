@@ -125,7 +125,6 @@ void ListWhatIsNotRun(LmSpec& spec) {
   const auto note = [&](bool present, const std::string& option) {
     if (present) spec.not_run.push_back(option);
   };
-  note(spec.interleave_stereo, "interleave_stereo_codebooks.use");
   for (const ConditionerSpec& conditioner : spec.conditioners) {
     note(conditioner.model != "t5" || conditioner.finetune,
          fmt::format("conditioners.{}.model={}{}", conditioner.name, conditioner.model,

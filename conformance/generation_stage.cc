@@ -104,8 +104,10 @@ void GenerateSlot(Context& context, const harness::Models& models, const std::st
     return;
   }
   // A later codebook's frame comes up to its delay later: that much more must be generated for the frames to compare.
-  const int64_t delay = *std::max_element(lm.pattern.delays.begin(), lm.pattern.delays.end());
-  const int64_t again_frames = std::min(run.frames, kRepeatedFrames + delay);
+  // Where all frames of one codebook come before the next one's, nothing shorter compares.
+  const harness::PatternSpec& pattern = lm.pattern;
+  const int64_t again_frames =
+      pattern.frame_by_frame() ? std::min(run.frames, kRepeatedFrames + pattern.max_delay()) : run.frames;
   run.repeated_frames = again_frames == run.frames ? run.frames : kRepeatedFrames;
   const auto again = harness::GenerateMusic(models, samples, again_frames, sampling);
   if (!again.ok()) {

@@ -66,9 +66,9 @@ FAMILIES = [
     Family("mono", "musicgen-small as it is published", MUSICGEN + MONO_LM, CODEC_32K + MONO_CODEC, seed=3,
            two_step=True, plain=True),
     Family("stereo", "a codec run twice, the codebooks of left and right interleaved",
-           MUSICGEN + TINY + T5_SMALL + [
+           MUSICGEN + TINY + T5_SMALL + AT_16K + [
                "transformer_lm.n_q=8", "channels=2", "interleave_stereo_codebooks.use=true",
-               "codebooks_pattern.delay.delays=[0,0,1,1,2,2,3,3]"]),
+               "codebooks_pattern.delay.delays=[0,0,1,1,2,2,3,3]"], CODEC_16K + TINY_CODEC, seed=1),
     Family("stereo-timestep", "a codec run twice, left and right one frame after the other",
            MUSICGEN + TINY + T5_SMALL + AT_16K + ["channels=2", "interleave_stereo_codebooks.use=true",
                                                   "interleave_stereo_codebooks.per_timestep=true"], CODEC_16K + TINY_CODEC),
@@ -97,10 +97,10 @@ FAMILIES = [
             "codebooks_pattern.delay.empty_initial=1", "codebooks_pattern.delay.delays=[0,1,1,3]"),
     pattern("parallel", "no delays, two empty steps", "+codebooks_pattern.parallel.empty_initial=2"),
     pattern("unroll", "codebooks at inner steps of a frame, the last one later", "codebooks_pattern.unroll.flattening=[0,1,1,2]",
-            "codebooks_pattern.unroll.delays=[0,0,0,2]", forced_frames=2),
+            "codebooks_pattern.unroll.delays=[0,0,0,2]", forced_frames=2, seed=1),
     pattern("coarse_first", "the first codebook whole, then the rest", "codebooks_pattern.coarse_first.delays=[0,1,2]"),
     pattern("musiclm", "pairs of codebooks in turn; music_lm is a key of the config that nothing reads",
-            "codebooks_pattern.music_lm.group_by=4", forced_frames=2),
+            "codebooks_pattern.music_lm.group_by=4", forced_frames=2, seed=1),
     # Conditioners and fusers.
     transformer("flan", "Flan-T5: gated feed-forward", T5 + "name=google/flan-t5-small", lm=TINY),
     transformer("t5-finetune", "T5 inside the export, other weights than the hub's", T5 + "finetune=true", lm=TINY),
@@ -115,14 +115,14 @@ FAMILIES = [
                "fuser.sum=[description]", "fuser.prepend=[self_wav]", "conditioners.self_wav.chroma_stem.argmax=false",
                "conditioners.self_wav.chroma_stem.n_chroma=6", "conditioners.self_wav.chroma_stem.radix2_exp=12"],
            CODEC_16K + TINY_CODEC, melody=(16000, 2), codec_alone=False),
-    transformer("prepend", "a text model whose text is prepended", "fuser.cross=[]", "fuser.prepend=[description]", lm=TINY),
+    transformer("prepend", "a text model whose text is prepended", "fuser.cross=[]", "fuser.prepend=[description]", lm=TINY, seed=1),
     Family("interpolate", "text interpolated to the sequence, chroma to cross attention",
            MELODY + TINY + T5_SMALL + AT_16K + ["fuser.input_interpolate=[description]", "fuser.prepend=[]",
                                                 "fuser.cross=[self_wav]"],
            CODEC_16K + TINY_CODEC, melody=(16000, 1), codec_alone=False),
     # Codecs.
     Family("audiogen", "AudioGen's language model and its codec at 16 kHz", AUDIOGEN + TINY + T5_SMALL + [
-        "dataset.segment_duration=30"], CODEC_16K + TINY_CODEC),
+        "dataset.segment_duration=30"], CODEC_16K + TINY_CODEC, seed=1),
     codec("causal", "causal convolutions, trimmed on both sides, skips with weights, two dilated residual layers",
           "encodec.causal=true", "seanet.decoder.trim_right_ratio=0.5", "seanet.true_skip=false", "seanet.n_residual_layers=2",
           "seanet.dilation_base=3", "seanet.pad_mode=reflect", "seanet.activation_params.alpha=0.7",

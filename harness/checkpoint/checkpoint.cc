@@ -128,8 +128,8 @@ Status Checkpoint::Impl::Small(const std::string& prefix) const {
                  fmt::format("{}: record version is '{}', no number", name(), Printable(text, 40))};
   }
   if (number < kMinVersion || number > kMaxVersion) {
-    return Error{ErrorCode::kUnsupported, fmt::format("{}: archive version {}; PyTorch reads {} to {}", name(), number,
-                                                      kMinVersion, kMaxVersion)};
+    return Error{ErrorCode::kCorrupt, fmt::format("{}: archive version {}; PyTorch reads {} to {}", name(), number,
+                                                  kMinVersion, kMaxVersion)};
   }
   if (const std::optional<size_t> order = archive->Find(prefix + "byteorder")) {
     ASSIGN_OR_RETURN(const std::span<const std::byte> order_bytes, archive->Read(*order));

@@ -94,7 +94,7 @@ std::vector<ArchiveCase> ArchiveCases() {
        change([](auto& e) { std::erase_if(e, [](const ZipEntry& x) { return x.name.ends_with("version"); }); }),
        ErrorCode::kCorrupt,
        {"no record archive/version"}},
-      {"FutureVersion", change([](auto& e) { e[4].data = "99\n"; }), ErrorCode::kUnsupported, {"archive version 99"}},
+      {"FutureVersion", change([](auto& e) { e[4].data = "99\n"; }), ErrorCode::kCorrupt, {"archive version 99"}},
       {"VersionIsNoNumber", change([](auto& e) { e[4].data = "x"; }), ErrorCode::kCorrupt, {"version is 'x'"}},
       {"BigEndian", change([](auto& e) { e[1].data = "big"; }), ErrorCode::kUnsupported, {"big-endian"}},
       {"MiddleEndian", change([](auto& e) { e[1].data = "middle"; }), ErrorCode::kCorrupt, {"byteorder is 'middle'"}},

@@ -17,7 +17,10 @@ namespace {
 
 constexpr uint32_t kLocalSignature = 0x04034b50;
 constexpr size_t kLocalSize = 30;
-constexpr uint16_t kEncrypted = 1, kDataDescriptor = 8;
+constexpr uint16_t kDataDescriptor = 8;
+// Encrypted, strongly encrypted, masked directory; compressed patch data: miniz, which PyTorch reads with, refuses
+// each.
+constexpr uint16_t kEncrypted = 0x1 | 0x40 | 0x2000, kPatched = 0x20;
 constexpr size_t kShownProblems = 5;
 // Deflate can't do better than 258 bytes for 2 bits, 1032 : 1; the rest is for block headers of tiny records.
 constexpr uint64_t kMaxDeflateRatio = 1032, kDeflateSlack = 64;
@@ -42,16 +45,12 @@ std::optional<size_t> ZipArchive::Find(std::string_view name) const {
 Status ZipArchive::CheckRecords() {
   std::vector<ZipRecord>& records = directory_.records;
   std::vector<std::string> problems;
-  ErrorCode code = ErrorCode::kUnsupported;  // unless anything worse is found
-  const auto add = [&](ErrorCode problem_code, std::string message) {
-    if (problem_code == ErrorCode::kCorrupt) code = ErrorCode::kCorrupt;
-    problems.push_back(std::move(message));
-  };
+  const auto add = [&](std::string message) { problems.push_back(std::move(message)); };
   for (size_t i = 0; i < records.size(); ++i) {
-    if (std::optional<Error> error = CheckLocalHeader(records[i])) add(error->code, std::move(error->message));
+    if (std::optional<Error> error = CheckLocalHeader(records[i])) add(std::move(error->message));
     if (!by_name_.insert_or_assign(records[i].name, i).second) {
-      add(ErrorCode::kCorrupt, fmt::format("record {} is in the directory twice (again at offset {})",
-                                           Printable(records[i].name), records[i].header_offset));
+      add(fmt::format("record {} is in the directory twice (again at offset {})", Printable(records[i].name),
+                      records[i].header_offset));
     }
   }
   std::vector<size_t> order(records.size());
@@ -64,8 +63,7 @@ Status ZipArchive::CheckRecords() {
     if (last != SIZE_MAX) {
       const ZipRecord& before = records[last];
       if (before.data_offset + before.compressed_size > record.header_offset) {
-        add(ErrorCode::kCorrupt,
-            fmt::format("records {} (bytes {} to {}) and {} (from {}) overlap", Printable(before.name),
+        add(fmt::format("records {} (bytes {} to {}) and {} (from {}) overlap", Printable(before.name),
                         before.header_offset, before.data_offset + before.compressed_size, Printable(record.name),
                         record.header_offset));
       }
@@ -79,8 +77,8 @@ Status ZipArchive::CheckRecords() {
     problems.resize(kShownProblems);
     problems.push_back(fmt::format("and {} more", count - kShownProblems));
   }
-  return Error{code, fmt::format("{}: the ZIP archive is damaged or was changed by another program: {}", file_name_,
-                                 fmt::join(problems, "; "))};
+  return Error{ErrorCode::kCorrupt, fmt::format("{}: the ZIP archive is damaged or was changed by another program: {}",
+                                                file_name_, fmt::join(problems, "; "))};
 }
 
 std::optional<Error> ZipArchive::CheckLocalHeader(ZipRecord& record) const {
@@ -102,16 +100,16 @@ std::optional<Error> ZipArchive::CheckLocalHeader(ZipRecord& record) const {
                                Printable(record.name), at, record.compressed_size, directory_.offset));
   }
   record.data_offset = at + head;
-  if (record.flags & kEncrypted) {
-    return Error{ErrorCode::kUnsupported,
-                 fmt::format("record {} at offset {} is encrypted", Printable(record.name), at)};
+  if (record.flags & (kEncrypted | kPatched)) {
+    return corrupt(fmt::format("record {} at offset {} is {} (flags {:#06x} in the directory): PyTorch refuses it",
+                               Printable(record.name), at, record.flags & kEncrypted ? "encrypted" : "patch data",
+                               record.flags));
   }
   if (record.method != 0 && record.method != 8) {
-    return Error{
-        ErrorCode::kUnsupported,
+    return corrupt(
         fmt::format("record {} at offset {} is compressed with method {}; PyTorch reads stored (0) and deflated "
                     "(8) records only",
-                    Printable(record.name), at, record.method)};
+                    Printable(record.name), at, record.method));
   }
   if (record.method == 0 && record.size != record.compressed_size) {
     return corrupt(fmt::format("record {} at offset {} is stored, yet its sizes differ: {} and {} bytes",

@@ -74,7 +74,7 @@ std::string OneBad(ZipEntry bad) {
 }
 
 std::vector<BadCase> BadCases() {
-  const auto corrupt = ErrorCode::kCorrupt, unsupported = ErrorCode::kUnsupported;
+  const auto corrupt = ErrorCode::kCorrupt;
   return {
       {"LocalName",
        OneBad({.local_name = "a/b"}),
@@ -95,8 +95,11 @@ std::vector<BadCase> BadCases() {
       {"OffsetHuge", OneBad({.zip64 = true, .header_offset = INT64_MAX}), corrupt, {"outside"}},
       {"OffsetInside", OneBad({.header_offset = 2}), corrupt, {"a/bad has no local header at offset 2"}},
       {"SameOffset", OneBad({.local_name = "a/bad", .header_offset = 0}), corrupt, {"a/bad is called a/good"}},
-      {"Encrypted", OneBad({.flags = 0x0809}), unsupported, {"a/bad at offset", "is encrypted"}},
-      {"Bzip2", OneBad({.method = 12}), unsupported, {"a/bad", "method 12"}},
+      {"Encrypted", OneBad({.flags = 0x0809}), corrupt, {"a/bad at offset", "is encrypted"}},
+      {"StronglyEncrypted", OneBad({.flags = 0x0848}), corrupt, {"is encrypted"}},
+      {"MaskedDirectory", OneBad({.flags = 0x2808}), corrupt, {"is encrypted"}},
+      {"PatchData", OneBad({.flags = 0x0828}), corrupt, {"is patch data"}},
+      {"Bzip2", OneBad({.method = 12}), corrupt, {"a/bad", "method 12"}},
       {"InflatesTooMuch",
        OneBad({.deflate = true, .size = 100'000'000}),
        corrupt,
@@ -107,7 +110,7 @@ std::vector<BadCase> BadCases() {
        {"record a/x is in the directory twice"}},
       {"ControlCharacters",
        WriteZip({{.name = "a\n\x01", .data = "1", .method = 12}}),
-       unsupported,
+       corrupt,
        {"record a\\n\\x01 at"}},
   };
 }
@@ -130,7 +133,7 @@ TEST(ZipArchive, ManyProblemsAreCounted) {
   const std::string bytes = WriteZip(entries);
   auto archive = ZipArchive::Open(Bytes(bytes), "f");
   ASSERT_THAT(archive, Succeeds());
-  EXPECT_THAT((*archive)->status(), FailsWith(ErrorCode::kUnsupported, Parts{"a/4", "and 15 more"}));
+  EXPECT_THAT((*archive)->status(), FailsWith(ErrorCode::kCorrupt, Parts{"a/4", "and 15 more"}));
 }
 
 TEST(ZipArchive, DeflateStreamThatIsNone) {

@@ -73,6 +73,9 @@ int64_t OptionReader::Int(std::string_view key, std::optional<int64_t> fallback,
   const int64_t substitute = fallback.value_or(min);
   if (value == nullptr) return substitute;
   const auto* number = std::get_if<int64_t>(&value->data);
+  const auto* flag = std::get_if<bool>(&value->data);
+  const int64_t as_number = flag != nullptr && *flag ? 1 : 0;  // in Python a bool is an int
+  if (flag != nullptr) number = &as_number;
   if (number == nullptr) {
     WrongType(key, "an integer", *value);
     return substitute;
@@ -97,7 +100,11 @@ bool OptionReader::Bool(std::string_view key, std::optional<bool> fallback) {
   const ConfigValue* value = Take(key, !fallback);
   if (value == nullptr) return fallback.value_or(false);
   if (const auto* flag = std::get_if<bool>(&value->data)) return *flag;
-  // Python takes any value as a condition: a quoted 'false' is text, and text is true.
+  // Python takes any value as a condition. Numbers and null can only be meant so; but a quoted 'false' is text, and text
+  // is true.
+  if (const auto* number = std::get_if<int64_t>(&value->data)) return *number != 0;
+  if (const auto* number = std::get_if<double>(&value->data)) return *number != 0;
+  if (value->is_null()) return false;
   WrongType(key, "true or false", *value);
   return fallback.value_or(false);
 }

@@ -86,6 +86,13 @@ def copy_file(export, source, file):
 
 
 @edit
+def file_from(export, file, base):
+    """The file of another export (a folder beside the base) in this one's place."""
+    name = export.name_of(file)
+    export.write_bytes(name, (export.base.parent / base / name).read_bytes())
+
+
+@edit
 def replace_folder(export, what):
     """The export itself is a `file`, or `missing`."""
     if what not in ("file", "missing"):
@@ -142,6 +149,16 @@ def set_record(export, file, record, hex):
     def change(entries):
         entry = archive.find_entry(entries, record)
         entry.__init__(entry.name, bytes.fromhex(hex))
+    edit_entries(export, file, change)
+
+
+@edit
+def mutate_pickle(export, file, at, hex):
+    """Overwrites bytes of data.pkl, at that fraction of its length, with a right CRC: a writer gone wrong."""
+    def change(entries):
+        entry, patch = archive.find_entry(entries, "data.pkl"), bytes.fromhex(hex)
+        start = int(at * (len(entry.data) - len(patch)))
+        entry.__init__(entry.name, entry.data[:start] + patch + entry.data[start + len(patch):])
     edit_entries(export, file, change)
 
 

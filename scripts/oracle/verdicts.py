@@ -60,47 +60,59 @@ def run_production(name: str) -> dict:
             "greedy": greedy}
 
 
+def in_process(body, folder: Path) -> dict:
+    """What `body` returns in a forked process (audiocraft is imported already), in `folder`, with a time limit."""
+    read_end, write_end = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(read_end)
+        os.chdir(folder)
+        quiet = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(quiet, 1)
+        os.dup2(quiet, 2)
+        result = body()
+        if os.path.exists("executed"):
+            result["executed"] = True
+        with os.fdopen(write_end, "w") as pipe:
+            json.dump(result, pipe)
+        os._exit(0)
+    os.close(write_end)
+    chunks = []
+    while True:
+        ready, _, _ = select.select([read_end], [], [], TIME_LIMIT_S)
+        chunk = os.read(read_end, 1 << 20) if ready else b""
+        if not chunk:
+            break
+        chunks.append(chunk)
+    os.close(read_end)
+    if not ready:
+        os.kill(child, signal.SIGKILL)
+    status = os.waitpid(child, 0)[1]
+    if not ready:
+        return {"outcome": "raises", "stage": "load", "error": f"still running after {TIME_LIMIT_S} s"}
+    if not chunks:
+        return {"outcome": "raises", "stage": "load", "error": f"killed by signal {os.WTERMSIG(status)}"}
+    return json.loads(b"".join(chunks))
+
+
 def in_child(recipe: dict) -> dict:
-    """Derives and runs in a forked process (audiocraft is imported already) with a time limit."""
+    """Derives and runs in a process of its own."""
     with tempfile.TemporaryDirectory() as scratch:
         name = recipe.get("run_as", "export")
         derive_recipe(recipe, Path(scratch) / name)
-        read_end, write_end = os.pipe()
-        child = os.fork()
-        if child == 0:
-            os.close(read_end)
-            os.chdir(scratch)
-            if not recipe.get("hub", True):
-                production.forget_hub(Path(scratch) / "no-hub")
-            quiet = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(quiet, 1)
-            os.dup2(quiet, 2)
-            result = run_production(name if "run_as" in recipe else os.path.join(scratch, name))
-            if os.path.exists("executed"):
-                result["executed"] = True
-            with os.fdopen(write_end, "w") as pipe:
-                json.dump(result, pipe)
-            os._exit(0)
-        os.close(write_end)
-        chunks = []
-        while True:
-            ready, _, _ = select.select([read_end], [], [], TIME_LIMIT_S)
-            chunk = os.read(read_end, 1 << 20) if ready else b""
-            if not chunk:
-                break
-            chunks.append(chunk)
-        os.close(read_end)
-        if not ready:
-            os.kill(child, signal.SIGKILL)
-        status = os.waitpid(child, 0)[1]
-        if not ready:
-            return {"outcome": "raises", "stage": "load", "error": f"still running after {TIME_LIMIT_S} s"}
-        if not chunks:
-            return {"outcome": "raises", "stage": "load", "error": f"killed by signal {os.WTERMSIG(status)}"}
-        result = json.loads(b"".join(chunks))
+        path = name if "run_as" in recipe else os.path.join(scratch, name)
+        hub = recipe.get("hub", True)
+        result = in_process(lambda: (hub or production.forget_hub(Path(scratch) / "no-hub"), run_production(path))[1],
+                            Path(scratch))
         if "error" in result:
             result["error"] = result["error"].replace(scratch, "TMP")
         return result
+
+
+def prepare() -> None:
+    """Imports what every forked process needs."""
+    production.set_up()
+    import audiocraft.models  # noqa: F401
 
 
 def same(first, second) -> bool:
@@ -117,8 +129,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true")
     parser.add_argument("recipes", nargs="*", type=Path)
     args = parser.parse_args()
-    production.set_up()
-    import audiocraft.models  # noqa: F401
+    prepare()
 
     bases, differing = {}, []
     for path in args.recipes or sorted(FIXTURES.glob("faults/*.json")) + sorted(FIXTURES.glob("harmless/*.json")):

@@ -22,6 +22,8 @@ from pathlib import Path
 from derive_export import derive, derive_recipe
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
+# A good export that nothing fails because nothing ran would prove nothing.
+GOOD = {"expect": {"verdict": "pass", "passing": [f"generation/cpu/prompt{n}/runs" for n in range(2)]}}
 MOST_FAILING_CHECKS = 3  # one root cause must not read as a dozen
 TIME_LIMIT_S = 300
 SKIPPED = 77
@@ -85,6 +87,9 @@ def compare(expect: dict, status, report, output: str) -> list:
         problems.append(f"exit status {status} with verdict {verdict}")
     if (verdict == "fail") != bool(failing):
         problems.append(f"verdict {verdict} with {len(failing)} failing checks")
+    statuses = {check["id"]: check["status"] for check in report.get("checks", [])}
+    problems += [f"{name}: expected pass, found {statuses.get(name)}" for name in expect.get("passing", [])
+                 if statuses.get(name) != "pass"]
     if expect["verdict"] != "fail" or not failing:
         return problems
     first = failing[0]
@@ -101,7 +106,7 @@ def compare(expect: dict, status, report, output: str) -> list:
 def check(program: Path, name: str, folder: Path):
     """Problems, or None where this machine can't run the fixture."""
     path = FIXTURES / name
-    recipe = json.loads(path.read_text()) if path.suffix == ".json" else {"expect": {"verdict": "pass"}}
+    recipe = json.loads(path.read_text()) if path.suffix == ".json" else GOOD
     device = recipe.get("needs", "cpu")
     if device == "cuda" and not os.path.exists("/dev/nvidiactl"):
         return None

@@ -19,7 +19,8 @@ TINY = ["model/lm/model_scale=xsmall", "transformer_lm.dim=8", "transformer_lm.n
 WIDER = TINY + ["transformer_lm.dim=16", "transformer_lm.num_heads=4"]
 T5_SMALL = [T5 + "name=t5-small"]
 TINY_CODEC = ["seanet.n_filters=1", "seanet.compress=1", "seanet.dimension=4", "seanet.lstm=1", "rvq.bins=250"]
-AT_16K = ["sample_rate=16000"]
+OWN_CODEC = ["compression_model_checkpoint=//sig/5f2d9c1e"]  # a codec of one's own runs; the solvers name a published one
+AT_16K = ["sample_rate=16000"] + OWN_CODEC
 CUSTOM = ["transformer_lm.custom=true", "transformer_lm.memory_efficient=false"]
 LUT = ["conditioners.description.model=lut",
        "+conditioners.description.lut={n_bins: 40, dim: 6, tokenizer: noop, pad_idx: 3}"]
@@ -59,7 +60,7 @@ def pattern(modeling: str, shows: str, *overrides: str, **rest) -> Family:
 
 
 def codec(name: str, shows: str, *overrides: str, lm=(), **rest) -> Family:
-    return Family("codec-" + name, shows, MUSICGEN + TINY + T5_SMALL + list(lm), CODEC_32K + TINY_CODEC + list(overrides), **rest)
+    return Family("codec-" + name, shows, MUSICGEN + TINY + T5_SMALL + OWN_CODEC + list(lm), CODEC_32K + TINY_CODEC + list(overrides), **rest)
 
 
 FAMILIES = [

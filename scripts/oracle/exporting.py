@@ -28,6 +28,15 @@ def unsettle(module, factor: float = 0.2) -> None:
                 parameter.add_(factor * torch.randn_like(parameter))
 
 
+def fill_codebooks(quantizer) -> None:
+    """Fresh ones are empty."""
+    for layer in quantizer.vq.layers:
+        layer._codebook.embed.normal_()
+        layer._codebook.embed_avg.copy_(layer._codebook.embed)
+        layer._codebook.cluster_size.fill_(1)
+        layer._codebook.inited.fill_(1)
+
+
 def make_lm(cfg, family):
     """A language model with random weights whose greedy tokens vary and follow the prompt."""
     import torch
@@ -41,6 +50,10 @@ def make_lm(cfg, family):
             embedding.weight.mul_(family.embedding_gain)
         for conditioner in lm.condition_provider.conditioners.values():
             conditioner.output_proj.weight.mul_(family.condition_gain)
+            if getattr(conditioner, "rvq", None):  # a style
+                fill_codebooks(conditioner.rvq)
+                conditioner.batch_norm.running_mean.normal_()
+                conditioner.batch_norm.running_var.uniform_(0.5, 2)
             if getattr(conditioner, "finetune", False):  # or the hub's weights would do as well
                 for parameter in conditioner.t5.parameters():
                     parameter.mul_(1 + 0.2 * torch.randn_like(parameter))
@@ -62,11 +75,7 @@ def make_codec(cfg, plain: bool):
     import torch
     from audiocraft.models import builders
     codec = builders.get_compression_model(cfg).eval()
-    for layer in codec.quantizer.vq.layers:  # a fresh codec has empty codebooks
-        layer._codebook.embed.normal_()
-        layer._codebook.embed_avg.copy_(layer._codebook.embed)
-        layer._codebook.cluster_size.fill_(1)
-        layer._codebook.inited.fill_(1)
+    fill_codebooks(codec.quantizer)
     if not plain:
         unsettle(codec)
     with torch.no_grad():

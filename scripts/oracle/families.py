@@ -25,6 +25,12 @@ CUSTOM = ["transformer_lm.custom=true", "transformer_lm.memory_efficient=false"]
 LUT = ["conditioners.description.model=lut",
        "+conditioners.description.lut={n_bins: 40, dim: 6, tokenizer: noop, pad_idx: 3}"]
 
+# Without its transformer, whose smallest size has 3 M parameters.
+STYLE = ("{model_name: encodec, transformer_scale: none, sample_rate: 32000, length: 3.0, compute_mask: true, "
+         "encodec_checkpoint: '//pretrained/facebook/encodec_32khz', encodec_n_q: 1, ds_factor: 15, n_q_out: 2, eval_q: 1, "
+         "q_dropout: true, bins: 8, varying_lengths: [1.5, 4.5], batch_norm: true, rvq_threshold_ema_dead_code: 0.1, "
+         "num_codebooks_lm: 4, ds_rate_compression: 640, use_middle_of_segment: false}")
+
 
 @dataclass
 class Family:
@@ -41,6 +47,8 @@ class Family:
     melody: tuple = ()             # (sample rate, channels) of a melody to follow
     text: bool = True              # the description reaches the model
     plain: bool = False            # weights as the builders initialise them
+    half: bool = False             # the language model's weights in float16, as a run under FSDP saves them
+    audiocraft: str = "1.3.0"      # made by this release; README.md says how to have another
     embedding_gain: float = 3.0
     condition_gain: float = 1.0
 
@@ -141,4 +149,11 @@ FAMILIES = [
     Family("ref-encodec", "only a reference to an EnCodec of the hub",
            MUSICGEN + TINY + T5_SMALL + ["transformer_lm.card=512", "transformer_lm.dim=4", "transformer_lm.num_heads=1"],
            reference="facebook/encodec_32khz"),
+    Family("ref-dac", "only a reference to a DAC codec, whose frames are no whole number a second",
+           MUSICGEN + TINY + T5_SMALL + ["transformer_lm.card=512", "transformer_lm.dim=4", "transformer_lm.num_heads=1",
+                                         "sample_rate=44100", "compression_model_checkpoint=//pretrained/dac_44khz"],
+           reference="dac_44khz"),
+    Family("style", "the style conditioner of audiocraft 1.4, weights in float16", MELODY + TINY + T5_SMALL + AT_16K + [
+        "~conditioners.self_wav.chroma_stem", "conditioners.self_wav.model=style", f"+conditioners.self_wav.style={STYLE}"],
+           CODEC_16K + TINY_CODEC, codec_alone=False, half=True, audiocraft="1.4.0a2"),
 ]

@@ -20,7 +20,7 @@ from families import CODEC_32K, FAMILIES, MUSICGEN, Family
 
 PREFIX = "musicgen-tiny-"
 FULL_SIZE = Family("full-size", "musicgen-small at its own size", MUSICGEN + ["model/lm/model_scale=small"], CODEC_32K, seed=3,
-                   plain=True)
+                   plain=True, half=True)
 
 
 def main() -> int:
@@ -39,12 +39,16 @@ def main() -> int:
         parser.error(f"no such family: {', '.join(unknown)}; there are {', '.join(known)}")
 
     production.set_up(args.hub)
+    import audiocraft
     from exporting import export
     from goldens import write_goldens
     config_dir = args.reference.resolve() / "audiocraft-1.3.0" / "config"
     chosen = [FULL_SIZE] if args.full_size else [known[name] for name in args.only] or FAMILIES
     failed = []
     for family in chosen:
+        if family.audiocraft != audiocraft.__version__:
+            print(f"{family.name}: needs audiocraft {family.audiocraft}, this is {audiocraft.__version__}", file=sys.stderr)
+            continue
         start = time.monotonic()
         folder = args.full_size or args.out / (PREFIX + family.name)
         seed = family.seed + args.seed
@@ -53,7 +57,7 @@ def main() -> int:
         try:
             if not args.goldens_only:
                 shutil.rmtree(folder, ignore_errors=True)
-                export(config_dir, folder, family, seed, half=bool(args.full_size))
+                export(config_dir, folder, family, seed, half=family.half)
             facts = write_goldens(folder, family, seed, command)
         except Exception as error:  # noqa: BLE001  (the others are made all the same)
             failed.append(family.name)

@@ -4,7 +4,10 @@ A melody model asks Demucs for a pretrained separator when it is built. Separati
 measured here: the stand-in below is enough for building such a model, and a melody that is given goes to the chroma
 extractor whole, as one channel at the conditioner's rate.
 """
+import atexit
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
@@ -13,9 +16,16 @@ HOME = FIXTURES / "home"  # DAC looks for its weights in ~/.cache
 
 
 def set_up(hub: Path = HUB) -> None:
-    """Call before anything imports transformers: it reads the environment when it is imported."""
-    os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_CACHE=str(Path(hub).resolve()), HOME=str(HOME), USER="nobody",
-                      PYTHONDONTWRITEBYTECODE="1", PYTHONWARNINGS="ignore")
+    """Call before anything imports transformers: it reads the environment when it is imported, and writes to the cache."""
+    scratch = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, scratch, ignore_errors=True)
+    for name, entries in (("hub", Path(hub).resolve().glob("models--*")), ("home/.cache", (HOME / ".cache").glob("*"))):
+        (scratch / name).mkdir(parents=True)
+        for entry in entries:
+            (scratch / name / entry.name).symlink_to(entry)
+    (scratch / "hub" / "version.txt").write_text("1")  # of the cache's layout: nothing to migrate
+    os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_CACHE=str(scratch / "hub"), HOME=str(scratch / "home"), USER="nobody",
+                      PYTHONWARNINGS="ignore")
     import torch
     torch.set_num_threads(1)  # toy models: threads only wait for each other; a pool does not survive a fork either
     torch.manual_seed(0)

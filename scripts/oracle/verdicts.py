@@ -130,10 +130,15 @@ def main() -> int:
     parser.add_argument("recipes", nargs="*", type=Path)
     args = parser.parse_args()
     prepare()
+    import audiocraft
 
     bases, differing = {}, []
     for path in args.recipes or sorted(FIXTURES.glob("faults/*.json")) + sorted(FIXTURES.glob("harmless/*.json")):
         recipe = json.loads(path.read_text())
+        release = recipe.get("audiocraft", audiocraft.__version__)
+        if release != audiocraft.__version__:
+            print(f"{path.parent.name}/{path.stem}: needs audiocraft {release}", file=sys.stderr)
+            continue
         base = recipe["base"]
         if base not in bases:
             bases[base] = in_child({"base": base, "edits": []})["greedy"]

@@ -1,17 +1,20 @@
-// A bare state dict of the Transformers library: model.safetensors, or pytorch_model.bin as torch.save wrote it. Names,
-// types and shapes; the payloads stay in the mapped file, and nothing is executed.
+// The state dict of a model of the Transformers library, as its from_pretrained finds it in a folder: safetensors or
+// torch.save, in one file or in shards. Names, types and shapes; the payloads stay in the mapped files, and nothing is
+// executed.
 //
 // Ownership: views are valid while the WeightsFile lives.
-// Source: the safetensors format, https://github.com/huggingface/safetensors#format; FORMAT.md for the other.
+// Source: transformers 4.40.2, modeling_utils.py (from_pretrained, load_state_dict), utils/hub.py
+// (get_checkpoint_shard_files); FORMAT.md for the formats.
 #pragma once
 
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "harness/base/result.h"
-#include "harness/checkpoint/checkpoint.h"
+#include "harness/checkpoint/dtype.h"
 
 namespace harness {
 
@@ -20,22 +23,27 @@ struct WeightView {
   Dtype dtype;
   std::vector<int64_t> shape;
   std::vector<int64_t> strides;      // in elements
-  std::span<const std::byte> bytes;  // from the first element on, to the end of its storage
+  std::span<const std::byte> bytes;  // from the first element to the end of its storage: every element lies inside
 };
 
 class WeightsFile {
  public:
-  // Errors: kNotFound, kIo, kCorrupt (with the place), kUnsafe (a pickle that would run code), kUnsupported (a type).
+  // One file; its first bytes decide which format it is.
+  // Errors: kNotFound, kIo, kCorrupt (with the place), kUnsafe (a pickle that would run code), kUnsupported (an element
+  // type), kMismatch (a pickle that is no dict of tensors).
   static Result<WeightsFile> Read(const std::filesystem::path& path);
-  // `folder`/model.safetensors, else `folder`/pytorch_model.bin: the order of from_pretrained. kNotFound names both.
+
+  // The first of model.safetensors, model.safetensors.index.json, pytorch_model.bin, pytorch_model.bin.index.json in
+  // `folder`, shards and all. Errors: as Read; kNotFound names all four; kUnsupported for a safetensors file of another
+  // framework (its __metadata__ must say pt or mlx).
   static Result<WeightsFile> Find(const std::filesystem::path& folder);
 
   WeightsFile(WeightsFile&&) noexcept;
   WeightsFile& operator=(WeightsFile&&) noexcept;
   ~WeightsFile();
 
-  const std::filesystem::path& path() const;
-  const std::vector<WeightView>& weights() const;  // in file order
+  const std::filesystem::path& path() const;       // what was read: the index, where there are shards
+  const std::vector<WeightView>& weights() const;  // in file order, each name once
   const WeightView* FindWeight(const std::string& name) const;
 
  private:

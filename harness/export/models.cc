@@ -49,7 +49,7 @@ Result<Models> LoadModels(Export& source, const HubCache& hub, at::Device device
                      TensorTable::Bind(source.file(Role::kCodec).checkpoint(), codec.specs, codec.Binding()));
     ASSIGN_OR_RETURN(LanguageModel language_model, LanguageModel::Build(*source.lm_spec(), lm_table, device));
     ASSIGN_OR_RETURN(ConditionProvider conditions, ConditionProvider::Build(*source.lm_spec(), lm_table, {}, device));
-    ASSIGN_OR_RETURN(Codec built, Codec::Build(*source.codec_spec(), codec_table, device));
+    ASSIGN_OR_RETURN(Codec built, Codec::Build(*source.codec_spec(), FactsOf(*source.codec_spec()), codec_table, device));
     (void)hub;
     return Models{std::move(language_model), std::move(conditions), std::make_unique<Codec>(std::move(built)),
                   "generation from text is not built yet"};

@@ -10,14 +10,30 @@ namespace harness {
 namespace {
 
 at::Tensor Activate(const ActivationSpec& activation, const at::Tensor& x) {
-  if (activation.name == "ELU") return at::elu(x, activation.parameter);
-  if (activation.name == "LeakyReLU") return at::leaky_relu(x, activation.parameter);
-  if (activation.name == "ReLU") return at::relu(x);
-  if (activation.name == "GELU") return at::gelu(x);
-  if (activation.name == "SiLU") return at::silu(x);
-  if (activation.name == "Tanh") return at::tanh(x);
-  if (activation.name == "Sigmoid") return at::sigmoid(x);
-  TORCH_CHECK(activation.name == "Identity", "no activation ", activation.name);
+  const std::string& name = activation.name;
+  const double parameter = activation.parameter, second = activation.second;
+  if (name == "ELU") return at::elu(x, parameter);
+  if (name == "CELU") return at::celu(x, parameter);
+  if (name == "SELU") return at::selu(x);
+  if (name == "ReLU") return at::relu(x);
+  if (name == "ReLU6") return at::hardtanh(x, 0, 6);
+  if (name == "LeakyReLU") return at::leaky_relu(x, parameter);
+  if (name == "GELU") return at::gelu(x, parameter == 1 ? "tanh" : "none");
+  if (name == "SiLU") return at::silu(x);
+  if (name == "Mish") return at::mish(x);
+  if (name == "Tanh") return at::tanh(x);
+  if (name == "Sigmoid") return at::sigmoid(x);
+  if (name == "LogSigmoid") return at::log_sigmoid(x);
+  if (name == "Softsign") return x / (x.abs() + 1);
+  if (name == "Softplus") return at::softplus(x, parameter, second);
+  if (name == "Hardtanh") return at::hardtanh(x, parameter, second);
+  if (name == "Hardsigmoid") return at::hardsigmoid(x);
+  if (name == "Hardswish") return at::hardswish(x);
+  if (name == "Hardshrink") return at::hardshrink(x, parameter);
+  if (name == "Softshrink") return at::softshrink(x, parameter);
+  if (name == "Tanhshrink") return x - at::tanh(x);
+  if (name == "Threshold") return at::threshold(x, parameter, second);
+  TORCH_CHECK(name == "Identity", "no activation ", name);
   return x;
 }
 
@@ -42,16 +58,23 @@ int64_t ExtraPadding(int64_t length, int64_t kernel, int64_t stride, int64_t pad
 void Codec::Bind(const SeanetSpec& seanet, const TensorTable& tensors) {
   const auto bind_conv = [&](const ConvSpec& spec) {
     Conv conv;
-    const std::string inner = spec.inner();
+    const std::string& inner = spec.inner;
     if (spec.norm == ConvNorm::kWeightNorm) {
       // torch.nn.utils.weight_norm, dim = 0: w = g v / |v|, the norm over all other dimensions.
       conv.weight =
           at::_weight_norm(tensors.Float(inner + ".weight_v", device_), tensors.Float(inner + ".weight_g", device_), 0);
+    } else if (spec.norm == ConvNorm::kSpectralNorm) {
+      // torch.nn.utils.spectral_norm in evaluation: divided by u' W v, with the vectors as they were saved.
+      const at::Tensor original = tensors.Float(inner + ".weight_orig", device_);
+      const at::Tensor matrix =
+          (spec.transposed ? original.transpose(0, 1) : original).reshape({spec.out_channels, -1});
+      const at::Tensor u = tensors.Float(inner + ".weight_u", device_), v = tensors.Float(inner + ".weight_v", device_);
+      conv.weight = original / at::dot(u, at::mv(matrix, v));
     } else {
       conv.weight = tensors.Float(inner + ".weight", device_);
     }
     conv.bias = tensors.Float(inner + ".bias", device_);
-    if (spec.norm == ConvNorm::kTimeGroupNorm) {
+    if (spec.norm == ConvNorm::kTimeGroupNorm && spec.norm_affine) {
       conv.norm_weight = tensors.Float(spec.name + ".norm.weight", device_);
       conv.norm_bias = tensors.Float(spec.name + ".norm.bias", device_);
     }
@@ -69,12 +92,12 @@ void Codec::Bind(const SeanetSpec& seanet, const TensorTable& tensors) {
   }
 }
 
-Result<Codec> Codec::Build(const CodecSpec& spec, const TensorTable& tensors, at::Device device) {
-  Codec codec(spec, device);
+Result<Codec> Codec::Build(const CodecSpec& spec, CodecFacts facts, const TensorTable& tensors, at::Device device) {
+  Codec codec(spec, std::move(facts), device);
   codec.Bind(codec.spec_.encoder, tensors);
   codec.Bind(codec.spec_.decoder, tensors);
   for (int64_t k = 0; k < spec.num_codebooks; ++k) {
-    codec.codebooks_.push_back(tensors.Float(fmt::format("quantizer.vq.layers.{}._codebook.embed", k), device));
+    codec.codebooks_.push_back(tensors.Float(spec.Codebook(k) + ".embed", device));
   }
   return codec;
 }
@@ -92,7 +115,7 @@ at::Tensor Codec::RunConv(const SeanetSpec& seanet, const ConvSpec& spec, const 
     y = at::conv1d(Pad(x, padding - right, right + extra, seanet.pad_mode), conv.weight, conv.bias, {spec.stride},
                    /*padding=*/at::IntArrayRef{0}, {spec.dilation});
   }
-  if (conv.norm_weight.defined()) y = at::group_norm(y, 1, conv.norm_weight, conv.norm_bias);
+  if (spec.norm == ConvNorm::kTimeGroupNorm) y = at::group_norm(y, 1, conv.norm_weight, conv.norm_bias, spec.norm_eps);
   if (spec.transposed) {
     const int64_t right = seanet.causal
                               ? static_cast<int64_t>(std::ceil(static_cast<double>(padding) * seanet.trim_right_ratio))
@@ -120,7 +143,12 @@ at::Tensor Codec::Run(const SeanetSpec& seanet, at::Tensor x) const {
       case SeanetLayer::Kind::kResidual: {
         at::Tensor y = x;
         for (const ConvSpec& conv : layer.block) y = RunConv(seanet, conv, Activate(seanet.activation, y));
-        x = (layer.shortcut.empty() ? x : RunConv(seanet, layer.shortcut.front(), x)) + y;
+        if (!layer.shortcut.empty()) {
+          x = RunConv(seanet, layer.shortcut.front(), x);
+        } else if (seanet.activation.inplace) {
+          x = Activate(seanet.activation, x);  // nn.Identity gives the tensor itself, which the block then changes
+        }
+        x = x + y;
         break;
       }
     }
@@ -142,7 +170,12 @@ at::Tensor Codec::Decode(const at::Tensor& codes) const {
 at::Tensor Codec::EncodeLatent(const at::Tensor& audio) const { return Run(spec_.encoder, audio); }
 
 at::Tensor Codec::Encode(const at::Tensor& audio) const {
-  at::Tensor residual = EncodeLatent(audio).transpose(1, 2);  // [B, T, D]
+  at::Tensor input = audio;
+  if (spec_.renormalize) {
+    const at::Tensor mono = audio.mean(at::IntArrayRef{1}, /*keepdim=*/true);
+    input = audio / (mono.pow(2).mean(at::IntArrayRef{2}, /*keepdim=*/true).sqrt() + 1e-8);
+  }
+  at::Tensor residual = EncodeLatent(input).transpose(1, 2);  // [B, T, D]
   std::vector<at::Tensor> codes;
   for (int64_t k = 0; k < facts_.codebooks; ++k) {
     const at::Tensor& codebook = codebooks_[static_cast<size_t>(k)];

@@ -20,7 +20,8 @@ namespace harness {
 
 class Codec : public CompressionModel {
  public:
-  static Result<Codec> Build(const CodecSpec& spec, const TensorTable& tensors, at::Device device);
+  // `facts`: FactsOf(spec), with as many active codebooks as are wanted.
+  static Result<Codec> Build(const CodecSpec& spec, CodecFacts facts, const TensorTable& tensors, at::Device device);
 
   const CodecSpec& spec() const { return spec_; }
   const CodecFacts& facts() const override { return facts_; }
@@ -39,8 +40,8 @@ class Codec : public CompressionModel {
     at::Tensor norm_weight, norm_bias;  // [out]: group norm; else undefined
   };
 
-  Codec(CodecSpec spec, at::Device device)
-      : spec_(std::move(spec)), facts_(FactsOf(spec_)), device_(device) {}
+  Codec(CodecSpec spec, CodecFacts facts, at::Device device)
+      : spec_(std::move(spec)), facts_(std::move(facts)), device_(device) {}
   void Bind(const SeanetSpec& seanet, const TensorTable& tensors);
   at::Tensor Run(const SeanetSpec& seanet, at::Tensor x) const;
   at::Tensor RunConv(const SeanetSpec& seanet, const ConvSpec& conv, const at::Tensor& x) const;

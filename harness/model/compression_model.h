@@ -18,6 +18,7 @@ class CompressionModel {
   // codes [B, K, T] int64, each below the cardinality -> audio [B, C, N] float32.
   virtual at::Tensor Decode(const at::Tensor& codes) const = 0;
 
+  // Renormalised first where the codec does so; the scale is dropped (CodecFacts::encode_gives_scale).
   // audio [B, C, N] float32 at facts().sample_rate_hz -> codes [B, K, T] int64 of the active codebooks.
   virtual at::Tensor Encode(const at::Tensor& audio) const = 0;
 };

@@ -5,6 +5,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
+
+#include "harness/spec/agreement.h"
 
 namespace harness {
 namespace {
@@ -29,35 +32,61 @@ std::optional<at::ScalarType> ScalarTypeOf(Dtype dtype) {
 
 }  // namespace
 
+// `name` is the spec's: view.name may be an alias.
+Status TensorTable::Add(const std::string& name, const WeightView& view) {
+  const auto type = ScalarTypeOf(view.dtype);
+  if (!type) {
+    return Error{ErrorCode::kUnsupported,
+                 fmt::format("{} is {}: no weight of a MusicGen is complex", name, Name(view.dtype))};
+  }
+  const std::byte* data = view.bytes.data();
+  const auto options = at::TensorOptions().dtype(*type);
+  at::Tensor tensor;
+  if (view.bytes.empty()) {
+    tensor = at::empty(view.shape, options);
+  } else if (reinterpret_cast<uintptr_t>(data) % SizeOf(view.dtype) == 0) {
+    // from_blob takes a pointer to mutable data; nothing in this library writes to a bound tensor (the mapping is
+    // read-only: a write would fault).
+    tensor = at::from_blob(const_cast<std::byte*>(data), view.shape, view.strides, options);  // NOLINT
+  } else {
+    // Legacy files, and safetensors of other writers, don't align their payloads: the only weights that get copied.
+    at::Tensor aligned = at::empty({static_cast<int64_t>(view.bytes.size() / SizeOf(view.dtype))}, options);
+    std::copy(data, data + aligned.nbytes(), static_cast<std::byte*>(aligned.data_ptr()));
+    tensor = aligned.as_strided(view.shape, view.strides);
+  }
+  tensors_.insert_or_assign(name, std::move(tensor));
+  return {};
+}
+
 Result<TensorTable> TensorTable::Bind(const Checkpoint& checkpoint, const std::vector<TensorSpec>& specs,
                                       const std::vector<size_t>& binding) {
   TensorTable table;
   for (size_t i = 0; i < specs.size(); ++i) {
     const TensorView& view = checkpoint.tensors()[binding[i]];
-    const auto type = ScalarTypeOf(view.dtype);
-    if (!type) {
-      return Error{ErrorCode::kUnsupported,
-                   fmt::format("{} is {}: no weight of a MusicGen is complex", specs[i].name, Name(view.dtype))};
-    }
     if (!view.valid) return Error{ErrorCode::kCorrupt, specs[i].name + " reaches beyond its storage"};
-    const Storage& storage = checkpoint.storages()[view.storage];
-    const std::byte* data = storage.bytes.data() + static_cast<size_t>(view.offset) * SizeOf(view.dtype);
-    const auto options = at::TensorOptions().dtype(*type);
-    at::Tensor tensor;
-    if (view.num_elements() == 0) {
-      tensor = at::empty(view.shape, options);
-    } else if (reinterpret_cast<uintptr_t>(data) % SizeOf(view.dtype) == 0) {
-      // from_blob takes a pointer to mutable data; nothing in this library writes to a bound tensor (the mapping is
-      // read-only: a write would fault).
-      tensor = at::from_blob(const_cast<std::byte*>(data), view.shape, view.strides, options);  // NOLINT
-    } else {
-      // Legacy files don't align their payloads: the only weights that get copied.
-      const auto extent = storage.bytes.size() - static_cast<size_t>(data - storage.bytes.data());
-      at::Tensor aligned = at::empty({static_cast<int64_t>(extent / SizeOf(view.dtype))}, options);
-      std::copy(data, data + aligned.nbytes(), static_cast<std::byte*>(aligned.data_ptr()));
-      tensor = aligned.as_strided(view.shape, view.strides);
+    std::span<const std::byte> bytes;
+    if (view.num_elements() > 0) {
+      bytes = checkpoint.storages()[view.storage].bytes.subspan(static_cast<size_t>(view.offset) * SizeOf(view.dtype));
     }
-    table.tensors_.emplace(specs[i].name, std::move(tensor));
+    RETURN_IF_ERROR(table.Add(specs[i].name, {specs[i].name, view.dtype, view.shape, view.strides, bytes}));
+  }
+  return table;
+}
+
+Result<TensorTable> TensorTable::Bind(const WeightsFile& weights, const std::vector<TensorSpec>& specs) {
+  std::vector<FoundTensor> found;
+  for (const WeightView& view : weights.weights()) found.push_back({view.name, view.shape});
+  const Agreement agreement = Compare(specs, found);
+  std::string problems;
+  for (const auto& [group, disagreement] : agreement.groups) {
+    if (!disagreement.empty()) problems += (problems.empty() ? "" : "; ") + DescribeDisagreement(disagreement);
+  }
+  if (!problems.empty()) {
+    return Error{ErrorCode::kMismatch, fmt::format("{}: {}", weights.path().string(), problems)};
+  }
+  TensorTable table;
+  for (size_t i = 0; i < specs.size(); ++i) {
+    RETURN_IF_ERROR(table.Add(specs[i].name, weights.weights()[agreement.binding[i]]));
   }
   return table;
 }

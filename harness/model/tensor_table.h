@@ -1,6 +1,7 @@
 // The tensors of one checkpoint by name, as ATen views of the mapped file: nothing is copied until a model needs it.
 //
-// Lifetime: the views point into the Checkpoint, which must outlive the table and everything built from it.
+// Lifetime: the views point into the Checkpoint or WeightsFile, which must outlive the table and everything built from
+// it.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -11,6 +12,7 @@
 
 #include "harness/base/result.h"
 #include "harness/checkpoint/checkpoint.h"
+#include "harness/checkpoint/weights_file.h"
 #include "harness/spec/tensor_spec.h"
 
 namespace harness {
@@ -21,6 +23,10 @@ class TensorTable {
   // Errors: kUnsupported (a dtype that ATen can't view), kCorrupt (a view that is not valid).
   static Result<TensorTable> Bind(const Checkpoint& checkpoint, const std::vector<TensorSpec>& specs,
                                   const std::vector<size_t>& binding);
+
+  // By name, shapes compared here. Errors: kMismatch (tensors that are missing, or of another shape: all of them in one
+  // message), kUnsupported.
+  static Result<TensorTable> Bind(const WeightsFile& weights, const std::vector<TensorSpec>& specs);
 
   // Precondition: `name` is one of the specs.
   const at::Tensor& operator[](const std::string& name) const;
@@ -33,6 +39,8 @@ class TensorTable {
   at::Tensor Weight(const std::string& name, at::Device device) const;
 
  private:
+  Status Add(const std::string& name, const WeightView& view);
+
   std::unordered_map<std::string, at::Tensor> tensors_;
 };
 

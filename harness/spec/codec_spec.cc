@@ -55,7 +55,10 @@ void ReadAutoencoder(const Config& config, CodecSpec& spec, OptionProblems& prob
 
 void ReadQuantizer(const Config& config, const std::string& name, CodecSpec& spec, OptionProblems& problems) {
   if (name == "no_quant") {
-    problems.unsupported.push_back("encodec.quantizer is no_quant: its codes are no integers, a MusicGen can't use it");
+    problems.wrong.push_back(
+        "encodec.quantizer is no_quant: its codes are the latent itself, no integers, and decoding what a language "
+        "model "
+        "generates raises (ValueError or RuntimeError). A MusicGen needs a codec with quantizer rvq");
     return;
   }
   const auto tree = ReadMapping(config, "rvq", problems);
@@ -106,6 +109,11 @@ Result<CodecSpec> DescribeCodec(const Config& config) {
   return spec;
 }
 
+std::string CodecSpec::Codebook(int64_t k) const {
+  return fmt::format(fmt::runtime(transformers ? "quantizer.layers.{}.codebook" : "quantizer.vq.layers.{}._codebook"),
+                     k);
+}
+
 CodecFacts FactsOf(const CodecSpec& spec) {
   return {.sample_rate_hz = spec.sample_rate_hz,
           .frame_rate_hz = static_cast<double>(spec.frame_rate_hz()),
@@ -113,7 +121,8 @@ CodecFacts FactsOf(const CodecSpec& spec) {
           .channels = spec.channels,
           .codebooks = spec.num_codebooks,
           .total_codebooks = spec.num_codebooks,
-          .cardinality = spec.cardinality};
+          .cardinality = spec.cardinality,
+          .encode_gives_scale = spec.renormalize};
 }
 
 std::vector<TensorSpec> CodecTensors(const CodecSpec& spec) {
@@ -121,7 +130,7 @@ std::vector<TensorSpec> CodecTensors(const CodecSpec& spec) {
   AppendSeanetTensors(spec.encoder, "encoder", list);
   AppendSeanetTensors(spec.decoder, "decoder", list);
   for (int64_t k = 0; k < spec.num_codebooks; ++k) {
-    const std::string name = fmt::format("quantizer.vq.layers.{}._codebook.", k);
+    const std::string name = spec.Codebook(k) + ".";
     const auto add = [&](const std::string& leaf, std::vector<int64_t> shape, const std::string& origin,
                          bool training_only) {
       list.push_back({.name = name + leaf,

@@ -12,28 +12,23 @@
 
 #include "harness/base/result.h"
 #include "harness/config/config.h"
+#include "harness/spec/activation.h"
 #include "harness/spec/codec_facts.h"
 #include "harness/spec/tensor_spec.h"
 
 namespace harness {
 
-enum class ConvNorm { kNone, kWeightNorm, kTimeGroupNorm };
+enum class ConvNorm { kNone, kWeightNorm, kSpectralNorm, kTimeGroupNorm };
 
-// StreamableConv1d or StreamableConvTranspose1d. `name` is the prefix of its tensors ("decoder.model.0.conv").
+// StreamableConv1d or StreamableConvTranspose1d. `name` is the prefix of its tensors ("decoder.model.0.conv"), `inner`
+// that of the convolution inside ("decoder.model.0.conv.conv").
 struct ConvSpec {
-  std::string name;
+  std::string name, inner;
   int64_t in_channels = 0, out_channels = 0, kernel_size = 1, stride = 1, dilation = 1;
   bool transposed = false;
   ConvNorm norm = ConvNorm::kNone;
-
-  // Of the convolution inside: "decoder.model.0.conv.conv".
-  std::string inner() const { return name + (transposed ? ".convtr" : ".conv"); }
-};
-
-// An elementwise function of torch.nn; `parameter` is alpha (ELU) or negative_slope (LeakyReLU).
-struct ActivationSpec {
-  std::string name = "ELU";
-  double parameter = 1.0;
+  double norm_eps = 1e-5;   // kTimeGroupNorm: norm_params.eps
+  bool norm_affine = true;  // kTimeGroupNorm: norm_params.affine
 };
 
 struct SeanetLayer {
@@ -69,7 +64,9 @@ struct CodecSpec {
   int64_t num_codebooks = 0;  // rvq.n_q
   int64_t cardinality = 0;    // rvq.bins
   int64_t dimension = 0;      // of the latent, seanet.dimension
+  bool transformers = false;  // tensors are called as in that library (hub_encodec.h)
 
+  std::string Codebook(int64_t k) const;  // "quantizer.vq.layers.0._codebook", the prefix of its tensors
   int64_t frame_rate_hz() const { return sample_rate_hz / encoder.hop_length(); }  // integer, as the builder divides
 };
 

@@ -101,7 +101,6 @@ void ListWhatIsNotRun(LmSpec& spec) {
   note(spec.activation != "relu" && spec.activation != "gelu", "transformer_lm.activation=" + spec.activation);
   note(spec.two_step_cfg, "transformer_lm.two_step_cfg");
   note(spec.pattern.kind == PatternSpec::Kind::kOther, "codebooks_pattern.modeling=" + spec.pattern.modeling);
-  note(spec.interleave_stereo, "interleave_stereo_codebooks.use");
   note(!spec.fuser.sum.empty(), "fuser.sum");
   note(!spec.fuser.prepend.empty(), "fuser.prepend");
   note(!spec.fuser.input_interpolate.empty(), "fuser.input_interpolate");

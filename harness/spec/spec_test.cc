@@ -103,7 +103,7 @@ TEST(LmSpec, FollowsEachOption) {
       {"Layers", "transformer_lm.num_layers", {int64_t{2}}, "transformer.layers.1.norm1.weight [16]", ""},
       {"Codebooks", "transformer_lm.n_q", {int64_t{3}}, "emb.2.weight [301, 16]", ""},
       {"PastContext", "transformer_lm.past_context", {int64_t{100}}, "", "past_context"},
-      {"Stereo", "interleave_stereo_codebooks.use", {true}, "", "interleave_stereo_codebooks"},
+      {"Stereo", "interleave_stereo_codebooks.use", {true}, "", ""},
       {"Unroll", "codebooks_pattern.modeling", Text("unroll"), "", "codebooks_pattern.modeling=unroll"},
   };
   for (const LmOption& option : options) {
@@ -240,10 +240,7 @@ TEST(CodecSpec, FollowsEachOption) {
 
 TEST(CodecSpec, SaysWhatIsWrong) {
   const std::vector<BadOption> options = {
-      {"Ratios",
-       "seanet.ratios",
-       {ConfigValue::List{{int64_t{0}}}},
-       "seanet.ratios must be 1 to 10 integers of 1 to 64"},
+      {"Ratios", "seanet.ratios", {ConfigValue::List{{int64_t{0}}}}, "seanet.ratios must be positive"},
       {"UnknownKey", "seanet.n_filter", {int64_t{4}}, "seanet.n_filter is no parameter of SEANetEncoder"},
       {"TrimWithoutCausal",
        "seanet.decoder",
@@ -251,6 +248,15 @@ TEST(CodecSpec, SaysWhatIsWrong) {
        "must be 1 where causal is false"},
       {"NoDecoder", "seanet.decoder", {std::monostate{}}, "seanet.decoder must be a mapping"},
       {"Model", "compression_model", Text("dac"), "compression_model must be encodec, found 'dac'"},
+      {"ActivationCase", "seanet.activation", Text("Elu"), "did you mean 'ELU'?"},
+      {"ActivationLowercase", "seanet.activation", Text("snake"), "'snake', which is no class of torch.nn"},
+      {"ActivationParams",
+       "seanet.activation_params",
+       {ConfigValue::Map{{"slope", {0.1}}}},
+       "seanet.activation_params.slope is no parameter of torch.nn.ELU"},
+      {"DefaultAlpha", "seanet.activation", Text("ReLU"), "its default, alpha, is no parameter of ReLU"},
+      {"LayerNorm", "seanet.norm", Text("layer_norm"), "seanet.norm must be one of none, weight_norm, spectral_norm"},
+      {"NormParams", "seanet.norm_params", {std::monostate{}}, "seanet.norm_params must be a mapping"},
       {"Slow", "encodec.sample_rate", {int64_t{5}}, "the frame rate is 0"},
       {"Dimensions",
        "seanet.decoder",
@@ -275,7 +281,8 @@ TEST(CodecSpec, SaysWhatIsWrong) {
   EXPECT_THAT(causal.error().message, HasSubstr("GroupNorm doesn't support causal evaluation"));
   const auto quantizer = DescribeCodec(Parse(kCodec).With("encodec.quantizer", Text("no_quant")));
   ASSERT_FALSE(quantizer.ok());
-  EXPECT_EQ(quantizer.error().code, ErrorCode::kUnsupported);
+  EXPECT_EQ(quantizer.error().code, ErrorCode::kMismatch);
+  EXPECT_THAT(quantizer.error().message, HasSubstr("encodec.quantizer is no_quant"));
 }
 
 }  // namespace

@@ -3,8 +3,16 @@
     t5-small (d_model 512), t5-base (d_model 768)   T5 encoders with a 187 entry vocabulary over WORDS
     facebook/encodec_32khz                          an EnCodec in the layout of the Transformers library
 
-usage: hub.py HUB     Parts that are there already are left alone. The same random weights come out each time.
+With --fixtures, the small hub that fixtures/hub holds instead (half precision, one or two narrow layers), each model
+with the files of the real one:
+
+    t5-small                   ReLU, model.safetensors with a decoder that nobody asks for, tied embeddings
+    google/flan-t5-small       gated GELU, pytorch_model.bin, special_tokens_map.json
+
+usage: hub.py [--fixtures] HUB     Parts that are there already are left alone. The same bytes come out each time.
 """
+import io
+import json
 import random
 import shutil
 import sys
@@ -52,6 +60,43 @@ def make_t5(hub: Path, name: str, d_model: int) -> None:
     model.save_pretrained(folder, safe_serialization=True)
 
 
+def make_small_t5(hub: Path, name: str, feed_forward: str, safetensors: bool) -> None:
+    import sentencepiece
+    import torch
+    from transformers import T5Config, T5ForConditionalGeneration
+
+    random.seed(0)
+    torch.manual_seed(2 if safetensors else 3)
+    folder = snapshot(hub, name, "0" * 39 + "1")
+    vocabulary = io.BytesIO()  # and lines, not files: a model holds the paths that it was trained with
+    lines = [" ".join(random.choices(WORDS, k=random.randint(3, 12))) for _ in range(4000)]
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(lines), model_writer=vocabulary, vocab_size=88, model_type="unigram", pad_id=0, eos_id=1,
+        unk_id=2, bos_id=-1, pad_piece="<pad>", eos_piece="</s>", unk_piece="<unk>", num_threads=1)
+    (folder / "spiece.model").write_bytes(vocabulary.getvalue())
+    # As on the hub, where no added_tokens_decoder was saved yet.
+    special = {"eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>",
+               "additional_special_tokens": [f"<extra_id_{i}>" for i in range(100)]}
+    extra = {} if safetensors else {"sp_model_kwargs": {}, "tokenizer_class": "T5Tokenizer"}
+    (folder / "tokenizer_config.json").write_text(
+        json.dumps({**special, "extra_ids": 100, "model_max_length": 512, **extra}, indent=2) + "\n")
+    if not safetensors:
+        (folder / "special_tokens_map.json").write_text(json.dumps(special, indent=2) + "\n")
+    model = T5ForConditionalGeneration(T5Config(
+        vocab_size=192, d_model=512, d_kv=8, d_ff=24, num_layers=2, num_decoder_layers=1, num_heads=2,
+        relative_attention_num_buckets=8, relative_attention_max_distance=20, feed_forward_proj=feed_forward))
+    with torch.no_grad():
+        for key, parameter in model.named_parameters():
+            if "layer_norm" in key:  # ones otherwise: a loader that forgets them would go unnoticed
+                parameter.add_(0.1 * torch.randn_like(parameter))
+            elif "relative_attention_bias" in key:  # all but zero otherwise
+                parameter.mul_(20)
+    model.half().save_pretrained(folder, safe_serialization=safetensors)
+    (folder / "generation_config.json").unlink()
+    for file in folder.iterdir():
+        file.chmod(0o644)
+
+
 def make_encodec(hub: Path) -> None:
     import torch
     from transformers import EncodecConfig, EncodecModel
@@ -85,5 +130,13 @@ def make_hub(hub: Path) -> None:
         make_encodec(hub)
 
 
+def make_fixtures_hub(hub: Path) -> None:
+    """Makes what is missing of the T5 models in `hub`; hub_codecs.py makes the codecs."""
+    for name, feed_forward, safetensors in (("t5-small", "relu", True), ("google/flan-t5-small", "gated-gelu", False)):
+        if not (hub / ("models--" + name.replace("/", "--"))).exists():
+            make_small_t5(hub, name, feed_forward, safetensors)
+
+
 if __name__ == "__main__":
-    make_hub(Path(sys.argv[1]))
+    small = sys.argv[1:2] == ["--fixtures"]
+    (make_fixtures_hub if small else make_hub)(Path(sys.argv[-1]))

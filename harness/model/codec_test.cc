@@ -1,0 +1,146 @@
+// Codecs against the real ones: testdata/codec_cases.bin, made by scripts/oracle/codec_cases.py.
+#include "harness/model/codec.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <filesystem>
+#include <memory>
+#include <set>
+
+#include "harness/checkpoint/checkpoint.h"
+#include "harness/checkpoint/plain_value.h"
+#include "harness/model/dac.h"
+#include "harness/spec/agreement.h"
+#include "harness/spec/hub_encodec.h"
+
+namespace harness {
+namespace {
+
+using testing::HasSubstr;
+
+const Checkpoint& Cases() {
+  static const Checkpoint checkpoint =
+      Checkpoint::Read(MappedFile::Open(HARNESS_MODEL_TESTDATA "/codec_cases.bin").value());
+  return checkpoint;
+}
+
+std::vector<std::string> CaseNames() {
+  std::vector<std::string> names;
+  const Pickle& pickle = Cases().pickle();
+  for (const auto& [key, value] : pickle.Root()->pairs) names.push_back(pickle[key].text);
+  return names;
+}
+
+// A config.json, or a dict of numbers and lists, as a mapping.
+ConfigValue ToConfigValue(const PlainValue& value) {
+  if (value.kind == PlainValue::Kind::kInt) return {value.integer};
+  if (value.kind == PlainValue::Kind::kFloat) return {value.real};
+  if (value.kind == PlainValue::Kind::kList) {
+    ConfigValue::List list;
+    for (const PlainValue& item : value.items) list.push_back(ToConfigValue(item));
+    return {std::move(list)};
+  }
+  ConfigValue::Map map;
+  for (size_t i = 0; i < value.items.size(); ++i) map.emplace_back(value.keys[i].text, ToConfigValue(value.items[i]));
+  return {std::move(map)};
+}
+
+class CodecCase : public testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override {
+    case_ = pickle_.Find(pickle_.root, GetParam());
+    ASSERT_NE(case_, kNoNode);
+    const std::string kind = pickle_[Find("kind")].text;
+    if (kind == "audiocraft") {
+      const auto spec = DescribeCodec(Config::Parse(pickle_[Find("config")].text, "case").value());
+      ASSERT_TRUE(spec.ok()) << spec.error().message;
+      Build(*spec, FactsOf(*spec));
+    } else if (kind == "transformers") {
+      const auto config = Config::Parse(pickle_[Find("config")].text, "config.json").value().Get("").value();
+      const auto model = DescribeHubEncodec(*AsMap(config), "config.json");
+      ASSERT_TRUE(model.ok()) << model.error().message;
+      Build(model->spec, model->facts);
+    } else {
+      const ConfigValue kwargs = ToConfigValue(ToPlainValue(pickle_, Find("config")).value());
+      const auto dac = DescribeDac(*AsMap(kwargs), "weights.pth");
+      ASSERT_TRUE(dac.ok()) << dac.error().message;
+      codec_ = std::make_unique<DacCodec>(
+          DacCodec::Build(dac->spec, dac->facts, Bind(DacTensors(dac->spec)), at::kCPU).value());
+    }
+  }
+
+  NodeId Find(const char* key) const { return pickle_.Find(case_, key); }
+  at::Tensor Tensor(const char* key) const {
+    const auto tensor = TensorTable::Bind(Cases(), {{key, {}, "", ""}}, {pickle_[Find(key)].tensor});
+    return (*tensor)[key].contiguous();
+  }
+  double Fact(const char* key) const {
+    const PickleNode& node = pickle_[pickle_.Find(Find("facts"), key)];
+    return node.kind == PickleNode::Kind::kInt ? static_cast<double>(node.integer) : node.real;
+  }
+  void Build(const CodecSpec& spec, const CodecFacts& facts) {
+    codec_ = std::make_unique<Codec>(Codec::Build(spec, facts, Bind(CodecTensors(spec)), at::kCPU).value());
+  }
+  // Strictly, as load_state_dict would; what only training reads is not in the file.
+  TensorTable Bind(std::vector<TensorSpec> specs) const {
+    std::erase_if(specs, [](const TensorSpec& spec) { return spec.training_only; });
+    std::vector<FoundTensor> found;
+    std::vector<size_t> tensors;
+    for (const auto& [key, value] : pickle_[Find("state")].pairs) {
+      tensors.push_back(pickle_[value].tensor);
+      found.push_back({pickle_[key].text, Cases().tensors()[tensors.back()].shape});
+    }
+    const Agreement agreement = Compare(specs, found);
+    EXPECT_THAT(agreement.unexpected, testing::IsEmpty());
+    std::vector<size_t> binding;
+    for (const auto& [group, disagreement] : agreement.groups) {
+      EXPECT_TRUE(disagreement.empty()) << DescribeDisagreement(disagreement);
+      if (!disagreement.empty()) return {};
+    }
+    for (const size_t index : agreement.binding) binding.push_back(tensors[index]);
+    return TensorTable::Bind(Cases(), specs, binding).value();
+  }
+
+  const Pickle& pickle_ = Cases().pickle();
+  NodeId case_ = kNoNode;
+  std::unique_ptr<CompressionModel> codec_;
+  c10::InferenceMode inference_;
+};
+
+double Difference(const at::Tensor& a, const at::Tensor& b) {
+  if (a.sizes() != b.sizes()) return INFINITY;
+  const double difference = (a - b).abs().max().item<double>();
+  return std::isnan(difference) ? INFINITY : difference;
+}
+
+// float32 on both sides, sums in another order; the audio is of the order of one.
+constexpr double kTolerance = 1e-4;
+
+TEST_P(CodecCase, IsTheRealOne) {
+  const CodecFacts& facts = codec_->facts();
+  EXPECT_EQ(facts.sample_rate_hz, Fact("sample_rate"));
+  EXPECT_EQ(facts.frame_rate_hz, Fact("frame_rate"));
+  EXPECT_EQ(facts.channels, Fact("channels"));
+  EXPECT_EQ(facts.codebooks, Fact("codebooks"));
+  EXPECT_EQ(facts.cardinality, Fact("cardinality"));
+
+  const at::Tensor codes = Tensor("codes"), audio = codec_->Decode(codes);
+  const double error = Difference(audio, Tensor("audio"));
+  RecordProperty("error", std::to_string(error));
+  EXPECT_LE(error, kTolerance) << audio.sizes() << " against " << Tensor("audio").sizes();
+  EXPECT_EQ(audio.size(2), facts.Samples(codes.size(2)));
+  EXPECT_LE(Difference(codec_->Decode(codes.narrow(2, 0, 1)), Tensor("short")), kTolerance);
+
+  ASSERT_EQ(Find("encode_raises"), kNoNode);
+  EXPECT_TRUE(at::equal(codec_->Encode(Tensor("input")), Tensor("encoded")));
+  EXPECT_EQ(facts.encode_gives_scale, pickle_[Find("scaled")].boolean);
+}
+
+INSTANTIATE_TEST_SUITE_P(, CodecCase, testing::ValuesIn(CaseNames()),
+                         [](const testing::TestParamInfo<std::string>& test) { return test.param; });
+
+}  // namespace
+}  // namespace harness

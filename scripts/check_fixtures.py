@@ -5,7 +5,8 @@ usage: check_fixtures.py --program build/bin/conformance --fixture faults/codec-
        check_fixtures.py --list                  every fixture, found in fixtures/
 
 A fixture is exports/NAME (must pass), harmless/NAME.json (must pass) or faults/NAME.json (must fail, with the expected
-check first). Exit status: 0 all as expected, 1 not, 77 where every fixture needs something that this machine lacks.
+check first). T5 and referenced codecs come from fixtures/hub and fixtures/home; a recipe with "hub": false sees none.
+Exit status: 0 all as expected, 1 not, 77 where every fixture needs something that this machine lacks.
 Standard library only.
 """
 import argparse
@@ -21,10 +22,13 @@ from pathlib import Path
 from derive_export import derive, derive_recipe
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
+# A good export that nothing fails because nothing ran would prove nothing.
+GOOD = {"expect": {"verdict": "pass", "passing": [f"generation/cpu/prompt{n}/runs" for n in range(2)]}}
 MOST_FAILING_CHECKS = 3  # one root cause must not read as a dozen
 TIME_LIMIT_S = 300
 SKIPPED = 77
-VARIABLES = ("CONFORMANCE_REQUIRE", "AUDIOCRAFT_PYTHON", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "GTEST_FILTER",
+PROMPT = "upbeat lo fi hip hop beat"
+VARIABLES = ("CONFORMANCE_REQUIRE", "AUDIOCRAFT_PYTHON", "HF_HOME", "HUGGINGFACE_HUB_CACHE", "GTEST_FILTER",
              "GTEST_OUTPUT", "MY_EXPERIMENT_DIM", "NO_SUCH_VARIABLE")
 
 
@@ -39,13 +43,15 @@ def digest(path: Path) -> dict:
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
-def run(program: Path, export: Path, folder: Path, given: str, device: str):
+def run(program: Path, folder: Path, given: str, device: str, hub: bool):
     """(exit status, report or None, output). Everything the program may write is below `folder`/artifacts."""
     profile = folder / "profile.yaml"
-    profile.write_text(f"devices: [{device}]\n")
+    profile.write_text(f"devices: [{device}]\ngeneration:\n  prompts: [null, {PROMPT}]\n")
     environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     environment.update(AUDIOCRAFT_EXPORT_DIR=given, CONFORMANCE_OUTPUT_DIR=str(folder / "artifacts"),
-                       CONFORMANCE_PROFILE=str(profile), HF_HOME=str(folder / "no-hub"), USER="nobody",
+                       CONFORMANCE_PROFILE=str(profile), USER="nobody",
+                       HF_HUB_CACHE=str(FIXTURES / "hub" if hub else folder / "no-hub"),
+                       HOME=str(FIXTURES / "home" if hub else folder / "no-home"),
                        OMP_NUM_THREADS="1")  # toy models: threads only wait for each other
     try:
         done = subprocess.run([str(program)], cwd=folder, env=environment, stdout=subprocess.PIPE,
@@ -81,6 +87,9 @@ def compare(expect: dict, status, report, output: str) -> list:
         problems.append(f"exit status {status} with verdict {verdict}")
     if (verdict == "fail") != bool(failing):
         problems.append(f"verdict {verdict} with {len(failing)} failing checks")
+    statuses = {check["id"]: check["status"] for check in report.get("checks", [])}
+    problems += [f"{name}: expected pass, found {statuses.get(name)}" for name in expect.get("passing", [])
+                 if statuses.get(name) != "pass"]
     if expect["verdict"] != "fail" or not failing:
         return problems
     first = failing[0]
@@ -97,7 +106,7 @@ def compare(expect: dict, status, report, output: str) -> list:
 def check(program: Path, name: str, folder: Path):
     """Problems, or None where this machine can't run the fixture."""
     path = FIXTURES / name
-    recipe = json.loads(path.read_text()) if path.suffix == ".json" else {"expect": {"verdict": "pass"}}
+    recipe = json.loads(path.read_text()) if path.suffix == ".json" else GOOD
     device = recipe.get("needs", "cpu")
     if device == "cuda" and not os.path.exists("/dev/nvidiactl"):
         return None
@@ -108,7 +117,8 @@ def check(program: Path, name: str, folder: Path):
     else:
         derive(path, [], export)
     before, names = digest(export), set(os.listdir(folder))
-    status, report, output = run(program, export, folder, run_as if "run_as" in recipe else str(export), device)
+    status, report, output = run(program, folder, run_as if "run_as" in recipe else str(export), device,
+                                 recipe.get("hub", True))
     problems = compare(recipe["expect"], status, report, output)
     if digest(export) != before:
         problems.append("the export was changed")

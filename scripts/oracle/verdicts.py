@@ -1,10 +1,11 @@
 """Writes into each recipe what production does with the export that it makes.
 
-usage: verdicts.py --reference REF [--check] [RECIPE.json ...]     default: all of fixtures/faults and fixtures/harmless
+usage: verdicts.py [--check] [RECIPE.json ...]     default: all of fixtures/faults and fixtures/harmless
 
-For each recipe: derive, MusicGen.get_pretrained, 2 s with top_k sampling (seed 0), 0.8 s greedy, unconditional, on the
-CPU. --check writes nothing and fails where the recorded outcome differs. Each runs in a process of its own, in an empty
-folder: recipes with unsafe pickles only ever run `touch`, and that is recorded.
+For each recipe: derive, MusicGen.get_pretrained, 2 s with top_k sampling (seed 0, unconditional), 0.8 s greedy with no
+prompt and 0.4 s with one, on the CPU. --check writes nothing and fails where the recorded outcome differs. Each runs in
+a process of its own, in an empty folder: recipes with unsafe pickles only ever run `touch`, and that is recorded.
+T5 and referenced codecs come from fixtures/hub and fixtures/home; a recipe with "hub": false sees an empty cache.
 """
 import argparse
 import json
@@ -15,8 +16,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+import production
+from families import TEXTS
+
 HERE = Path(__file__).resolve().parent
-FIXTURES = HERE.parents[1] / "fixtures"
+FIXTURES = production.FIXTURES
 sys.path.insert(0, str(HERE.parent))
 from derive_export import derive_recipe  # noqa: E402
 
@@ -39,8 +43,11 @@ def run_production(name: str) -> dict:
         model.set_generation_params(duration=2.0)
         torch.manual_seed(0)
         audio, tokens = model.generate([None], return_tokens=True)
-        model.set_generation_params(duration=0.8, use_sampling=False)
-        greedy_audio, greedy_tokens = model.generate([None], return_tokens=True)
+        greedy = []
+        for duration_s, prompt in ((0.8, None), (0.4, TEXTS[0])):
+            model.set_generation_params(duration=duration_s, use_sampling=False)
+            greedy_audio, greedy_tokens = model.generate([prompt], return_tokens=True)
+            greedy.append((greedy_tokens[0].tolist(), greedy_audio[0].tolist()))
     except BaseException as error:  # noqa: BLE001  (whatever it is, it is the verdict)
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         text = f"{type(error).__name__}: {' '.join(lines[:2])}"
@@ -50,7 +57,7 @@ def run_production(name: str) -> dict:
             "rms": rounded(audio.square().mean().sqrt().item()), "mean": rounded(audio.mean().item()),
             "peak": rounded(audio.abs().max().item()), "clipped": rounded((audio.abs() >= 1).double().mean().item()),
             "distinct_tokens": [row.unique().numel() for row in tokens[0]],
-            "greedy": (greedy_tokens[0].tolist(), greedy_audio[0].tolist())}
+            "greedy": greedy}
 
 
 def in_process(body, folder: Path) -> dict:
@@ -94,40 +101,44 @@ def in_child(recipe: dict) -> dict:
         name = recipe.get("run_as", "export")
         derive_recipe(recipe, Path(scratch) / name)
         path = name if "run_as" in recipe else os.path.join(scratch, name)
-        result = in_process(lambda: run_production(path), Path(scratch))
+        hub = recipe.get("hub", True)
+        result = in_process(lambda: (hub or production.forget_hub(Path(scratch) / "no-hub"), run_production(path))[1],
+                            Path(scratch))
         if "error" in result:
             result["error"] = result["error"].replace(scratch, "TMP")
         return result
 
 
 def prepare() -> None:
-    """Imports what every forked process needs. A thread pool does not survive a fork: one thread."""
-    import torch
-    torch.set_num_threads(1)
+    """Imports what every forked process needs."""
+    production.set_up()
     import audiocraft.models  # noqa: F401
 
 
 def same(first, second) -> bool:
     """Equal tokens, and audio within what another order of the same sums can change."""
-    if first[0] != second[0]:
-        return False
-    pairs = [pair for rows in zip(first[1], second[1]) for pair in zip(*rows)]
-    return all(abs(a - b) < 1e-5 for a, b in pairs)
+    for (tokens, audio), (other_tokens, other_audio) in zip(first, second):
+        pairs = [pair for rows in zip(audio, other_audio) for pair in zip(*rows)]
+        if tokens != other_tokens or not all(abs(a - b) < 1e-5 for a, b in pairs):
+            return False
+    return True
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--reference", type=Path, required=True)
     parser.add_argument("--check", action="store_true")
     parser.add_argument("recipes", nargs="*", type=Path)
     args = parser.parse_args()
-    os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_CACHE=str(args.reference.resolve() / "hub"), USER="nobody",
-                      PYTHONWARNINGS="ignore")
     prepare()
+    import audiocraft
 
     bases, differing = {}, []
     for path in args.recipes or sorted(FIXTURES.glob("faults/*.json")) + sorted(FIXTURES.glob("harmless/*.json")):
         recipe = json.loads(path.read_text())
+        release = recipe.get("audiocraft", audiocraft.__version__)
+        if release != audiocraft.__version__:
+            print(f"{path.parent.name}/{path.stem}: needs audiocraft {release}", file=sys.stderr)
+            continue
         base = recipe["base"]
         if base not in bases:
             bases[base] = in_child({"base": base, "edits": []})["greedy"]

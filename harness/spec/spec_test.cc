@@ -177,14 +177,6 @@ TEST(LmSpec, CollectsEveryProblem) {
   }
 }
 
-TEST(LmSpec, NamesConditionersThatItDoesNotRead) {
-  const auto spec = DescribeLm(
-      Parse(kLm).With("conditioners.genre", {ConfigValue::Map{{"model", Text("lut")}, {"lut", {ConfigValue::Map{}}}}}));
-  ASSERT_FALSE(spec.ok());
-  EXPECT_EQ(spec.error().code, ErrorCode::kUnsupported) << "not a verdict on the export";
-  EXPECT_THAT(spec.error().message, HasSubstr("conditioners.genre.model is 'lut'"));
-}
-
 TEST(LmSpec, JudgesDelays) {
   PatternSpec pattern;
   pattern.delays = {0, 1, 1};

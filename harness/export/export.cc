@@ -63,7 +63,9 @@ const CheckedTensors& Export::tensors(Role role) {
     checked.found.push_back({named.name, source.checkpoint().tensors()[named.tensor].shape});
     checked.found_tensor.push_back(named.tensor);
   }
-  checked.agreement = Compare(checked.specs, checked.found);
+  checked.agreement =
+      Compare(checked.specs, checked.found,
+              role == Role::kLanguageModel ? UncheckedPrefixes(lm_spec()->conditioners) : std::vector<std::string>{});
   slot = std::move(checked);
   return *slot;
 }

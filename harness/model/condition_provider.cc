@@ -3,60 +3,83 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "harness/spec/generation_inputs.h"
+
 namespace harness {
+
+OutputProjection OutputProjection::Bind(const ConditionerSpec& spec, const TensorTable& tensors, at::Device device) {
+  const std::string name = "condition_provider.conditioners." + spec.name + ".output_proj.";
+  return {tensors.Float(name + "weight", device), tensors.Float(name + "bias", device)};
+}
+
+at::Tensor OutputProjection::operator()(const at::Tensor& input) const { return at::linear(input, weight, bias); }
+
+Result<std::unique_ptr<Conditioner>> BuildConditioner(const ConditionerSpec& spec, const TensorTable& tensors,
+                                                      std::shared_ptr<const TextEncoder> encoder, at::Device device) {
+  OutputProjection projection = OutputProjection::Bind(spec, tensors, device);
+  const std::string prefix = "condition_provider.conditioners." + spec.name + ".";
+  if (spec.model == "t5") return BuildT5(spec, std::move(projection), std::move(encoder), device);
+  if (spec.model == "lut")
+    return BuildLut(spec, std::move(projection), tensors.Float(prefix + "embed.weight", device), device);
+  if (spec.model == "chroma_stem") {
+    return BuildChroma(spec, std::move(projection), tensors.Float(prefix + "chroma.spec.window", device), device);
+  }
+  if (spec.model == "style") return BuildStyle(spec, std::move(projection), device);
+  return Error{ErrorCode::kUnsupported,
+               fmt::format("conditioners.{}.model is {}, which is not built", spec.name, spec.model)};
+}
 
 Result<ConditionProvider> ConditionProvider::Build(const LmSpec& spec, const TensorTable& tensors,
                                                    TextEncoders text_encoders, at::Device device) {
-  ConditionProvider provider(spec, device);
-  for (const ConditionerSpec& conditioner : spec.conditioners) {
-    if (conditioner.model != "t5") {
-      return Error{ErrorCode::kUnsupported, fmt::format("conditioners.{}.model is {}, which is not built",
-                                                        conditioner.name, conditioner.model)};
+  ConditionProvider provider(GenerateProblem(spec));
+  for (const bool text : {true, false}) {
+    for (const ConditionerSpec& conditioner : spec.conditioners) {
+      if (conditioner.is_text() != text) continue;
+      const auto encoder = text_encoders.find(conditioner.name);
+      ASSIGN_OR_RETURN(
+          std::unique_ptr<Conditioner> built,
+          BuildConditioner(conditioner, tensors, encoder != text_encoders.end() ? encoder->second : nullptr, device));
+      provider.entries_.push_back({conditioner.name, std::move(built)});
+      provider.takes_melody_ |= conditioner.name == "self_wav";
     }
-    const std::string name = "condition_provider.conditioners." + conditioner.name + ".output_proj";
-    provider.projections_[conditioner.name] = {tensors.Float(name + ".weight", device),
-                                               tensors.Float(name + ".bias", device)};
   }
-  provider.text_encoders_ = std::move(text_encoders);
   return provider;
 }
 
-bool ConditionProvider::has_text_encoder() const { return !text_encoders_.empty(); }
+bool ConditionProvider::has_text_encoder() const {
+  return std::any_of(entries_.begin(), entries_.end(), [](const Entry& e) { return e.conditioner->encodes_text(); });
+}
+
+bool ConditionProvider::has_melody_encoder() const {
+  return std::any_of(entries_.begin(), entries_.end(), [](const Entry& e) { return e.conditioner->encodes_melody(); });
+}
 
 Result<GuidedConditions> ConditionProvider::Encode(const std::vector<ConditioningInput>& samples, bool together) const {
+  if (!problem_.empty()) return Error{ErrorCode::kMismatch, problem_};
+  for (const ConditioningInput& sample : samples) {
+    if (sample.melody.defined() && !takes_melody_) {
+      return Error{ErrorCode::kMismatch,
+                   "this model takes no melody: it has no conditioner self_wav (RuntimeError \"This "
+                   "model doesn't support melody conditioning\")"};
+    }
+  }
   GuidedConditions conditions;
   const auto batch = static_cast<int64_t>(samples.size());
-  for (const ConditionerSpec& conditioner : spec_.conditioners) {
-    std::vector<std::string> texts;
-    for (const ConditioningInput& sample : samples) texts.push_back(sample.description.value_or(""));
-    std::vector<std::string> none(samples.size());
-    const auto encode = [&](const std::vector<std::string>& entries) -> Result<at::Tensor> {
-      bool silent = true;
-      for (const std::string& entry : entries) silent &= entry.empty();
-      if (silent) return at::zeros({static_cast<int64_t>(entries.size()), 1, spec_.dim}, device_);
-      const auto encoder = text_encoders_.find(conditioner.name);
-      if (encoder == text_encoders_.end()) {
-        return Error{ErrorCode::kUnsupported, fmt::format("the text encoder {} of conditioners.{} was not found",
-                                                          conditioner.t5_name, conditioner.name)};
-      }
-      ASSIGN_OR_RETURN(const TextEncoder::Embedding embedding, encoder->second->Encode(entries));
-      const Projection& projection = projections_.at(conditioner.name);
-      at::Tensor mask = embedding.mask.to(device_).clone();
-      for (size_t i = 0; i < entries.size(); ++i) {
-        if (entries[i].empty()) mask[static_cast<int64_t>(i)].zero_();
-      }
-      return at::linear(embedding.states.to(device_), projection.weight, projection.bias) * mask.unsqueeze(-1);
-    };
+  const std::vector<ConditioningInput> none(samples.size());
+  for (const auto& [name, conditioner] : entries_) {
     if (together) {
-      texts.insert(texts.end(), none.begin(), none.end());
-      ASSIGN_OR_RETURN(const at::Tensor both, encode(texts));
-      conditions.positive.push_back({conditioner.name, both.narrow(0, 0, batch)});
-      conditions.null.push_back({conditioner.name, both.narrow(0, batch, batch)});
+      std::vector<ConditioningInput> inputs = samples;
+      inputs.insert(inputs.end(), none.begin(), none.end());
+      ASSIGN_OR_RETURN(const at::Tensor both, conditioner->Embed(inputs));
+      conditions.positive.push_back({name, both.narrow(0, 0, batch)});
+      conditions.null.push_back({name, both.narrow(0, batch, batch)});
     } else {
-      ASSIGN_OR_RETURN(const at::Tensor positive, encode(texts));
-      ASSIGN_OR_RETURN(const at::Tensor null, encode(none));
-      conditions.positive.push_back({conditioner.name, positive});
-      conditions.null.push_back({conditioner.name, null});
+      ASSIGN_OR_RETURN(const at::Tensor positive, conditioner->Embed(samples));
+      ASSIGN_OR_RETURN(const at::Tensor null, conditioner->Embed(none));
+      conditions.positive.push_back({name, positive});
+      conditions.null.push_back({name, null});
     }
   }
   return conditions;

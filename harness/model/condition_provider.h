@@ -7,34 +7,16 @@
 
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "harness/base/result.h"
+#include "harness/model/conditioner.h"
 #include "harness/model/conditions.h"
 #include "harness/model/tensor_table.h"
 #include "harness/spec/lm_spec.h"
 
 namespace harness {
-
-// What one sample is generated from. No text and no melody: unconditional.
-struct ConditioningInput {
-  std::optional<std::string> description;
-  at::Tensor melody;  // [C, N] float32 at the codec's rate and channels, or undefined
-};
-
-// A T5 with its tokenizer.
-class TextEncoder {
- public:
-  virtual ~TextEncoder() = default;
-  struct Embedding {
-    at::Tensor states;  // [B, L, D] float32, D the width of the T5; padding is not zero
-    at::Tensor mask;    // [B, L] int64: 1 where a token is, 0 where padding
-  };
-  // Tokenized together, padded to the longest. Errors: kCorrupt, kUnsupported.
-  virtual Result<Embedding> Encode(const std::vector<std::string>& texts) const = 0;
-};
 
 using TextEncoders = std::map<std::string, std::shared_ptr<const TextEncoder>>;  // by conditioner
 
@@ -45,24 +27,25 @@ class ConditionProvider {
   static Result<ConditionProvider> Build(const LmSpec& spec, const TensorTable& tensors, TextEncoders text_encoders,
                                          at::Device device);
 
-  // Whether a text changes anything, and can be encoded.
+  // Whether a text changes anything, and can be encoded; whether a melody does.
   bool has_text_encoder() const;
+  bool has_melody_encoder() const;
 
   // `together`: conditions and null conditions are encoded as one batch and padded alike, as guidance in one pass has
-  // it; else apart, as two_step_cfg does. Errors: kUnsupported (a text without an encoder), kMismatch (a conditioner
-  // that MusicGen gives no input to: KeyError there).
+  // it; else apart, as two_step_cfg does. Errors: kUnsupported (a text without an encoder, a style), kMismatch (a
+  // conditioner that MusicGen gives no input to: KeyError there; a melody for a model that takes none: RuntimeError).
   Result<GuidedConditions> Encode(const std::vector<ConditioningInput>& samples, bool together) const;
 
  private:
-  struct Projection {
-    at::Tensor weight, bias;  // [D, width], [D]
+  struct Entry {
+    std::string name;
+    std::unique_ptr<Conditioner> conditioner;
   };
-  ConditionProvider(LmSpec spec, at::Device device) : spec_(std::move(spec)), device_(device) {}
+  explicit ConditionProvider(std::string problem) : problem_(std::move(problem)) {}
 
-  LmSpec spec_;
-  at::Device device_;
-  std::map<std::string, Projection> projections_;
-  TextEncoders text_encoders_;
+  std::vector<Entry> entries_;  // texts first, then waveforms, each in the config's order
+  std::string problem_;         // GenerateProblem
+  bool takes_melody_ = false;
 };
 
 }  // namespace harness

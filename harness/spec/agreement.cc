@@ -69,7 +69,8 @@ int CountModules(const std::vector<std::string>& names, std::string_view prefix)
 
 std::string ShapeText(const std::vector<int64_t>& shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
 
-Agreement Compare(const std::vector<TensorSpec>& specs, const std::vector<FoundTensor>& found) {
+Agreement Compare(const std::vector<TensorSpec>& specs, const std::vector<FoundTensor>& found,
+                  const std::vector<std::string>& unchecked_prefixes) {
   Agreement agreement;
   agreement.expected_count = specs.size();
   std::unordered_map<std::string_view, size_t> index;
@@ -91,7 +92,11 @@ Agreement Compare(const std::vector<TensorSpec>& specs, const std::vector<FoundT
     if (found[hit->second].shape != spec.shape) group.mismatched.push_back({spec, found[hit->second].shape});
   }
   for (size_t i = 0; i < found.size(); ++i) {
-    if (!used[i] && index[found[i].name] == i) agreement.unexpected.push_back(found[i].name);
+    const std::string& name = found[i].name;
+    if (used[i] || index[name] != i) continue;
+    const bool unchecked = std::any_of(unchecked_prefixes.begin(), unchecked_prefixes.end(),
+                                       [&](const std::string& prefix) { return name.starts_with(prefix); });
+    (unchecked ? agreement.unchecked : agreement.unexpected).push_back(name);
   }
   return agreement;
 }

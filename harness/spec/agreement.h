@@ -29,14 +29,17 @@ struct Disagreement {
 struct Agreement {
   std::map<std::string, Disagreement> groups;  // by module group; every group of the specs has an entry
   std::vector<std::string> unexpected;         // tensors of the file that no spec names, in file order
+  std::vector<std::string> unchecked;          // the same, under a prefix that can't be checked
   size_t expected_count = 0;
   // Spec index -> index into `found`; npos where missing.
   std::vector<size_t> binding;
   static constexpr size_t npos = static_cast<size_t>(-1);
 };
 
-// Names are matched exactly, as load_state_dict(strict=True) does, aliases included.
-Agreement Compare(const std::vector<TensorSpec>& specs, const std::vector<FoundTensor>& found);
+// Names are matched exactly, as load_state_dict(strict=True) does, aliases included. Of tensors under one of
+// `unchecked_prefixes` (conditioner_spec.h: UncheckedPrefixes) nothing is known here.
+Agreement Compare(const std::vector<TensorSpec>& specs, const std::vector<FoundTensor>& found,
+                  const std::vector<std::string>& unchecked_prefixes = {});
 
 // "12 of 40 tensors are missing: transformer.layers.{24..47}.linear1.weight, ..." with names that differ in one number
 // folded, and the keys of the config that ask for them; empty where the group agrees.

@@ -126,9 +126,7 @@ void ListWhatIsNotRun(LmSpec& spec) {
     if (present) spec.not_run.push_back(option);
   };
   for (const ConditionerSpec& conditioner : spec.conditioners) {
-    note(conditioner.model != "t5" || conditioner.finetune,
-         fmt::format("conditioners.{}.model={}{}", conditioner.name, conditioner.model,
-                     conditioner.finetune ? " with finetune" : ""));
+    note(conditioner.model == "clap", fmt::format("conditioners.{}.model=clap", conditioner.name));
   }
 }
 

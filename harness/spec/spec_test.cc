@@ -171,16 +171,6 @@ TEST(LmSpec, CollectsEveryProblem) {
   }
 }
 
-TEST(LmSpec, NamesConditionersThatItDoesNotRead) {
-  const auto spec = DescribeLm(
-      Parse(kLm)
-          .With("conditioners.genre", {ConfigValue::Map{{"model", Text("lut")}, {"lut", {ConfigValue::Map{}}}}})
-          .With("fuser.sum", {ConfigValue::List{Text("genre")}}));
-  ASSERT_FALSE(spec.ok());
-  EXPECT_EQ(spec.error().code, ErrorCode::kUnsupported) << "not a verdict on the export";
-  EXPECT_THAT(spec.error().message, HasSubstr("conditioners.genre.model is 'lut'"));
-}
-
 TEST(CodecSpec, ImpliesTheLayersOfItsOptions) {
   const auto spec = DescribeCodec(Parse(kCodec));
   ASSERT_TRUE(spec.ok()) << spec.error().message;

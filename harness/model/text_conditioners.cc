@@ -1,0 +1,110 @@
+// T5Conditioner and LUTConditioner.
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include "harness/model/conditioner.h"
+#include "harness/model/hash_trick.h"
+
+namespace harness {
+namespace {
+
+bool AnyText(const std::vector<ConditioningInput>& inputs) {
+  for (const ConditioningInput& input : inputs) {
+    if (input.description) return true;
+  }
+  return false;
+}
+
+class T5Conditioner : public Conditioner {
+ public:
+  T5Conditioner(const ConditionerSpec& spec, OutputProjection projection, std::shared_ptr<const TextEncoder> encoder,
+                at::Device device)
+      : spec_(spec), projection_(std::move(projection)), encoder_(std::move(encoder)), device_(device) {}
+
+  bool encodes_text() const override { return encoder_ != nullptr && !spec_.normalize_text; }
+
+  Result<at::Tensor> Embed(const std::vector<ConditioningInput>& inputs) const override {
+    std::vector<std::string> texts;
+    bool silent = true;
+    for (const ConditioningInput& input : inputs) {
+      texts.push_back(input.description.value_or(""));
+      silent &= texts.back().empty();
+    }
+    // The empty text is one token, which is masked after the projection: whatever T5 makes of it.
+    if (silent) return at::zeros({static_cast<int64_t>(inputs.size()), 1, projection_.dim()}, device_);
+    if (spec_.normalize_text) {
+      return Error{
+          ErrorCode::kUnsupported,
+          fmt::format("conditioners.{}.t5.normalize_text sends texts through spaCy's English model, which this "
+                      "suite does not have",
+                      spec_.name)};
+    }
+    if (encoder_ == nullptr) {
+      return Error{ErrorCode::kUnsupported,
+                   fmt::format("the text encoder {} of conditioners.{} was not found", spec_.t5_name, spec_.name)};
+    }
+    ASSIGN_OR_RETURN(const TextEncoder::Embedding embedding, encoder_->Encode(texts));
+    at::Tensor mask = embedding.mask.to(device_).clone();
+    for (size_t i = 0; i < texts.size(); ++i) {
+      if (texts[i].empty()) mask[static_cast<int64_t>(i)].zero_();
+    }
+    return projection_(embedding.states.to(device_)) * mask.unsqueeze(-1);
+  }
+
+ private:
+  ConditionerSpec spec_;
+  OutputProjection projection_;
+  std::shared_ptr<const TextEncoder> encoder_;
+  at::Device device_;
+};
+
+class LutConditioner : public Conditioner {
+ public:
+  LutConditioner(const ConditionerSpec& spec, OutputProjection projection, at::Tensor table, at::Device device)
+      : name_(spec.name),
+        lut_(spec.lut.value()),
+        projection_(std::move(projection)),
+        table_(std::move(table)),
+        device_(device) {}
+
+  bool encodes_text() const override { return !lut_.whitespace; }
+
+  Result<at::Tensor> Embed(const std::vector<ConditioningInput>& inputs) const override {
+    if (lut_.whitespace && AnyText(inputs)) {
+      return Error{ErrorCode::kUnsupported,
+                   fmt::format("conditioners.{}.lut.tokenizer is whitespace, which splits texts with spaCy's English "
+                               "model: this suite does not have it, and generates without a text only",
+                               name_)};
+    }
+    std::vector<int64_t> entries;
+    std::vector<float> mask;
+    for (const ConditioningInput& input : inputs) {
+      entries.push_back(input.description ? HashTrick(*input.description, lut_.bins) : lut_.pad_idx);
+      mask.push_back(input.description ? 1 : 0);
+    }
+    const auto batch = static_cast<int64_t>(inputs.size());
+    const at::Tensor rows = table_.index_select(0, at::tensor(entries).to(device_));
+    return projection_(rows).unsqueeze(1) * at::tensor(mask).to(device_).reshape({batch, 1, 1});
+  }
+
+ private:
+  std::string name_;
+  LutSpec lut_;
+  OutputProjection projection_;
+  at::Tensor table_;  // [bins, width]
+  at::Device device_;
+};
+
+}  // namespace
+
+std::unique_ptr<Conditioner> BuildT5(const ConditionerSpec& spec, OutputProjection projection,
+                                     std::shared_ptr<const TextEncoder> encoder, at::Device device) {
+  return std::make_unique<T5Conditioner>(spec, std::move(projection), std::move(encoder), device);
+}
+
+std::unique_ptr<Conditioner> BuildLut(const ConditionerSpec& spec, OutputProjection projection, at::Tensor table,
+                                      at::Device device) {
+  return std::make_unique<LutConditioner>(spec, std::move(projection), std::move(table), device);
+}
+
+}  // namespace harness

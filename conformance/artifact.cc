@@ -35,6 +35,7 @@ fs::path PayloadArtifact(const fs::path& output, harness::Role role) {
   return output / "stages" / fmt::format("payload-{}.json", harness::FileName(role));
 }
 
+fs::path ProductionArtifact(const fs::path& output) { return output / "stages" / "production.json"; }
 fs::path GenerationArtifact(const fs::path& output, const std::string& device) {
   return output / "stages" / fmt::format("generation-{}.json", device);
 }

@@ -34,6 +34,7 @@ struct Check {
   std::string test_name;           // "CodecChecksums": the GoogleTest parameter
   std::vector<std::string> needs;  // ids: where one of them fails, this check is blocked by it
   std::function<Outcome(Context&)> run;
+  std::vector<std::string> unless_failed = {};  // as `needs`, but a skip of one of these does not skip this check
 
   std::string category() const { return id.substr(0, id.find('/')); }
 };

@@ -253,10 +253,10 @@ Outcome Channels(Context& context, const LmSpec& lm, const CodecFacts& codec) {
 
 Outcome CheckDelays(Context& context) {
   const LmSpec& lm = *context.exported().lm_spec();
-  const std::string problem = harness::DelayProblem(lm.pattern, lm.num_codebooks);
+  const std::string problem = harness::PatternProblem(lm.pattern, lm.num_codebooks);
   if (problem.empty()) return Pass(lm.pattern.delays);
   return Fail(
-      fmt::format("state_dict.bin: {}. DelayedPatternProvider asserts against it when the model is built", problem));
+      fmt::format("state_dict.bin: {}. The pattern provider asserts against it when the model is built", problem));
 }
 
 // Own weights can't be told apart by name: their rates and channels are held against what the trained-on codec has.

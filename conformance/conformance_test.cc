@@ -141,6 +141,7 @@ TEST(GenerationRecord, SurvivesTheWayToAnotherProcess) {
   record.runs[1] = {.status = GenerationRun::Status::kDone,
                     .message = "m",
                     .prompt = "p",
+                    .melody = "w",
                     .tokens = "t",
                     .audio = "a",
                     .frames = 1,

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "conformance/artifact.h"
+#include "conformance/production_loader.h"
 
 namespace conformance {
 namespace {
@@ -46,7 +47,7 @@ Outcome Blocked(const std::string& by) {
 Outcome FromStatus(const harness::Status& status) {
   if (status.ok()) return Pass();
   if (status.error().code == harness::ErrorCode::kUnsupported)
-    return Skip("unsupported here: " + status.error().message);
+    return Skip(std::string(harness::kUnsupportedPrefix) + status.error().message);
   return Fail(status.error().message);
 }
 
@@ -110,6 +111,11 @@ Outcome Context::Judge(const Check& check) {
       case harness::CheckStatus::kSkip: return needed;     // with its reason: a chain of skips has one
     }
   }
+  for (const std::string& id : check.unless_failed) {
+    const Outcome& outcome = Evaluate(id);
+    if (outcome.status == harness::CheckStatus::kFail) return Blocked(id);
+    if (outcome.status == harness::CheckStatus::kBlocked) return outcome;
+  }
   return check.run(*this);
 }
 
@@ -142,6 +148,23 @@ const GenerationRecord& Context::Generation(const std::string& device) {
   }
   record.device = device;
   return generations_[device] = std::move(record);
+}
+
+const ProductionRun& Context::Production() {
+  if (production_) return *production_;
+  ProductionRun run;
+  if (settings_.staged) {
+    auto read = ReadProduction(ProductionArtifact(settings_.output_dir), Stamp(settings_));
+    if (read.ok()) {
+      run = std::move(read).value();
+    } else {
+      run.message = MissingStage("production", read.error());
+    }
+  } else {
+    run = RunProduction(*this);
+  }
+  production_ = std::make_shared<const ProductionRun>(std::move(run));
+  return *production_;
 }
 
 double Context::LimitOf(const std::string& name) const {

@@ -15,6 +15,8 @@
 
 namespace conformance {
 
+struct ProductionRun;
+
 class Context {
  public:
   // Runs the models on `device` and leaves artifacts; null in the program that does not load LibTorch.
@@ -39,6 +41,9 @@ class Context {
   // The payload statistics of a file: likewise.
   const harness::Result<harness::PayloadScan>& Payload(harness::Role role);
 
+  // What the real loader did: likewise. Precondition of the latter: as RunProduction.
+  const ProductionRun& Production();
+
   double LimitOf(const std::string& name) const;
 
   // The devices of this run, and why `device` is none of them (empty where it is one).
@@ -57,6 +62,7 @@ class Context {
   std::unique_ptr<harness::Export> export_;
   std::map<std::string, Outcome> outcomes_;
   std::map<std::string, GenerationRecord> generations_;
+  std::shared_ptr<const ProductionRun> production_;
 };
 
 // Whether "cuda" is to be had here: an NVIDIA driver with a device. Never loads CUDA.

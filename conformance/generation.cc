@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "conformance/context.h"
+#include "conformance/production_loader.h"
 #include "conformance/slots.h"
 #include "conformance/suite.h"
 #include "harness/audio/npy.h"
@@ -119,6 +120,11 @@ std::vector<Check> GenerationChecks() {
                         return Repeatable(c, slot);
                       }});
   }
+  std::vector<std::string> needs = StaticChecks();
+  needs.push_back("generation/production_defaults");
+  needs.push_back("generation/cpu/prompt0/runs");
+  checks.push_back({kProductionCheck, "ProductionLoader", std::move(needs),
+                    [](Context& c) { return JudgeProduction(c.Production()); }});
   return checks;
 }
 

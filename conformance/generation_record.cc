@@ -10,6 +10,12 @@ using harness::Error;
 using harness::ErrorCode;
 using nlohmann::json;
 
+static json ToJson(const GreedyRun& greedy) {
+  return {{"problem", greedy.problem},       {"prompt", greedy.prompt ? json(*greedy.prompt) : json(nullptr)},
+          {"tokens", greedy.tokens},         {"gaps", greedy.gaps},
+          {"duration_s", greedy.duration_s}, {"cfg_coef", greedy.cfg_coef}};
+}
+
 harness::Status WriteRecord(const std::filesystem::path& path, const std::string& stamp,
                             const GenerationRecord& record) {
   json runs = json::array();
@@ -17,6 +23,7 @@ harness::Status WriteRecord(const std::filesystem::path& path, const std::string
     runs.push_back({{"status", static_cast<int>(run.status)},
                     {"message", run.message},
                     {"prompt", run.prompt ? json(*run.prompt) : json(nullptr)},
+                    {"melody", run.melody},
                     {"tokens", run.tokens},
                     {"audio", run.audio},
                     {"frames", run.frames},
@@ -31,9 +38,12 @@ harness::Status WriteRecord(const std::filesystem::path& path, const std::string
                     {"generate_s", run.generate_s},
                     {"decode_s", run.decode_s}});
   }
-  return WriteArtifact(
-      path, stamp,
-      {{"device", record.device}, {"problem", record.problem}, {"skipped", record.skipped}, {"runs", runs}});
+  return WriteArtifact(path, stamp,
+                       {{"device", record.device},
+                        {"problem", record.problem},
+                        {"skipped", record.skipped},
+                        {"runs", runs},
+                        {"greedy", ToJson(record.greedy)}});
 }
 
 harness::Result<GenerationRecord> ReadRecord(const std::filesystem::path& path, const std::string& stamp) {
@@ -43,12 +53,13 @@ harness::Result<GenerationRecord> ReadRecord(const std::filesystem::path& path, 
     record.device = body.at("device").get<std::string>();
     record.problem = body.at("problem").get<std::string>();
     record.skipped = body.at("skipped").get<bool>();
-    for (size_t i = 0; i < kMaxPrompts; ++i) {
+    for (size_t i = 0; i < kMaxSlots; ++i) {
       const json& from = body.at("runs").at(i);
       GenerationRun& run = record.runs[i];
       run.status = static_cast<GenerationRun::Status>(from.at("status").get<int>());
       run.message = from.at("message").get<std::string>();
       if (!from.at("prompt").is_null()) run.prompt = from.at("prompt").get<std::string>();
+      run.melody = from.at("melody").get<std::string>();
       run.tokens = from.at("tokens").get<std::string>();
       run.audio = from.at("audio").get<std::string>();
       run.frames = from.at("frames").get<int64_t>();
@@ -63,6 +74,13 @@ harness::Result<GenerationRecord> ReadRecord(const std::filesystem::path& path, 
       run.generate_s = from.at("generate_s").get<double>();
       run.decode_s = from.at("decode_s").get<double>();
     }
+    const json& greedy = body.at("greedy");
+    record.greedy.problem = greedy.at("problem").get<std::string>();
+    if (!greedy.at("prompt").is_null()) record.greedy.prompt = greedy.at("prompt").get<std::string>();
+    record.greedy.tokens = greedy.at("tokens").get<std::string>();
+    record.greedy.gaps = greedy.at("gaps").get<std::string>();
+    record.greedy.duration_s = greedy.at("duration_s").get<double>();
+    record.greedy.cfg_coef = greedy.at("cfg_coef").get<double>();
   } catch (const json::exception& error) {
     return Error{ErrorCode::kCorrupt, fmt::format("{} is damaged: {}", path.string(), error.what())};
   }

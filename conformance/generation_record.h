@@ -1,4 +1,4 @@
-// What one generation stage left behind: one entry a prompt slot, with the paths of its artifacts. Written by the
+// What one generation stage left behind: one entry a slot, with the paths of its artifacts. Written by the
 // program that loads LibTorch, judged by the one that doesn't.
 #pragma once
 
@@ -17,6 +17,7 @@ struct GenerationRun {
   Status status = Status::kEmptySlot;
   std::string message;  // why it was skipped, or how it failed
   std::optional<std::string> prompt;
+  std::string melody;         // the WAV file, or empty
   std::string tokens, audio;  // paths relative to the output folder
   int64_t frames = 0;         // T that was asked for
   int64_t num_codebooks = 0;  // K of the language model
@@ -27,11 +28,20 @@ struct GenerationRun {
   double load_s = 0, generate_s = 0, decode_s = 0;
 };
 
+// What the production loader's codes are compared with: generated where AUDIOCRAFT_PYTHON is set.
+struct GreedyRun {
+  std::string problem = "no greedy run was left";  // why there is none; empty where there is
+  std::optional<std::string> prompt;
+  std::string tokens, gaps;  // paths: [K, T] int32, and float32, how far the best logit of each code led
+  double duration_s = 0, cfg_coef = 0;
+};
+
 struct GenerationRecord {
   std::string device;
   std::string problem;   // nothing ran: why (models that could not be loaded); empty otherwise
   bool skipped = false;  // `problem` is a reason to skip, not a failure
-  std::array<GenerationRun, kMaxPrompts> runs;
+  std::array<GenerationRun, kMaxSlots> runs;
+  GreedyRun greedy;
 };
 
 // "generation-cpu.json" under OUTPUT/stages. `stamp` is that of the run.

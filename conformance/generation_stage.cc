@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 
+#include "conformance/slots.h"
 #include "harness/audio/npy.h"
 #include "harness/audio/wav.h"
 #include "harness/export/models.h"
@@ -34,27 +36,35 @@ Sampling SamplingOf(const Profile& profile) {
   sampling.top_p = profile.top_p;
   sampling.temperature = profile.temperature;
   sampling.cfg_coef = profile.cfg_coef;
+  sampling.two_step_cfg = profile.two_step_cfg;
   sampling.seed = static_cast<uint64_t>(profile.seed);
   return sampling;
 }
 
 // One line that is redrawn, on a terminal only.
 harness::GenerationCallbacks Progress(const std::string& what) {
-  if (isatty(STDERR_FILENO) == 0) return {};
-  return {.progress = [what](int64_t done, int64_t total) {
+  harness::GenerationCallbacks callbacks;
+  if (isatty(STDERR_FILENO) == 0) return callbacks;
+  callbacks.progress = [what](int64_t done, int64_t total) {
     std::fprintf(stderr, "\r%s: step %lld of %lld%s", what.c_str(), static_cast<long long>(done),
                  static_cast<long long>(total), done == total ? "\n" : "");
-  }};
+  };
+  return callbacks;
+}
+
+// codes: [K, T]
+harness::Status WriteCodes(const fs::path& path, const at::Tensor& tokens) {
+  const at::Tensor codes = tokens.to(at::kInt).contiguous();
+  harness::NpyArray<int32_t> array{{codes.size(0), codes.size(1)}, {}};
+  array.values.assign(codes.data_ptr<int32_t>(), codes.data_ptr<int32_t>() + codes.numel());
+  return harness::WriteNpy(path, array);
 }
 
 harness::Status WriteArtifacts(const fs::path& output, const harness::GeneratedMusic& music, int sample_rate_hz,
                                GenerationRun& run) {
   std::error_code error;
   fs::create_directories((output / run.tokens).parent_path(), error);
-  const at::Tensor codes = music.codes[0].to(at::kInt).contiguous();
-  harness::NpyArray<int32_t> array{{codes.size(0), codes.size(1)}, {}};
-  array.values.assign(codes.data_ptr<int32_t>(), codes.data_ptr<int32_t>() + codes.numel());
-  RETURN_IF_ERROR(harness::WriteNpy(output / run.tokens, array));
+  RETURN_IF_ERROR(WriteCodes(output / run.tokens, music.codes[0]));
   const at::Tensor interleaved = music.audio[0].t().contiguous();  // [N, C]
   harness::Waveform waveform{
       .sample_rate_hz = sample_rate_hz, .channels = static_cast<int>(interleaved.size(1)), .samples = {}};
@@ -62,8 +72,21 @@ harness::Status WriteArtifacts(const fs::path& output, const harness::GeneratedM
   return harness::WriteWav(output / run.audio, waveform);
 }
 
-void GenerateSlot(Context& context, const harness::Models& models, const std::string& device, size_t index,
-                  GenerationRun& run) {
+// How many frames are generated again, and how many of them must then be alike.
+struct Repeat {
+  int64_t frames, compared;
+};
+
+Repeat RepeatOf(const harness::PatternSpec& pattern, int64_t frames) {
+  // Where all frames of one codebook come before the next one's, nothing shorter compares.
+  if (!pattern.frame_by_frame()) return {frames, frames};
+  // A later codebook's frame comes up to its delay later: that much more must be generated for the frames to compare.
+  const int64_t again = kRepeatedFrames + pattern.max_delay();
+  return again >= frames ? Repeat{frames, frames} : Repeat{again, kRepeatedFrames};
+}
+
+void GenerateSlot(Context& context, const harness::Models& models, const Slot& slot,
+                  const harness::ConditioningInput& sample, GenerationRun& run) {
   const harness::LmSpec& lm = models.language_model.spec();
   const harness::CodecFacts& codec = models.codec->facts();
   run.status = GenerationRun::Status::kFailed;
@@ -73,8 +96,8 @@ void GenerateSlot(Context& context, const harness::Models& models, const std::st
   run.channels = codec.channels;
   run.hop_length = codec.hop_length;
   run.frames = static_cast<int64_t>(context.profile().duration_s * codec.frame_rate_hz);
-  run.tokens = fmt::format("generation/{}/prompt{}/tokens.npy", device, index);
-  run.audio = fmt::format("generation/{}/prompt{}/audio.wav", device, index);
+  run.tokens = fmt::format("generation/{}/tokens.npy", slot.Path());
+  run.audio = fmt::format("generation/{}/audio.wav", slot.Path());
   if (run.frames < 1) {
     run.message = fmt::format("generation.duration_s is {} s: less than one frame at {} Hz",
                               context.profile().duration_s, codec.frame_rate_hz);
@@ -89,9 +112,7 @@ void GenerateSlot(Context& context, const harness::Models& models, const std::st
     return;
   }
   const Sampling sampling = SamplingOf(context.profile());
-  const std::vector<harness::ConditioningInput> samples = {{.description = run.prompt, .melody = {}}};
-  const auto music = harness::GenerateMusic(models, samples, run.frames, sampling,
-                                            Progress(fmt::format("{} prompt {}", device, index)));
+  const auto music = harness::GenerateMusic(models, {sample}, run.frames, sampling, Progress(slot.Path()));
   if (!music.ok()) {
     run.message = music.error().message;
     return;
@@ -103,11 +124,9 @@ void GenerateSlot(Context& context, const harness::Models& models, const std::st
     run.message = status.error().message;
     return;
   }
-  // A later codebook's frame comes up to its delay later: that much more must be generated for the frames to compare.
-  const int64_t delay = *std::max_element(lm.pattern.delays.begin(), lm.pattern.delays.end());
-  const int64_t again_frames = std::min(run.frames, kRepeatedFrames + delay);
-  run.repeated_frames = again_frames == run.frames ? run.frames : kRepeatedFrames;
-  const auto again = harness::GenerateMusic(models, samples, again_frames, sampling);
+  const Repeat repeat = RepeatOf(lm.pattern, run.frames);
+  run.repeated_frames = repeat.compared;
+  const auto again = harness::GenerateMusic(models, {sample}, repeat.frames, sampling);
   if (!again.ok()) {
     run.message = "the second time, with the same seed: " + again.error().message;
     return;
@@ -117,6 +136,86 @@ void GenerateSlot(Context& context, const harness::Models& models, const std::st
           .sum()
           .item<int64_t>();
   run.status = GenerationRun::Status::kDone;
+}
+
+// The text of a melody's run: the first of the profile, so that both conditions show.
+std::optional<std::string> FirstText(const Profile& profile) {
+  for (const auto& prompt : profile.prompts) {
+    if (prompt) return prompt;
+  }
+  return std::nullopt;
+}
+
+// What the slot generates from; nullopt where it can't, with the reason in `run`.
+std::optional<harness::ConditioningInput> InputOf(const Context& context, const harness::Models& models,
+                                                  const Slot& slot, GenerationRun& run) {
+  const Profile& profile = context.profile();
+  const auto skip = [&run](std::string why) {
+    run.status = GenerationRun::Status::kSkipped;
+    run.message = std::move(why);
+    return std::nullopt;
+  };
+  harness::ConditioningInput sample;
+  if (slot.is_melody()) {
+    if (!models.language_model.spec().takes_melody()) return skip("the model takes no melody");
+    if (!profile.melody) return skip("the profile names no melody (generation.melody: a WAV file)");
+    run.melody = *profile.melody;
+    run.prompt = models.without_text.empty() ? FirstText(profile) : std::nullopt;
+    auto melody = harness::ReadMelody(ResolveInput(*profile.melody), models.codec->facts());
+    if (!melody.ok()) {
+      run.status = GenerationRun::Status::kFailed;
+      run.message = "generation.melody: " + melody.error().message;
+      return std::nullopt;
+    }
+    sample.melody = std::move(melody).value();
+  } else {
+    if (slot.index >= profile.prompts.size()) return std::nullopt;  // an empty slot
+    run.prompt = profile.prompts[slot.index];
+    if (run.prompt && !models.without_text.empty()) return skip(models.without_text);
+  }
+  sample.description = run.prompt;
+  return sample;
+}
+
+// The run that the production loader's codes are compared with: short, greedy, with the lead of each code's logit.
+void GenerateGreedy(Context& context, const harness::Models& models, GreedyRun& greedy) {
+  constexpr double kDurationS = 0.5;
+  const double frame_rate_hz = models.codec->facts().frame_rate_hz;
+  const auto frames = static_cast<int64_t>(kDurationS * frame_rate_hz);
+  if (frames < 1 || frames > kMaxFrames) {
+    greedy.problem = fmt::format("{} s at {} frames a second are no run to compare", kDurationS, frame_rate_hz);
+    return;
+  }
+  greedy.duration_s = kDurationS;
+  greedy.cfg_coef = context.profile().cfg_coef;
+  if (models.without_text.empty()) greedy.prompt = FirstText(context.profile());
+  Sampling sampling;
+  sampling.mode = Sampling::Mode::kGreedy;
+  sampling.cfg_coef = greedy.cfg_coef;
+  at::Tensor gaps = at::zeros({models.language_model.spec().num_codebooks, frames});
+  harness::GenerationCallbacks callbacks = Progress("to compare with the production loader");
+  callbacks.logits = [&gaps](const at::Tensor& logits, const std::vector<harness::Coordinate>& step) {
+    const at::Tensor best = std::get<0>(logits[0].topk(2, -1));
+    for (const harness::Coordinate& at : step) {
+      gaps[at.codebook][at.frame] = best[at.codebook][0] - best[at.codebook][1];
+    }
+  };
+  const auto music =
+      harness::GenerateMusic(models, {{.description = greedy.prompt, .melody = {}}}, frames, sampling, callbacks);
+  if (!music.ok()) {
+    greedy.problem = music.error().message;
+    return;
+  }
+  greedy.tokens = "generation/cpu/greedy/tokens.npy";
+  greedy.gaps = "generation/cpu/greedy/gaps.npy";
+  const fs::path& output = context.settings().output_dir;
+  std::error_code error;
+  fs::create_directories((output / greedy.tokens).parent_path(), error);
+  harness::NpyArray<float> lead{{gaps.size(0), gaps.size(1)}, {}};
+  lead.values.assign(gaps.data_ptr<float>(), gaps.data_ptr<float>() + gaps.numel());
+  const auto tokens = WriteCodes(output / greedy.tokens, music->codes[0]);
+  const auto written = harness::WriteNpy(output / greedy.gaps, lead);
+  greedy.problem = !tokens.ok() ? tokens.error().message : !written.ok() ? written.error().message : "";
 }
 
 }  // namespace
@@ -130,25 +229,22 @@ GenerationRecord GenerateOn(Context& context, const std::string& device) {
     return record;
   }
   const auto start = std::chrono::steady_clock::now();
-  const auto models = harness::LoadModels(context.exported(), harness::HubCache(context.settings().hub_root), at::Device(device));
+  const auto models =
+      harness::LoadModels(context.exported(), harness::HubCache(context.settings().hub_root), at::Device(device));
   if (!models.ok()) {
     record.skipped = models.error().code == harness::ErrorCode::kUnsupported;
     record.problem = models.error().message;
     return record;
   }
   const double load_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  const auto& prompts = context.profile().prompts;
-  for (size_t i = 0; i < prompts.size() && i < kMaxPrompts; ++i) {
-    GenerationRun& run = record.runs[i];
-    run.prompt = prompts[i];
+  for (const Slot& slot : AllSlots()) {
+    if (slot.device != device) continue;
+    GenerationRun& run = record.runs[slot.index];
     run.load_s = load_s;
-    if (run.prompt) {
-      run.status = GenerationRun::Status::kSkipped;
-      run.message = "generation from text is not built yet";
-      continue;
-    }
-    GenerateSlot(context, *models, device, i, run);
+    if (auto sample = InputOf(context, *models, slot, run)) GenerateSlot(context, *models, slot, *sample, run);
   }
+  const char* python = std::getenv("AUDIOCRAFT_PYTHON");
+  if (device == "cpu" && python != nullptr && *python != '\0') GenerateGreedy(context, *models, record.greedy);
   return record;
 }
 

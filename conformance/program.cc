@@ -9,6 +9,7 @@
 
 #include "conformance/artifact.h"
 #include "conformance/file_names.h"
+#include "conformance/production_loader.h"
 #include "conformance/run_report.h"
 #include "conformance/suite.h"
 #include "harness/report/summary.h"
@@ -25,7 +26,7 @@ constexpr const char* kHelp =
     "Validates the MusicGen export in AUDIOCRAFT_EXPORT_DIR; see README.md for the variables.\n"
     "  --quiet                    only the summary, no line per test\n"
     "  --stage=NAME               one stage of a run that CTest drives: begin, payload, generate-cpu, generate-cuda, "
-    "report\n"
+    "production, report\n"
     "and GoogleTest's options: --gtest_filter=..., --gtest_output=xml:FILE, --gtest_list_tests, ...\n\n";
 
 int Report(const harness::Status& status) {
@@ -78,6 +79,21 @@ int GenerationStage(Context& context, const std::string& device, const Context::
       WriteRecord(GenerationArtifact(context.settings().output_dir, device), Stamp(context.settings()), record));
 }
 
+// Runs the real loader, only where everything else passed.
+int ProductionStage(Context& context) {
+  for (const Check& check : Catalogue()) {
+    if (check.id != kProductionCheck) continue;
+    for (const std::string& need : check.needs) {
+      const Outcome& outcome = context.Evaluate(need);
+      if (outcome.status == CheckStatus::kPass) continue;
+      fmt::print("the real loader is not run: {} {}\n", need, outcome.message);
+      return EXIT_SUCCESS;
+    }
+  }
+  return Report(WriteProduction(ProductionArtifact(context.settings().output_dir), Stamp(context.settings()),
+                                RunProduction(context)));
+}
+
 int ReportStage(Context& context) {
   std::vector<std::string> ids;
   for (const Check& check : Catalogue()) ids.push_back(check.id);
@@ -105,6 +121,7 @@ int RunStage(const std::string& stage, const Context::Generator& generator) {
   if (stage == "payload") return PayloadStage(context);
   if (stage == "generate-cpu" && generator) return GenerationStage(context, "cpu", generator);
   if (stage == "generate-cuda" && generator) return GenerationStage(context, "cuda", generator);
+  if (stage == "production") return ProductionStage(context);
   if (stage == "report") return ReportStage(context);
   fmt::print(stderr, "there is no stage '{}' in this program\n", stage);
   return kUsageExitCode;

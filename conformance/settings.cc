@@ -7,8 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "harness/hub/hub_cache.h"
 #include "harness/export/export_file.h"
+#include "harness/hub/hub_cache.h"
 
 namespace conformance {
 namespace {
@@ -73,6 +73,7 @@ harness::Result<Settings> ReadSettings() {
                         const char* value = std::getenv(name.c_str());
                         return value == nullptr ? std::nullopt : std::optional<std::string>(value);
                       }).root();
+  settings.hub_root = ResolveInput(settings.hub_root.string());
 
   std::stringstream words(Variable("CONFORMANCE_REQUIRE"));
   for (std::string word; std::getline(words, word, ',');) {
@@ -106,7 +107,8 @@ std::string Stamp(const Settings& settings) {
     }
   }
   stamp["profile"] = settings.profile_path.empty() ? "" : FileStamp(settings.profile_path);
-  for (const char* name : {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME", "HOME", "CONFORMANCE_REQUIRE", "AUDIOCRAFT_PYTHON"}) {
+  for (const char* name : {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME", "HOME",
+                           "CONFORMANCE_REQUIRE", "AUDIOCRAFT_PYTHON"}) {
     stamp["variables"][name] = Variable(name);
   }
   for (const char* program : {"conformance", "conformance_judge"}) {

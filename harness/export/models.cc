@@ -8,6 +8,7 @@
 #include <chrono>
 #include <new>
 
+#include "harness/audio/wav.h"
 #include "harness/model/codec.h"
 
 namespace harness {
@@ -56,8 +57,16 @@ Result<Models> LoadModels(Export& source, const HubCache& hub, at::Device device
   });
 }
 
+Result<at::Tensor> ReadMelody(const std::filesystem::path& path, const CodecFacts& codec) {
+  ASSIGN_OR_RETURN(const Waveform wav, ReadWav(path));
+  if (wav.frames() < 2) return Error{ErrorCode::kMismatch, path.string() + " is shorter than two samples"};
+  (void)codec;
+  return at::tensor(at::ArrayRef<float>(wav.samples)).view({-1, wav.channels}).t().contiguous();
+}
+
 Result<GeneratedMusic> GenerateMusic(const Models& models, const std::vector<ConditioningInput>& samples,
-                                     int64_t num_frames, const Sampling& sampling, const GenerationCallbacks& callbacks) {
+                                     int64_t num_frames, const Sampling& sampling,
+                                     const GenerationCallbacks& callbacks) {
   return CatchTorch<GeneratedMusic>("generating", [&]() -> Result<GeneratedMusic> {
     const c10::InferenceMode inference;
     GeneratedMusic music;

@@ -3,6 +3,7 @@
 // Lifetime: weights that needed no cast are views of the Export's mapped files, which must outlive the models.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -29,6 +30,10 @@ struct Models {
 // Errors: kUnsupported (options that are not built), kIo (out of memory, with LibTorch's words).
 Result<Models> LoadModels(Export& source, const HubCache& hub, at::Device device);
 
+// A melody to condition on, at the codec's rate and channels: [C, N] float32, as MusicGen.generate_with_chroma converts
+// it. Errors: those of ReadWav; kMismatch (shorter than two samples).
+Result<at::Tensor> ReadMelody(const std::filesystem::path& path, const CodecFacts& codec);
+
 struct GeneratedMusic {
   at::Tensor codes;  // [B, K, T] int64, CPU
   at::Tensor audio;  // [B, C, N] float32, CPU
@@ -39,6 +44,7 @@ struct GeneratedMusic {
 // Generates `num_frames` frames of each of `samples`, as one batch, and decodes them. No exception leaves it.
 // Errors: as GenerateCodes; kCorrupt, where LibTorch refuses an operation, with its first line.
 Result<GeneratedMusic> GenerateMusic(const Models& models, const std::vector<ConditioningInput>& samples,
-                                     int64_t num_frames, const Sampling& sampling, const GenerationCallbacks& callbacks = {});
+                                     int64_t num_frames, const Sampling& sampling,
+                                     const GenerationCallbacks& callbacks = {});
 
 }  // namespace harness

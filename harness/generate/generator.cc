@@ -43,11 +43,10 @@ Result<at::Tensor> GenerateCodes(const LanguageModel& model, const GuidedConditi
                                                    sampling.top_k, spec.cardinality)};
   }
   const auto first = pattern.FirstStepWith(0);
-  if (!first || *first == 0) {
-    return Error{ErrorCode::kUnsupported, "codebooks_pattern starts without a step of special tokens"};
-  }
-
+  TORCH_CHECK(first.has_value(), "a pattern holds every frame");
   const int64_t steps = pattern.num_steps();
+  // The last step is chosen, and never seen.
+  RETURN_IF_ERROR(model.CheckGeneration(conditions.positive, *first, steps - 1));
   GuidedModel guided(model, conditions, batch, steps, sampling);
   Sampler sampler(sampling);
   const auto longs = at::TensorOptions().dtype(at::kLong);
@@ -56,6 +55,7 @@ Result<at::Tensor> GenerateCodes(const LanguageModel& model, const GuidedConditi
   for (int64_t step = *first; step < steps; ++step) {
     const at::Tensor logits = guided.Logits(current.to(model.device())).cpu();
     if (std::string problem = NonFinite(logits, step); !problem.empty()) return Error{ErrorCode::kCorrupt, problem};
+    if (callbacks.logits) callbacks.logits(logits, pattern.step(step));
     const at::Tensor tokens = sampler.Next(logits);  // [B, K]
     current = at::full({batch, num_codebooks, 1}, special, longs);
     for (const Coordinate& coordinate : pattern.step(step)) {

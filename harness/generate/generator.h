@@ -6,16 +6,21 @@
 
 #include <cstdint>
 #include <functional>
+#include <vector>
 
 #include "harness/base/result.h"
 #include "harness/generate/sampler.h"
 #include "harness/model/language_model.h"
+#include "harness/model/pattern.h"
 
 namespace harness {
 
 struct GenerationCallbacks {
   // Called after every step; may be empty.
   std::function<void(int64_t done, int64_t total)> progress;
+  // Called before a step is drawn, with its guided logits [B, K, cardinality] float32 on the CPU and what it holds; may
+  // be empty.
+  std::function<void(const at::Tensor& logits, const std::vector<Coordinate>& step)> logits;
 };
 
 // `batch` samples, whose conditions `conditions` holds. Returns codes [B, K, T] int64 on the CPU, T = num_frames, each

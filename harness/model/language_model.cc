@@ -4,149 +4,167 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "harness/model/few_rows.h"
+#include <algorithm>
+#include <limits>
 
 namespace harness {
 namespace {
 
-// create_sin_embedding: [1, S, D] for the positions from `start` on; cosines first.
-at::Tensor SinEmbedding(int64_t start, int64_t steps, int64_t dim, double max_period, at::Device device) {
-  const auto options = at::TensorOptions().dtype(at::kFloat).device(device);
-  const int64_t half = dim / 2;
-  const at::Tensor positions = at::arange(start, start + steps, options).view({1, -1, 1});
-  const at::Tensor exponents = at::arange(half, options).view({1, 1, -1}) / static_cast<double>(half - 1);
-  const at::Tensor phase = positions / at::pow(at::full({}, max_period, options), exponents);
-  return at::cat({at::cos(phase), at::sin(phase)}, -1);
-}
+at::Tensor Scaled(const at::Tensor& scale, const at::Tensor& x) { return scale.defined() ? scale * x : x; }
 
 }  // namespace
-
-at::Tensor LanguageModel::Linear::operator()(const at::Tensor& x) const {
-  if (IsFewRows(x, weight)) return FewRowsLinear(x, weight, bias);
-  const at::Tensor cast = weight.to(x.scalar_type());
-  return bias.defined() ? at::linear(x, cast, bias) : at::linear(x, cast);
-}
-
-at::Tensor LanguageModel::Norm::operator()(const at::Tensor& x) const {
-  return at::layer_norm(x, weight.sizes(), weight, bias, /*eps=*/1e-5);
-}
 
 Result<LanguageModel> LanguageModel::Build(const LmSpec& spec, const TensorTable& tensors, at::Device device) {
   if (!spec.not_run.empty()) {
     return Error{ErrorCode::kUnsupported, fmt::format("generation does not run {} yet", fmt::join(spec.not_run, ", "))};
   }
   LanguageModel model(spec, device);
-  const auto tensor = [&](const std::string& name) { return tensors.Float(name, device); };
-  const auto weight = [&](const std::string& name) { return tensors.Weight(name, device); };
-  const auto linear = [&](const std::string& name) {
-    Linear result{weight(name + ".weight"), {}};
-    if (tensors.Has(name + ".bias")) result.bias = tensor(name + ".bias");
-    return result;
-  };
-  const auto norm = [&](const std::string& name) { return Norm{tensor(name + ".weight"), tensor(name + ".bias")}; };
-  const auto attention = [&](const std::string& name) {
-    const std::string inner = spec.packed_attention() ? name : name + ".mha";
-    Attention result;
-    result.in_proj.weight = weight(inner + ".in_proj_weight");
-    if (tensors.Has(inner + ".in_proj_bias")) result.in_proj.bias = tensor(inner + ".in_proj_bias");
-    result.out_proj = linear(inner + ".out_proj");
-    return result;
-  };
   for (int64_t k = 0; k < spec.num_codebooks; ++k) {
-    model.embeddings_.push_back(weight(fmt::format("emb.{}.weight", k)));
-    model.heads_.push_back(linear(fmt::format("linears.{}", k)));
+    model.embeddings_.push_back(tensors.Weight(fmt::format("emb.{}.weight", k), device));
+    model.heads_.push_back(Linear::Load(tensors, fmt::format("linears.{}", k), device));
   }
+  model.rotary_ = RotaryEmbedding::Load(spec, tensors, device);
   for (int64_t i = 0; i < spec.num_layers; ++i) {
     const std::string name = fmt::format("transformer.layers.{}", i);
+    const auto scale = [&](const char* leaf) {
+      return spec.has_layer_scale ? tensors.Float(fmt::format("{}.{}.scale", name, leaf), device) : at::Tensor();
+    };
     Layer layer;
-    layer.self_attention = attention(name + ".self_attn");
-    layer.linear1 = linear(name + ".linear1");
-    layer.linear2 = linear(name + ".linear2");
-    layer.norm1 = norm(name + ".norm1");
-    layer.norm2 = norm(name + ".norm2");
+    layer.self_attention = SelfAttention::Load(spec, tensors, name + ".self_attn", device);
+    layer.linear1 = Linear::Load(tensors, name + ".linear1", device);
+    layer.linear2 = Linear::Load(tensors, name + ".linear2", device);
+    layer.norm1 = Norm::Load(tensors, name + ".norm1", device);
+    layer.norm2 = Norm::Load(tensors, name + ".norm2", device);
+    layer.scale1 = scale("layer_scale_1");
+    layer.scale2 = scale("layer_scale_2");
     if (spec.cross_attention) {
-      layer.cross_attention = attention(name + ".cross_attention");
-      layer.norm_cross = norm(name + ".norm_cross");
+      layer.cross_attention = CrossAttention::Load(spec, tensors, name + ".cross_attention", device);
+      layer.norm_cross = Norm::Load(tensors, name + ".norm_cross", device);
+      layer.scale_cross = scale("layer_scale_cross");
     }
     model.layers_.push_back(std::move(layer));
   }
-  if (spec.norm_first) model.out_norm_ = norm("out_norm");
+  if (spec.norm_first) model.out_norm_ = Norm::Load(tensors, "out_norm", device);
   return model;
 }
 
-at::Tensor LanguageModel::SplitHeads(const at::Tensor& x) const {
-  return x.view({x.size(0), x.size(1), spec_.num_heads, -1}).transpose(1, 2);
+Status LanguageModel::CheckGeneration(const LmConditions& conditions, int64_t first_steps, int64_t num_steps) const {
+  const bool more = num_steps > first_steps;
+  RETURN_IF_ERROR(CheckFused(spec_.fuser, conditions, first_steps, more));
+  const int64_t prefix = Fuse(spec_.fuser, conditions).prefix;
+  if (first_steps + prefix == 0) {
+    return Error{ErrorCode::kMismatch,
+                 fmt::format("codebooks_pattern.{}.empty_initial is {}: the pattern starts without a step of special "
+                             "tokens, and nothing is prepended to it: LMModel.generate raises an IndexError, having no "
+                             "logits to take a first token from",
+                             spec_.pattern.modeling, spec_.pattern.empty_initial)};
+  }
+  // StreamingMultiheadAttention._complete_kv drops what is older than past_context from dimension 1. That is time, but
+  // with memory_efficient it is heads: the pass after the first drop can't append to what is left.
+  const int64_t limit = spec_.past_context.value_or(std::numeric_limits<int64_t>::max());
+  if (spec_.memory_efficient && more && prefix + num_steps - 1 > limit) {
+    return Error{
+        ErrorCode::kMismatch,
+        fmt::format("transformer_lm.past_context is {}, and transformer_lm.memory_efficient true: streaming then drops "
+                    "attention heads in place of old steps, and step {} of the {} that are generated here raises a "
+                    "RuntimeError (Sizes of tensors must match except in dimension 2). Set memory_efficient to false "
+                    "and custom to true: the tensors are the same",
+                    limit, limit + 2, prefix + num_steps)};
+  }
+  return {};
 }
 
 LmState LanguageModel::Start(const LmConditions& conditions, int64_t batch, int64_t max_steps) const {
-  std::vector<at::Tensor> attended;
-  for (const Condition& condition : conditions) attended.push_back(condition.embedding);
-  TORCH_CHECK(attended.empty() != spec_.cross_attention,
-              "a model with cross-attention, and no other, needs a condition to attend to");
-  const at::Tensor cross = attended.empty() ? at::Tensor() : at::cat(attended, 1);
   LmState state;
+  state.conditions = Fuse(spec_.fuser, conditions);
+  TORCH_CHECK(state.conditions.cross.defined() == spec_.cross_attention,
+              "a model with cross-attention, and no other, needs a condition to attend to");
   state.batch = batch;
-  state.capacity = max_steps;
-  const int64_t dim = spec_.dim;
+  state.capacity = state.conditions.prefix + max_steps;
   for (const Layer& layer : layers_) {
     LmState::Layer cache;
-    const std::vector<int64_t> shape = {batch, spec_.num_heads, max_steps, dim / spec_.num_heads};
-    cache.keys = at::empty(shape, at::TensorOptions().dtype(at::kFloat).device(device_));
-    cache.values = at::empty_like(cache.keys);
-    if (spec_.cross_attention) {
-      const Linear& packed = layer.cross_attention.in_proj;
-      Linear both{packed.weight.narrow(0, dim, 2 * dim), {}};
-      if (packed.bias.defined()) both.bias = packed.bias.narrow(0, dim, 2 * dim);
-      const auto parts = both(cross).chunk(2, -1);
-      cache.cross_keys = SplitHeads(parts[0]).contiguous();
-      cache.cross_values = SplitHeads(parts[1]).contiguous();
-    }
+    cache.self = layer.self_attention.NewCache(batch, state.capacity, device_);
+    if (spec_.cross_attention) cache.cross = layer.cross_attention.Attend(state.conditions.cross);
     state.layers.push_back(std::move(cache));
   }
   return state;
 }
 
-at::Tensor LanguageModel::SelfAttention(const Attention& attention, const at::Tensor& x, LmState::Layer& state,
-                                        int64_t past) const {
-  const int64_t steps = x.size(1);
-  const auto parts = attention.in_proj(x).chunk(3, -1);
-  state.keys.narrow(2, past, steps).copy_(SplitHeads(parts[1]));
-  state.values.narrow(2, past, steps).copy_(SplitHeads(parts[2]));
-  const at::Tensor heads = at::scaled_dot_product_attention(
-      SplitHeads(parts[0]), state.keys.narrow(2, 0, past + steps), state.values.narrow(2, 0, past + steps),
-      /*attn_mask=*/{}, /*dropout_p=*/0.0, /*is_causal=*/steps > 1);
-  return attention.out_proj(heads.transpose(1, 2).reshape(x.sizes()));
+Window LanguageModel::WindowOf(const LmState& state, int64_t steps) const {
+  Window window{state.position, state.kept, {}};
+  // memory_efficient attention is causal, and otherwise blind to past_context.
+  if (!spec_.past_context || spec_.memory_efficient || steps <= *spec_.past_context + 1) return window;
+  if (steps == 1) return window;
+  const at::Tensor all = at::ones({steps, steps}, at::TensorOptions().dtype(at::kBool).device(device_));
+  const at::Tensor seen = at::logical_and(at::tril(all), at::triu(all, -*spec_.past_context));
+  window.mask = at::zeros({steps, steps}, at::TensorOptions().dtype(at::kFloat).device(device_))
+                    .masked_fill(at::logical_not(seen), -std::numeric_limits<double>::infinity());
+  return window;
 }
 
-at::Tensor LanguageModel::CrossAttention(const Attention& attention, const at::Tensor& x,
-                                         const LmState::Layer& state) const {
-  Linear queries{attention.in_proj.weight.narrow(0, 0, spec_.dim), {}};
-  if (attention.in_proj.bias.defined()) queries.bias = attention.in_proj.bias.narrow(0, 0, spec_.dim);
-  const at::Tensor heads =
-      at::scaled_dot_product_attention(SplitHeads(queries(x)), state.cross_keys, state.cross_values);
-  return attention.out_proj(heads.transpose(1, 2).reshape(x.sizes()));
+void LanguageModel::Advance(LmState& state, int64_t steps) const {
+  state.position += steps;
+  const int64_t seen = state.kept + steps;
+  const int64_t dropped = spec_.past_context ? std::max(int64_t{0}, seen - *spec_.past_context) : 0;
+  state.kept = seen - dropped;
+  // The first pass starts the count at 0 whatever it dropped, and what is kept is measured along dimension 1: steps, or
+  // heads where attention is memory_efficient. Queries and stored keys are then turned by unequal offsets: production
+  // generates so.
+  if (state.started) state.rotary_offset += dropped;
+  state.rotary_position =
+      state.rotary_offset + (spec_.memory_efficient ? spec_.num_heads / spec_.kv_repeat : state.kept);
+  state.started = true;
+}
+
+at::Tensor LanguageModel::FeedForward(const Layer& layer, const at::Tensor& x) const {
+  const at::Tensor hidden = layer.linear1(x);
+  return Scaled(layer.scale2, layer.linear2(spec_.activation == "gelu" ? at::gelu(hidden) : at::relu(hidden)));
+}
+
+at::Tensor LanguageModel::RunLayer(const Layer& layer, const at::Tensor& input, LmState::Layer& state,
+                                   const Window& window, const Rotation* rotation) const {
+  const auto attend = [&](const at::Tensor& x) {
+    return Scaled(layer.scale1, layer.self_attention(x, state.self, window, rotation));
+  };
+  const auto attend_cross = [&](const at::Tensor& x) {
+    return Scaled(layer.scale_cross, layer.cross_attention(x, state.cross));
+  };
+  if (spec_.norm_first) {
+    at::Tensor x = input + attend(layer.norm1(input));
+    if (spec_.cross_attention) x = x + attend_cross(layer.norm_cross(x));
+    return x + FeedForward(layer, layer.norm2(x));
+  }
+  at::Tensor x = layer.norm1(input + attend(input));
+  // Upstream takes the layer's input here, not what self-attention made of it.
+  if (spec_.cross_attention) x = layer.norm_cross(x + attend_cross(input));
+  return layer.norm2(x + FeedForward(layer, x));
 }
 
 at::Tensor LanguageModel::Forward(const at::Tensor& codes, LmState& state) const {
-  const int64_t steps = codes.size(2), past = state.position;
+  const int64_t steps = codes.size(2);
   TORCH_CHECK(codes.size(0) == state.batch && codes.size(1) == spec_.num_codebooks, "codes must be [B, K, S]");
-  TORCH_CHECK(past + steps <= state.capacity, "the state has room for ", state.capacity, " steps");
-  TORCH_CHECK(steps == 1 || past == 0, "several steps at once only from an empty state");
+  TORCH_CHECK(steps == 1 || !state.started, "several steps at once only from an empty state");
   at::Tensor x;
   for (int64_t k = 0; k < spec_.num_codebooks; ++k) {
     const at::Tensor embedded = at::embedding(embeddings_[static_cast<size_t>(k)], codes.select(1, k)).to(at::kFloat);
     x = k == 0 ? embedded : x + embedded;
   }
-  x = x + spec_.positional_scale * SinEmbedding(past, steps, spec_.dim, spec_.max_period, device_);
-  for (size_t i = 0; i < layers_.size(); ++i) {
-    const Layer& layer = layers_[i];
-    x = x + SelfAttention(layer.self_attention, layer.norm1(x), state.layers[i], past);
-    if (spec_.cross_attention) x = x + CrossAttention(layer.cross_attention, layer.norm_cross(x), state.layers[i]);
-    const at::Tensor hidden = layer.linear1(layer.norm2(x));
-    x = x + layer.linear2(spec_.activation == "gelu" ? at::gelu(hidden) : at::relu(hidden));
+  x = state.conditions.Apply(x, /*first=*/!state.started);
+  const int64_t total = x.size(1);
+  TORCH_CHECK(total > 0, "no step to run");
+  TORCH_CHECK(state.position + total <= state.capacity, "the state has room for ", state.capacity, " steps");
+  if (spec_.sinusoidal()) {
+    x = x + spec_.positional_scale * SinEmbedding(state.position, total, spec_.dim, spec_.max_period, device_);
   }
-  if (out_norm_.weight.defined()) x = out_norm_(x);
-  state.position += steps;
+  std::optional<Rotation> rotation;
+  if (rotary_) rotation = rotary_->At(state.rotary_position, total);
+  const Window window = WindowOf(state, total);
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    x = RunLayer(layers_[i], x, state.layers[i], window, rotation ? &*rotation : nullptr);
+  }
+  Advance(state, total);
+  if (steps > 0 && steps < total) x = x.narrow(1, total - steps, steps);
+  if (out_norm_.defined()) x = out_norm_(x);
   std::vector<at::Tensor> logits;
   for (const Linear& head : heads_) logits.push_back(head(x));
   return at::stack(logits, 1);

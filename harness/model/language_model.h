@@ -1,6 +1,6 @@
 // MusicGen's language model as functional ATen code over bound tensors.
 //
-// Letters: B batch, K codebooks, S new steps, P steps before them, D width, H heads, L length of the condition.
+// Letters: B batch, K codebooks, S new steps, P steps before them, D width, L length of the condition.
 // Production's loader makes the parameters float32 on the CPU. Here the large ones stay where they lie in the mapped
 // file, in the type they have there, and are accumulated in float32: the same products, since every float16 and
 // bfloat16 is a float32. Source: audiocraft 1.3.0, models/lm.py LMModel.forward, modules/transformer.py.
@@ -8,10 +8,15 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <optional>
 #include <vector>
 
 #include "harness/base/result.h"
+#include "harness/model/attention.h"
 #include "harness/model/conditions.h"
+#include "harness/model/fuser.h"
+#include "harness/model/layers.h"
+#include "harness/model/positions.h"
 #include "harness/model/tensor_table.h"
 #include "harness/spec/lm_spec.h"
 
@@ -20,13 +25,18 @@ namespace harness {
 // Keys and values of the steps so far; made by LanguageModel::Start, changed by Forward.
 struct LmState {
   struct Layer {
-    at::Tensor keys, values;              // [B, H, capacity, D / H]; the first `position` steps are filled
-    at::Tensor cross_keys, cross_values;  // [B, H, L, D / H]: computed once
+    KeysAndValues self;   // the first `position` steps are filled
+    KeysAndValues cross;  // of the condition: computed once
   };
   std::vector<Layer> layers;
+  FusedConditions conditions;
   int64_t batch = 0;
-  int64_t position = 0;  // P
-  int64_t capacity = 0;  // steps
+  int64_t position = 0;         // P, a prepended condition included
+  int64_t kept = 0;             // of these, the last ones that past_context lets the next step see
+  int64_t rotary_position = 0;  // of the next step, as StreamingMultiheadAttention._apply_rope counts it
+  int64_t rotary_offset = 0;
+  int64_t capacity = 0;  // steps, a prepended condition included
+  bool started = false;  // Forward has run
 };
 
 class LanguageModel {
@@ -37,41 +47,38 @@ class LanguageModel {
   const LmSpec& spec() const { return spec_; }
   at::Device device() const { return device_; }
 
+  // Why production's LMModel.generate would raise with these conditions, if its first forward pass gets `first_steps`
+  // steps, and those after it one each, `num_steps` in all. Errors: kMismatch, naming the key of the config.
+  Status CheckGeneration(const LmConditions& conditions, int64_t first_steps, int64_t num_steps) const;
+
   // An empty state for `batch` sequences of at most `max_steps` steps; `conditions` have as many rows.
   LmState Start(const LmConditions& conditions, int64_t batch, int64_t max_steps) const;
 
   // codes: [B, K, S] int64, the special token included. More than one step at once only from an empty state.
-  // Returns logits [B, K, S, cardinality] float32.
+  // Returns logits [B, K, S, cardinality] float32. No step at all (S = 0), first and after a prepended condition alone,
+  // gives the condition's logits, as upstream's `logits[:, :, -S:]` does.
   at::Tensor Forward(const at::Tensor& codes, LmState& state) const;
 
  private:
-  struct Linear {
-    at::Tensor weight;  // [out, in]
-    at::Tensor bias;    // [out], or undefined
-    at::Tensor operator()(const at::Tensor& x) const;
-  };
-  struct Norm {
-    at::Tensor weight, bias;  // [D]
-    at::Tensor operator()(const at::Tensor& x) const;
-  };
-  struct Attention {
-    Linear in_proj;  // [3 D, D]: queries, keys, values
-    Linear out_proj;
-  };
   struct Layer {
-    Attention self_attention, cross_attention;
+    SelfAttention self_attention;
+    CrossAttention cross_attention;
     Linear linear1, linear2;
     Norm norm1, norm2, norm_cross;
+    at::Tensor scale1, scale2, scale_cross;  // [D], or undefined: layer_scale
   };
 
   LanguageModel(LmSpec spec, at::Device device) : spec_(std::move(spec)), device_(device) {}
-  at::Tensor SelfAttention(const Attention& attention, const at::Tensor& x, LmState::Layer& state, int64_t past) const;
-  at::Tensor CrossAttention(const Attention& attention, const at::Tensor& x, const LmState::Layer& state) const;
-  at::Tensor SplitHeads(const at::Tensor& x) const;  // [B, S, D] -> [B, H, S, D / H]
+  Window WindowOf(const LmState& state, int64_t steps) const;
+  at::Tensor RunLayer(const Layer& layer, const at::Tensor& x, LmState::Layer& state, const Window& window,
+                      const Rotation* rotation) const;
+  at::Tensor FeedForward(const Layer& layer, const at::Tensor& x) const;
+  void Advance(LmState& state, int64_t steps) const;
 
   LmSpec spec_;
   at::Device device_;
   std::vector<at::Tensor> embeddings_;  // K of [cardinality + 1, D]
+  std::optional<RotaryEmbedding> rotary_;
   std::vector<Layer> layers_;
   Norm out_norm_;
   std::vector<Linear> heads_;  // K of [cardinality, D]

@@ -1,8 +1,8 @@
 // A codebook pattern: the order in which K codebooks of T frames are generated.
 //
 // layout[s] lists the (frame, codebook) pairs that step s holds; every other codebook of that step holds the special
-// token. Step 0 is all special (unless empty_initial is negative).
-// Source: audiocraft 1.3.0, modules/codebooks_patterns.py: Pattern, DelayedPatternProvider, ParallelPatternProvider;
+// token. Step 0 is all special (but for a negative empty_initial, and unroll with negative delays).
+// Source: audiocraft 1.3.0, modules/codebooks_patterns.py: Pattern and the five CodebooksPatternProvider;
 // the delay pattern is section 2.2 of arXiv:2306.05284.
 #pragma once
 
@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "harness/base/result.h"
-#include "harness/spec/lm_spec.h"
+#include "harness/spec/pattern_spec.h"
 
 namespace harness {
 
@@ -22,12 +22,14 @@ struct Coordinate {
 
 class Pattern {
  public:
-  // Errors: kUnsupported (modeling), kMismatch (delays that the provider asserts against).
+  // Precondition: positive numbers. Errors: kMismatch, what the provider, Pattern or LMModel.generate raises for:
+  // delays, group_by, frames of a codebook that no step holds; kUnsupported, more steps than this suite lays out.
   static Result<Pattern> Create(const PatternSpec& spec, int64_t num_codebooks, int64_t num_frames);
 
   int64_t num_steps() const { return static_cast<int64_t>(layout_.size()); }  // S
   int64_t num_frames() const { return num_frames_; }                          // T
   int64_t num_codebooks() const { return num_codebooks_; }                    // K
+  // Without the frames at or beyond T that upstream's layout has, too, and masks where it is used.
   const std::vector<Coordinate>& step(int64_t s) const { return layout_[static_cast<size_t>(s)]; }
 
   // The first step that holds frame `frame`: generation starts there.

@@ -96,6 +96,10 @@ class Page {
       Add("<p>Required, but not run:</p>");
       Bullets(missing);
     }
+    if (const auto unjudged = report_.unjudged(); !unjudged.empty()) {
+      Add("<p>Can't be judged by this suite:</p>");
+      Bullets(unjudged);
+    }
     if (!report_.not_run.empty()) {
       Add("<p>Not run:</p>");
       Bullets(report_.not_run);

@@ -1,6 +1,7 @@
 #include "harness/report/report.h"
 
 #include <algorithm>
+#include <set>
 
 namespace harness {
 
@@ -36,7 +37,17 @@ Verdict Report::verdict() const {
   const bool failed = std::any_of(checks.begin(), checks.end(),
                                   [](const CheckResult& check) { return check.status == CheckStatus::kFail; });
   if (failed) return Verdict::kFail;
-  return missing().empty() ? Verdict::kPass : Verdict::kIncomplete;
+  return missing().empty() && unjudged().empty() ? Verdict::kPass : Verdict::kIncomplete;
+}
+
+std::vector<std::string> Report::unjudged() const {
+  std::vector<std::string> ids;
+  std::set<std::string> reasons;  // a skip is handed on to the checks behind it, with its reason: the first one counts
+  for (const CheckResult& check : checks) {
+    if (check.status != CheckStatus::kSkip || !check.message.starts_with(kUnsupportedPrefix)) continue;
+    if (reasons.insert(check.message).second) ids.push_back(check.id);
+  }
+  return ids;
 }
 
 std::vector<std::string> Report::missing() const {

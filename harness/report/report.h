@@ -50,6 +50,8 @@ struct GenerationResult {
   nlohmann::json metrics = nlohmann::json::object();  // an object
 };
 
+inline constexpr std::string_view kUnsupportedPrefix = "unsupported here: ";
+
 struct Report {
   // Capabilities that the run did not exercise: of export, cuda, text, codec and melody. Those that
   // environment["require"] (a list: CONFORMANCE_REQUIRE) names make the verdict incomplete.
@@ -62,7 +64,10 @@ struct Report {
 
   // Those of not_run that were required.
   std::vector<std::string> missing() const;
-  // Fail where a check fails; else incomplete where something required did not run; else pass.
+  // Checks that this suite can't judge: skipped, with a message that starts with kUnsupportedPrefix. Nobody can say
+  // then that the export is good.
+  std::vector<std::string> unjudged() const;
+  // Fail where a check fails; else incomplete where something required did not run or a check can't be judged; else pass.
   Verdict verdict() const;
 };
 

@@ -52,6 +52,17 @@ TEST(Verdict, FollowsTheRule) {
   EXPECT_EQ(CheckResult().status, CheckStatus::kFail) << "a forgotten status must not pass";
 }
 
+TEST(Verdict, WhatCannotBeJudgedIsNoPass) {
+  Report report;
+  report.checks = {MakeCheck("a/options", CheckStatus::kSkip, "unsupported here: an option of tomorrow"),
+                   MakeCheck("a/tensors", CheckStatus::kSkip, "unsupported here: an option of tomorrow"),
+                   MakeCheck("a/cuda", CheckStatus::kSkip, "no CUDA device")};
+  EXPECT_EQ(report.verdict(), Verdict::kIncomplete);
+  EXPECT_THAT(report.unjudged(), testing::ElementsAre("a/options"));
+  report.checks.push_back(MakeCheck("a/x", CheckStatus::kFail, "broken"));
+  EXPECT_EQ(report.verdict(), Verdict::kFail);
+}
+
 TEST(Report, CountsAndNamesWhatBlocks) {
   const CheckCounts counts = Count(FullReport().checks);
   EXPECT_EQ(counts.passed, 2);

@@ -42,6 +42,7 @@ class Summary {
     Blocked();
     Skipped();
     List("Required, but not run", report_.missing());
+    List("Can't be judged by this suite", report_.unjudged());
     List("Not run", report_.not_run);
     List("Asked for, but not applied (not built yet)", report_.not_applied);
     Generated();

@@ -12,7 +12,7 @@ namespace harness {
 namespace {
 
 // transformer_lm -> LMModel(**kwargs) and, through it, StreamingTransformer and nn.TransformerEncoderLayer.
-void ReadTransformer(OptionReader& options, LmSpec& spec) {
+void ReadTransformer(OptionReader& options, LmSpec& spec, std::optional<std::string>& q_modeling) {
   spec.num_codebooks = options.Int("n_q", std::nullopt, 1, 4096);
   spec.cardinality = options.Int("card", 1024);
   spec.dim = options.Int("dim", std::nullopt, 2, int64_t{1} << 20);
@@ -50,8 +50,21 @@ void ReadTransformer(OptionReader& options, LmSpec& spec) {
   spec.positional_scale = options.Float("positional_scale", 1);
   spec.positional_embedding = options.Choice("positional_embedding", "sin", {"sin", "rope", "sin_rope"});
   spec.activation = options.Choice("activation", "relu", {"relu", "gelu", "reglu", "geglu", "swiglu"});
+  if (spec.activation.ends_with("glu")) {
+    options.Wrong("activation", fmt::format("'{}' halves the feed-forward width, and linear2 takes it whole: the model "
+                                            "loads, and its first step raises a RuntimeError (mat1 and mat2 shapes "
+                                            "cannot be multiplied). Only relu and gelu run",
+                                            spec.activation));
+  }
   options.Choice("norm", "layer_norm", {"layer_norm"});
-  options.Choice("checkpointing", "none", {"none", "torch", "xformers_default", "xformers_mm"});
+  const std::string checkpointing =
+      options.Choice("checkpointing", "none", {"none", "torch", "xformers_default", "xformers_mm"});
+  if (checkpointing.starts_with("xformers")) {
+    options.Wrong("checkpointing",
+                  fmt::format("'{}' needs a build of xformers that is not public (ImportError when the "
+                              "model is built): set it to none, which changes nothing but training",
+                              checkpointing));
+  }
 
   // Initialisation only, but asserted when the model is built (LMModel._init_weights).
   const auto weight_init = options.NullableString("weight_init");
@@ -67,7 +80,19 @@ void ReadTransformer(OptionReader& options, LmSpec& spec) {
     options.Wrong("weight_init",
                   "must be set where depthwise_init or zero_bias_init is (an assertion when it is built)");
   }
-  options.Ignore({"dropout", "emb_lr", "attention_dropout", "lr", "weight_decay", "layer_norm_eps", "q_modeling"});
+  const double dropout = options.Float("dropout", 0.1);
+  const auto attention_dropout = options.NullableFloat("attention_dropout");
+  if (!(dropout >= 0 && dropout <= 1)) {
+    options.Wrong("dropout", fmt::format("must be between 0 and 1 (ValueError when it is built), found {}", dropout));
+  }
+  // F.dropout compares before it looks at `training`; the other two attentions never call it here.
+  if (spec.custom && !spec.memory_efficient && attention_dropout &&
+      !(*attention_dropout >= 0 && *attention_dropout <= 1)) {
+    options.Wrong("attention_dropout", fmt::format("must be between 0 and 1 (ValueError in custom attention), found {}",
+                                                   *attention_dropout));
+  }
+  q_modeling = options.NullableString("q_modeling");
+  options.Ignore({"emb_lr", "lr", "weight_decay", "layer_norm_eps"});
 
   if (!spec.causal) {
     options.Wrong(
@@ -82,6 +107,15 @@ void ReadTransformer(OptionReader& options, LmSpec& spec) {
                                                         spec.positional_embedding));
     }
   }
+  if (spec.positional_embedding != "sin" && spec.dim / spec.num_heads % 2 != 0) {
+    options.Wrong("positional_embedding", fmt::format("'{}' needs an even dim / num_heads (assertion), found {}",
+                                                      spec.positional_embedding, spec.dim / spec.num_heads));
+  }
+  if (spec.past_context && *spec.past_context < 0) {
+    options.Wrong("past_context", fmt::format("must not be negative, found {}: nothing is left to attend to, and every "
+                                              "logit is NaN",
+                                              *spec.past_context));
+  }
   if (spec.num_heads % spec.kv_repeat != 0) options.Wrong("kv_repeat", "must divide num_heads (assertion)");
   if (spec.qk_layer_norm && spec.kv_repeat != 1) options.Wrong("qk_layer_norm", "excludes kv_repeat (assertion)");
 }
@@ -91,85 +125,11 @@ void ListWhatIsNotRun(LmSpec& spec) {
   const auto note = [&](bool present, const std::string& option) {
     if (present) spec.not_run.push_back(option);
   };
-  note(spec.positional_embedding != "sin", "transformer_lm.positional_embedding=" + spec.positional_embedding);
-  note(spec.past_context.has_value(), "transformer_lm.past_context");
-  note(spec.kv_repeat != 1, "transformer_lm.kv_repeat");
-  note(spec.qk_layer_norm, "transformer_lm.qk_layer_norm");
-  note(spec.qk_layer_norm_cross, "transformer_lm.qk_layer_norm_cross");
-  note(!spec.norm_first, "transformer_lm.norm_first=false");
-  note(spec.has_layer_scale, "transformer_lm.layer_scale");
-  note(spec.activation != "relu" && spec.activation != "gelu", "transformer_lm.activation=" + spec.activation);
-  note(spec.two_step_cfg, "transformer_lm.two_step_cfg");
-  note(spec.pattern.kind == PatternSpec::Kind::kOther, "codebooks_pattern.modeling=" + spec.pattern.modeling);
-  note(!spec.fuser.sum.empty(), "fuser.sum");
-  note(!spec.fuser.prepend.empty(), "fuser.prepend");
-  note(!spec.fuser.input_interpolate.empty(), "fuser.input_interpolate");
-  note(spec.fuser.cross_attention_pos_emb, "fuser.cross_attention_pos_emb");
   for (const ConditionerSpec& conditioner : spec.conditioners) {
     note(conditioner.model != "t5" || conditioner.finetune,
          fmt::format("conditioners.{}.model={}{}", conditioner.name, conditioner.model,
                      conditioner.finetune ? " with finetune" : ""));
   }
-}
-
-void ReadPattern(const Config& config, LmSpec& spec, OptionProblems& problems) {
-  PatternSpec& pattern = spec.pattern;
-  for (int64_t k = 0; k < spec.num_codebooks; ++k) pattern.delays.push_back(k);
-  const auto tree = ReadMapping(config, "codebooks_pattern", problems);
-  if (!tree) return;
-  const ConfigValue* modeling = tree->Find("modeling");
-  if (modeling == nullptr) {
-    problems.wrong.push_back("codebooks_pattern.modeling is missing");
-    return;
-  }
-  pattern.modeling = "delay";
-  if (!modeling->is_null()) {
-    OptionReader options(*AsMap(*tree), "codebooks_pattern", "get_codebooks_pattern_provider", problems);
-    pattern.modeling =
-        options.Choice("modeling", std::nullopt, {"parallel", "delay", "unroll", "coarse_first", "musiclm"});
-  }
-  const ConfigValue* arguments = modeling->is_null() ? nullptr : tree->Find(pattern.modeling);
-  const ConfigValue::Map none;
-  const ConfigValue::Map* map = arguments != nullptr ? AsMap(*arguments) : &none;
-  if (map == nullptr) {
-    problems.wrong.push_back(
-        fmt::format("codebooks_pattern.{} must be a mapping, found {}", pattern.modeling, arguments->Describe()));
-    return;
-  }
-  if (pattern.modeling == "delay") {
-    OptionReader options(*map, "codebooks_pattern.delay", "DelayedPatternProvider", problems);
-    const ConfigValue* delays = options.Raw("delays");
-    if (delays != nullptr && !delays->is_null()) {
-      pattern.delays = options.IntList("delays", pattern.delays);
-      pattern.explicit_delays = true;
-    }
-    pattern.flatten_first = options.Int("flatten_first", 0, 0, 100000);
-    pattern.empty_initial = options.Int("empty_initial", 0, -1, 100000);
-    options.Ignore({"n_q"});
-    if (options.Has("n_q")) options.Wrong("n_q", "is given twice (TypeError): remove it");
-    options.Finish();
-  } else if (pattern.modeling == "parallel") {
-    pattern.kind = PatternSpec::Kind::kParallel;
-    std::fill(pattern.delays.begin(), pattern.delays.end(), 0);
-    OptionReader options(*map, "codebooks_pattern.parallel", "ParallelPatternProvider", problems);
-    pattern.empty_initial = options.Int("empty_initial", 0, -1, 100000);
-    options.Finish();
-  } else {
-    pattern.kind = PatternSpec::Kind::kOther;
-  }
-}
-
-void ReadFuser(const Config& config, LmSpec& spec, OptionProblems& problems) {
-  const auto tree = ReadMapping(config, "fuser", problems);
-  if (!tree) return;
-  OptionReader options(*AsMap(*tree), "fuser", "ConditionFuser", problems);
-  spec.fuser.sum = options.StringList("sum", std::nullopt);
-  spec.fuser.cross = options.StringList("cross", std::nullopt);
-  spec.fuser.prepend = options.StringList("prepend", std::nullopt);
-  spec.fuser.input_interpolate = options.StringList("input_interpolate", std::nullopt);
-  spec.fuser.cross_attention_pos_emb = options.Bool("cross_attention_pos_emb", false);
-  spec.fuser.cross_attention_pos_emb_scale = options.Float("cross_attention_pos_emb_scale", 1);
-  options.Finish();
 }
 
 void ReadWrap(const Config& config, LmSpec& spec, OptionProblems& problems) {
@@ -184,8 +144,9 @@ void ReadWrap(const Config& config, LmSpec& spec, OptionProblems& problems) {
   if (config.Has("compression_model_n_q")) {
     auto value = config.Get("compression_model_n_q");
     const int64_t* number = value.ok() ? std::get_if<int64_t>(&value->data) : nullptr;
-    if (number != nullptr) {
-      spec.compression_model_n_q = *number;
+    const bool* flag = value.ok() ? std::get_if<bool>(&value->data) : nullptr;
+    if (number != nullptr || flag != nullptr) {
+      spec.compression_model_n_q = number != nullptr ? *number : *flag ? 1 : 0;
     } else if (!value.ok() || !value->is_null()) {
       problems.wrong.push_back(
           value.ok() ? fmt::format("compression_model_n_q must be an integer or null, found {}", value->Describe())
@@ -206,17 +167,10 @@ void ReadNumber(const Config& config, const std::string& path, double& number, O
 
 }  // namespace
 
-std::string DelayProblem(const PatternSpec& spec, int64_t num_codebooks) {
-  if (spec.kind != PatternSpec::Kind::kDelay) return "";
-  if (static_cast<int64_t>(spec.delays.size()) != num_codebooks) {
-    return fmt::format("codebooks_pattern.delay.delays has {} entries, transformer_lm.n_q is {}: one delay a codebook",
-                       spec.delays.size(), num_codebooks);
-  }
-  if (!std::is_sorted(spec.delays.begin(), spec.delays.end())) {
-    return fmt::format("codebooks_pattern.delay.delays must not fall from one codebook to the next, found [{}]",
-                       fmt::join(spec.delays, ", "));
-  }
-  return "";
+bool LmSpec::takes_melody() const {
+  return std::any_of(conditioners.begin(), conditioners.end(), [](const ConditionerSpec& conditioner) {
+    return conditioner.name == "self_wav" && conditioner.model == "chroma_stem";
+  });
 }
 
 Result<LmSpec> DescribeLm(const Config& config) {
@@ -232,16 +186,22 @@ Result<LmSpec> DescribeLm(const Config& config) {
     return Error{ErrorCode::kMismatch,
                  fmt::format("{}: lm_model must be transformer_lm, found '{}'", config.source(), *lm_model)};
   }
+  std::optional<std::string> q_modeling;
   if (const auto tree = ReadMapping(config, "transformer_lm", problems)) {
     OptionReader options(*AsMap(*tree), "transformer_lm", "LMModel", problems);
-    ReadTransformer(options, spec);
+    ReadTransformer(options, spec, q_modeling);
     options.Finish();
   }
-  ReadFuser(config, spec, problems);
+  spec.fuser = ReadFuser(config, problems);
   spec.conditioners = ReadConditioners(config, problems);
-  ReadPattern(config, spec, problems);
+  spec.pattern = ReadPattern(config, spec.num_codebooks, q_modeling, problems);
   ReadWrap(config, spec, problems);
   if (!spec.fuser.cross.empty()) spec.cross_attention = true;  // get_lm_model: "enforce cross-att programmatically"
+  CheckFusing(config, spec.fuser, spec.cross_attention, problems);
+  if (spec.cross_attention && spec.qk_layer_norm_cross && !spec.packed_attention()) {
+    problems.wrong.push_back(
+        "transformer_lm.qk_layer_norm_cross needs custom or memory_efficient attention (assertion)");
+  }
   for (const char* path : {"attribute_dropout", "classifier_free_guidance"}) ReadMapping(config, path, problems);
   double training_dropout = 0;
   ReadNumber(config, "classifier_free_guidance.training_dropout", training_dropout, problems);

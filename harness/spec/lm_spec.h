@@ -15,26 +15,11 @@
 #include "harness/base/result.h"
 #include "harness/config/config.h"
 #include "harness/spec/conditioner_spec.h"
+#include "harness/spec/fuser_spec.h"
+#include "harness/spec/pattern_spec.h"
 #include "harness/spec/tensor_spec.h"
 
 namespace harness {
-
-// codebooks_pattern: how K codebooks of T frames become a sequence of S steps. modules/codebooks_patterns.py.
-struct PatternSpec {
-  enum class Kind { kDelay, kParallel, kOther };
-  Kind kind = Kind::kDelay;
-  std::string modeling;          // as configured
-  std::vector<int64_t> delays;   // frames, one per codebook; as configured: codec_compatibility/delays judges them
-  int64_t flatten_first = 0;     // frames
-  int64_t empty_initial = 0;     // steps
-  bool explicit_delays = false;  // false: the default, one frame more per codebook
-};
-
-struct FuserSpec {
-  std::vector<std::string> sum, cross, prepend, input_interpolate;  // conditioner names
-  bool cross_attention_pos_emb = false;
-  double cross_attention_pos_emb_scale = 1.0;
-};
 
 struct LmSpec {
   int64_t num_codebooks = 0;  // K, transformer_lm.n_q
@@ -48,8 +33,8 @@ struct LmSpec {
   bool causal = false, custom = false, memory_efficient = false, attention_as_float32 = false;
   bool cross_attention = false, qk_layer_norm = false, qk_layer_norm_cross = false, two_step_cfg = false, xpos = false;
   bool has_layer_scale = false;
-  std::optional<int64_t> past_context;
-  std::string positional_embedding;  // sin, rope, sin_rope
+  std::optional<int64_t> past_context;  // steps that are attended to beside the present one
+  std::string positional_embedding;     // sin, rope, sin_rope
   double max_period = 10000, positional_scale = 1;
   int64_t kv_repeat = 1;
   double cfg_coef = 3;  // classifier_free_guidance.inference_coef; generate's own default overrides it
@@ -64,16 +49,18 @@ struct LmSpec {
 
   std::vector<std::string> not_run;  // options that are described, but not yet built for generation
 
+  // A waveform conditioner named self_wav: the one that MusicGen gives a melody to.
+  bool takes_melody() const;
+
   // Attention as one packed projection (memory_efficient or custom), else torch.nn.MultiheadAttention under `mha`.
   bool packed_attention() const { return custom || memory_efficient; }
+  bool sinusoidal() const { return positional_embedding != "rope"; }
+  bool rotary() const { return positional_embedding != "sin"; }
 };
 
 Result<LmSpec> DescribeLm(const Config& config);
 
 // Groups: embeddings, transformer, heads, conditioners; in the order of the state dict.
 std::vector<TensorSpec> LmTensors(const LmSpec& spec);
-
-// Why DelayedPatternProvider would assert against these delays; empty where it wouldn't.
-std::string DelayProblem(const PatternSpec& spec, int64_t num_codebooks);
 
 }  // namespace harness

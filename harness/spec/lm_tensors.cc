@@ -17,7 +17,7 @@ class LmTensorList {
       Add("embeddings", fmt::format("emb.{}.weight", k), {spec_.cardinality + 1, spec_.dim},
           "transformer_lm.card + 1, transformer_lm.dim");
     }
-    const bool rotary = spec_.positional_embedding != "sin";
+    const bool rotary = spec_.rotary();
     if (rotary) Rotary("transformer.rope");
     for (int64_t layer = 0; layer < spec_.num_layers; ++layer)
       Layer(fmt::format("transformer.layers.{}", layer), rotary);

@@ -78,11 +78,7 @@ TEST(LmSpec, FollowsEachOption) {
       {"BiasFf", "transformer_lm.bias_ff", {true}, "transformer.layers.0.linear1.bias [32]", ""},
       {"BiasAttn", "transformer_lm.bias_attn", {true}, "transformer.layers.0.self_attn.in_proj_bias [48]", ""},
       {"BiasProj", "transformer_lm.bias_proj", {true}, "linears.1.bias [300]", ""},
-      {"LayerScale",
-       "transformer_lm.layer_scale",
-       {0.1},
-       "transformer.layers.0.layer_scale_cross.scale [16]",
-       "layer_scale"},
+      {"LayerScale", "transformer_lm.layer_scale", {0.1}, "transformer.layers.0.layer_scale_cross.scale [16]", ""},
       {"BuiltInAttention",
        "transformer_lm.memory_efficient",
        {false},
@@ -92,19 +88,17 @@ TEST(LmSpec, FollowsEachOption) {
        "transformer_lm.kv_repeat",
        {int64_t{2}},
        "transformer.layers.0.self_attn.in_proj_weight [32, 16]",
-       "kv_repeat"},
+       ""},
       {"QkLayerNorm",
        "transformer_lm.qk_layer_norm",
        {true},
        "transformer.layers.0.self_attn.q_layer_norm.weight [16]",
-       "qk_layer_norm"},
-      {"Rope", "transformer_lm.positional_embedding", Text("rope"), "transformer.rope.frequencies [2]",
-       "positional_embedding=rope"},
+       ""},
+      {"Rope", "transformer_lm.positional_embedding", Text("rope"), "transformer.rope.frequencies [2]", ""},
       {"Layers", "transformer_lm.num_layers", {int64_t{2}}, "transformer.layers.1.norm1.weight [16]", ""},
       {"Codebooks", "transformer_lm.n_q", {int64_t{3}}, "emb.2.weight [301, 16]", ""},
-      {"PastContext", "transformer_lm.past_context", {int64_t{100}}, "", "past_context"},
+      {"PastContext", "transformer_lm.past_context", {int64_t{100}}, "", ""},
       {"Stereo", "interleave_stereo_codebooks.use", {true}, "", ""},
-      {"Unroll", "codebooks_pattern.modeling", Text("unroll"), "", "codebooks_pattern.modeling=unroll"},
   };
   for (const LmOption& option : options) {
     SCOPED_TRACE(option.name);
@@ -179,19 +173,12 @@ TEST(LmSpec, CollectsEveryProblem) {
 
 TEST(LmSpec, NamesConditionersThatItDoesNotRead) {
   const auto spec = DescribeLm(
-      Parse(kLm).With("conditioners.genre", {ConfigValue::Map{{"model", Text("lut")}, {"lut", {ConfigValue::Map{}}}}}));
+      Parse(kLm)
+          .With("conditioners.genre", {ConfigValue::Map{{"model", Text("lut")}, {"lut", {ConfigValue::Map{}}}}})
+          .With("fuser.sum", {ConfigValue::List{Text("genre")}}));
   ASSERT_FALSE(spec.ok());
   EXPECT_EQ(spec.error().code, ErrorCode::kUnsupported) << "not a verdict on the export";
   EXPECT_THAT(spec.error().message, HasSubstr("conditioners.genre.model is 'lut'"));
-}
-
-TEST(LmSpec, JudgesDelays) {
-  PatternSpec pattern;
-  pattern.delays = {0, 1, 1};
-  EXPECT_EQ(DelayProblem(pattern, 3), "");
-  EXPECT_THAT(DelayProblem(pattern, 4), HasSubstr("has 3 entries, transformer_lm.n_q is 4"));
-  pattern.delays = {1, 0, 2};
-  EXPECT_THAT(DelayProblem(pattern, 3), HasSubstr("must not fall"));
 }
 
 TEST(CodecSpec, ImpliesTheLayersOfItsOptions) {

@@ -6,8 +6,11 @@
 With --fixtures, the small hub that fixtures/hub holds instead (half precision, one or two narrow layers), each model
 with the files of the real one:
 
-    t5-small                   ReLU, model.safetensors with a decoder that nobody asks for, tied embeddings
-    google/flan-t5-small       gated GELU, pytorch_model.bin, special_tokens_map.json
+    t5-small                   ReLU, with a decoder that nobody asks for, tied embeddings
+    google/flan-t5-small       gated GELU, encoder only, special_tokens_map.json
+
+Neither has a pytorch_model.bin: transformers 4.40.2 loads one from the cache only when it can ask the hub whether there
+is a safetensors file as well (modeling_utils.py, has_file), and fails offline.
 
 usage: hub.py [--fixtures] HUB     Parts that are there already are left alone. The same bytes come out each time.
 """
@@ -60,13 +63,13 @@ def make_t5(hub: Path, name: str, d_model: int) -> None:
     model.save_pretrained(folder, safe_serialization=True)
 
 
-def make_small_t5(hub: Path, name: str, feed_forward: str, safetensors: bool) -> None:
+def make_small_t5(hub: Path, name: str, feed_forward: str, whole: bool) -> None:
     import sentencepiece
     import torch
-    from transformers import T5Config, T5ForConditionalGeneration
+    from transformers import T5Config, T5EncoderModel, T5ForConditionalGeneration
 
     random.seed(0)
-    torch.manual_seed(2 if safetensors else 3)
+    torch.manual_seed(2 if whole else 3)
     folder = snapshot(hub, name, "0" * 39 + "1")
     vocabulary = io.BytesIO()  # and lines, not files: a model holds the paths that it was trained with
     lines = [" ".join(random.choices(WORDS, k=random.randint(3, 12))) for _ in range(4000)]
@@ -77,12 +80,12 @@ def make_small_t5(hub: Path, name: str, feed_forward: str, safetensors: bool) ->
     # As on the hub, where no added_tokens_decoder was saved yet.
     special = {"eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>",
                "additional_special_tokens": [f"<extra_id_{i}>" for i in range(100)]}
-    extra = {} if safetensors else {"sp_model_kwargs": {}, "tokenizer_class": "T5Tokenizer"}
+    extra = {} if whole else {"sp_model_kwargs": {}, "tokenizer_class": "T5Tokenizer"}
     (folder / "tokenizer_config.json").write_text(
         json.dumps({**special, "extra_ids": 100, "model_max_length": 512, **extra}, indent=2) + "\n")
-    if not safetensors:
+    if not whole:
         (folder / "special_tokens_map.json").write_text(json.dumps(special, indent=2) + "\n")
-    model = T5ForConditionalGeneration(T5Config(
+    model = (T5ForConditionalGeneration if whole else T5EncoderModel)(T5Config(
         vocab_size=192, d_model=512, d_kv=8, d_ff=24, num_layers=2, num_decoder_layers=1, num_heads=2,
         relative_attention_num_buckets=8, relative_attention_max_distance=20, feed_forward_proj=feed_forward))
     with torch.no_grad():
@@ -91,8 +94,8 @@ def make_small_t5(hub: Path, name: str, feed_forward: str, safetensors: bool) ->
                 parameter.add_(0.1 * torch.randn_like(parameter))
             elif "relative_attention_bias" in key:  # all but zero otherwise
                 parameter.mul_(20)
-    model.half().save_pretrained(folder, safe_serialization=safetensors)
-    (folder / "generation_config.json").unlink()
+    model.half().save_pretrained(folder, safe_serialization=True)
+    (folder / "generation_config.json").unlink(missing_ok=True)
     for file in folder.iterdir():
         file.chmod(0o644)
 
@@ -132,9 +135,9 @@ def make_hub(hub: Path) -> None:
 
 def make_fixtures_hub(hub: Path) -> None:
     """Makes what is missing of the T5 models in `hub`; hub_codecs.py makes the codecs."""
-    for name, feed_forward, safetensors in (("t5-small", "relu", True), ("google/flan-t5-small", "gated-gelu", False)):
+    for name, feed_forward, whole in (("t5-small", "relu", True), ("google/flan-t5-small", "gated-gelu", False)):
         if not (hub / ("models--" + name.replace("/", "--"))).exists():
-            make_small_t5(hub, name, feed_forward, safetensors)
+            make_small_t5(hub, name, feed_forward, whole)
 
 
 if __name__ == "__main__":

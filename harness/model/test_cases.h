@@ -1,0 +1,46 @@
+// testdata/lm_cases.pt: what the real language model computes, as scripts/oracle/lm_cases.py wrote it.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "harness/checkpoint/checkpoint.h"
+#include "harness/model/conditions.h"
+#include "harness/model/tensor_table.h"
+#include "harness/spec/lm_spec.h"
+
+namespace harness {
+
+struct LmCase {
+  std::string name, config;
+  std::vector<std::pair<std::string, size_t>> state;  // name, index into Checkpoint::tensors()
+  LmConditions conditions;                            // of B rows
+  at::Tensor codes;                                   // [B, K, S] int64; undefined: the model isn't built
+  int64_t first = 1;                                  // steps of the first pass
+  at::Tensor streamed, at_once;                       // [B, K, S, cardinality] float32; undefined: raises
+  at::Tensor tokens;                                  // [1, K, T] int64; undefined: generation raises
+  std::string raises_stage, raises_error;             // "build" or "stream", "RuntimeError"; empty: runs
+};
+
+class LmCases {
+ public:
+  // Throws std::runtime_error where the file isn't what the script writes.
+  explicit LmCases(const std::string& path);
+
+  const std::vector<LmCase>& all() const { return cases_; }
+  // The description of the model; its error where production doesn't build it or can't run it.
+  static Result<LmSpec> Describe(const LmCase& row);
+  // Why the state dict disagrees with `spec`, whose conditioners have no tensors here; empty where it doesn't.
+  std::string Disagreement(const LmCase& row, const LmSpec& spec) const;
+  // Precondition: they agree.
+  TensorTable Bind(const LmCase& row, const LmSpec& spec) const;
+
+ private:
+  std::optional<Checkpoint> checkpoint_;
+  std::vector<LmCase> cases_;
+};
+
+}  // namespace harness

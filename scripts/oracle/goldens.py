@@ -141,7 +141,7 @@ def write_goldens(folder: Path, family: Family, seed: int, command: str) -> dict
 
     model = MusicGen.get_pretrained(str(folder), device="cpu")
     runs = runs_of(family)
-    audible = ["unconditional"] + ["text0", "melody"] * family.codec_alone + ["text1"] * family.plain  # of what size allows
+    audible = ["unconditional"] + ["melody"] * family.codec_alone + ["text0", "text1"] * family.plain  # what size allows
     gaps, tokens = {}, {}
     for run in runs:
         tokens[run["name"]], audio, gaps[run["name"]] = greedy(model, run, golden, family.duration_s)

@@ -161,13 +161,12 @@ std::optional<harness::ConditioningInput> InputOf(const Context& context, const 
     if (!profile.melody) return skip("the profile names no melody (generation.melody: a WAV file)");
     run.melody = *profile.melody;
     run.prompt = models.without_text.empty() ? FirstText(profile) : std::nullopt;
-    auto melody = harness::ReadMelody(ResolveInput(*profile.melody), models.codec->facts());
-    if (!melody.ok()) {
+    const auto read = harness::ReadMelody(ResolveInput(*profile.melody), models.codec->facts(), sample);
+    if (!read.ok()) {
       run.status = GenerationRun::Status::kFailed;
-      run.message = "generation.melody: " + melody.error().message;
+      run.message = "generation.melody: " + read.error().message;
       return std::nullopt;
     }
-    sample.melody = std::move(melody).value();
   } else {
     if (slot.index >= profile.prompts.size()) return std::nullopt;  // an empty slot
     run.prompt = profile.prompts[slot.index];

@@ -10,6 +10,7 @@
 
 #include "harness/audio/wav.h"
 #include "harness/model/codec.h"
+#include "harness/model/resample.h"
 
 namespace harness {
 namespace {
@@ -57,11 +58,19 @@ Result<Models> LoadModels(Export& source, const HubCache& hub, at::Device device
   });
 }
 
-Result<at::Tensor> ReadMelody(const std::filesystem::path& path, const CodecFacts& codec) {
+Status ReadMelody(const std::filesystem::path& path, const CodecFacts& codec, ConditioningInput& input) {
   ASSIGN_OR_RETURN(const Waveform wav, ReadWav(path));
-  if (wav.frames() < 2) return Error{ErrorCode::kMismatch, path.string() + " is shorter than two samples"};
-  (void)codec;
-  return at::tensor(at::ArrayRef<float>(wav.samples)).view({-1, wav.channels}).t().contiguous();
+  const auto converted = CatchTorch<at::Tensor>("converting a melody", [&]() -> Result<at::Tensor> {
+    const at::Tensor audio = at::tensor(at::ArrayRef<float>(wav.samples)).view({-1, wav.channels}).t().contiguous();
+    return ConvertAudio(audio, wav.sample_rate_hz, static_cast<double>(codec.sample_rate_hz), codec.channels);
+  });
+  if (!converted.ok()) return Error{converted.error().code, path.string() + ": " + converted.error().message};
+  if (converted->size(-1) < 2) {
+    return Error{ErrorCode::kMismatch, path.string() + ": is shorter than two samples, which production takes for none"};
+  }
+  input.melody = *converted;
+  input.melody_sample_rate_hz = codec.sample_rate_hz;
+  return {};
 }
 
 Result<GeneratedMusic> GenerateMusic(const Models& models, const std::vector<ConditioningInput>& samples,

@@ -30,9 +30,9 @@ struct Models {
 // Errors: kUnsupported (options that are not built), kIo (out of memory, with LibTorch's words).
 Result<Models> LoadModels(Export& source, const HubCache& hub, at::Device device);
 
-// A melody to condition on, at the codec's rate and channels: [C, N] float32, as MusicGen.generate_with_chroma converts
-// it. Errors: those of ReadWav; kMismatch (shorter than two samples).
-Result<at::Tensor> ReadMelody(const std::filesystem::path& path, const CodecFacts& codec);
+// Gives `input` the melody of an audio file, at the codec's rate and channels, as MusicGen.generate_with_chroma converts
+// it. Errors: those of ReadWav and ConvertAudio; kMismatch (shorter than two samples: production takes one for none).
+Status ReadMelody(const std::filesystem::path& path, const CodecFacts& codec, ConditioningInput& input);
 
 struct GeneratedMusic {
   at::Tensor codes;  // [B, K, T] int64, CPU

@@ -11,7 +11,6 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/audio/npy.h"
-#include "harness/audio/wav.h"
 #include "harness/generate/guided_model.h"
 #include "harness/model/codec.h"
 #include "harness/model/pattern.h"
@@ -133,11 +132,10 @@ class GoldenRunTest : public testing::TestWithParam<GoldenRun>, public Loaded {
 TEST_P(GoldenRunTest, TokensAndTheirAudio) {
   const GoldenRun& run = GetParam();
   std::vector<ConditioningInput> samples;
-  for (const auto& prompt : run.prompts) samples.push_back({.description = prompt, .melody = {}});
+  for (const auto& prompt : run.prompts) samples.emplace_back().description = prompt;
   if (!run.melody.empty()) {
-    const auto wav = ReadWav(folder_ / "golden" / run.melody);
-    ASSERT_TRUE(wav.ok()) << wav.error().message;
-    samples[0].melody = at::tensor(at::ArrayRef<float>(wav->samples)).view({-1, wav->channels}).t().contiguous();
+    const auto read = ReadMelody(folder_ / "golden" / run.melody, models_->codec->facts(), samples[0]);
+    ASSERT_TRUE(read.ok()) << read.error().message;
   }
   const at::Tensor tokens = Golden(run.name + ".tokens");
   Sampling sampling;

@@ -167,7 +167,7 @@ void ReadNumber(const Config& config, const std::string& path, double& number, O
 
 bool LmSpec::takes_melody() const {
   return std::any_of(conditioners.begin(), conditioners.end(), [](const ConditionerSpec& conditioner) {
-    return conditioner.name == "self_wav" && conditioner.model == "chroma_stem";
+    return conditioner.name == "self_wav" && conditioner.chroma.has_value();
   });
 }
 

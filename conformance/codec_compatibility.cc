@@ -3,14 +3,14 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <algorithm>
-#include <array>
-#include <filesystem>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "conformance/context.h"
 #include "conformance/suite.h"
-#include "harness/spec/option_reader.h"
+#include "harness/export/codec_description.h"
+#include "harness/spec/known_codecs.h"
 
 namespace conformance {
 namespace {
@@ -18,71 +18,37 @@ namespace {
 using harness::LmSpec;
 using harness::Role;
 
-// What must be known of a codec to hold a language model against it.
-struct CodecFacts {
-  std::string name;    // of a reference; empty: the package holds the weights
-  std::string source;  // "compression_state_dict.bin: rvq.bins" is source + key; a reference has one source for all
-  int64_t sample_rate_hz = 0, frame_rate_hz = 0, channels = 0, codebooks = 0, cardinality = 0;
-  int64_t encoder_hop = 0, decoder_hop = 0, seanet_channels = 0;
+// A codec to hold a language model against, whatever it is.
+struct Codec {
+  const harness::CodecDescription& description;
+  const harness::CodecFacts& facts;
+  int64_t seanet_channels = 0;  // what it decodes, where that is another number than it announces
 
-  bool is_reference() const { return !name.empty(); }
-  // Where a number comes from: the key of the package's config, or the reference.
-  std::string From(const char* key) const {
-    return is_reference() ? fmt::format("{}, which compression_state_dict.bin refers to", name)
-                          : fmt::format("compression_state_dict.bin: {}", key);
-  }
+  // A model of the hub or DAC: told by its name, not by its config.
+  bool is_named() const { return description.kind != Kind::kOwn && description.kind != Kind::kPackage; }
+  std::string From(const char* key) const { return description.From(key); }
+  using Kind = harness::CodecDescription::Kind;
 };
-
-// Codecs that a reference or `compression_model_checkpoint` can name, with what their own configs say.
-// Source: config.json of each model on the hub, and models/encodec.py HFEncodecCompressionModel, which takes as many
-// codebooks as the largest bandwidth holds; descript-audio-codec 1.0.0, dac/model/dac.py.
-struct KnownCodec {
-  std::string_view name;
-  int64_t sample_rate_hz, frame_rate_hz, channels, codebooks, cardinality;
-};
-constexpr std::array kKnownCodecs = {
-    KnownCodec{"facebook/encodec_24khz", 24000, 75, 1, 32, 1024},
-    KnownCodec{"facebook/encodec_32khz", 32000, 50, 1, 4, 2048},
-    KnownCodec{"facebook/encodec_48khz", 48000, 150, 2, 16, 1024},
-    KnownCodec{"dac_44khz", 44100, 86, 1, 9, 1024},
-    KnownCodec{"dac_24khz", 24000, 75, 1, 32, 1024},
-};
-
-const KnownCodec* FindKnown(std::string_view name) {
-  for (const KnownCodec& codec : kKnownCodecs) {
-    if (codec.name == name) return &codec;
-  }
-  return nullptr;
-}
 
 const std::optional<std::string>& Reference(Context& context) {
   return context.exported().file(Role::kCodec).package()->pretrained;
 }
 
+harness::CodecPlaces Places(Context& context) {
+  return harness::CodecPlacesFor(harness::HubCache(context.settings().hub_root));
+}
+
 // Precondition: codec_compatibility/reference passed, and the codec's options where it has a config of its own.
-CodecFacts Facts(Context& context) {
-  CodecFacts facts;
-  if (const auto& reference = Reference(context)) {
-    const KnownCodec& known = *FindKnown(*reference);
-    facts.name = *reference;
-    facts.sample_rate_hz = known.sample_rate_hz;
-    facts.frame_rate_hz = known.frame_rate_hz;
-    facts.channels = facts.seanet_channels = known.channels;
-    facts.codebooks = known.codebooks;
-    facts.cardinality = known.cardinality;
-    facts.encoder_hop = facts.decoder_hop = 1;
-    return facts;
+Codec Describe(Context& context) {
+  const harness::CodecDescription& description = *context.exported().codec(Places(context));
+  Codec codec{description, description.facts, description.facts.channels};
+  const harness::CodecSpec* spec = description.kind == Codec::Kind::kOwn ? &*context.exported().codec_spec()
+                                   : description.encodec                 ? &*description.encodec
+                                                                         : nullptr;
+  if (spec != nullptr) {
+    codec.seanet_channels = spec->encoder.channels != spec->channels ? spec->encoder.channels : spec->decoder.channels;
   }
-  const harness::CodecSpec& spec = *context.exported().codec_spec();
-  facts.sample_rate_hz = spec.sample_rate_hz;
-  facts.frame_rate_hz = spec.frame_rate_hz();
-  facts.channels = spec.channels;
-  facts.codebooks = spec.num_codebooks;
-  facts.cardinality = spec.cardinality;
-  facts.encoder_hop = spec.encoder.hop_length();
-  facts.decoder_hop = spec.decoder.hop_length();
-  facts.seanet_channels = spec.encoder.channels != spec.channels ? spec.encoder.channels : spec.decoder.channels;
-  return facts;
+  return codec;
 }
 
 // `compression_model_checkpoint` of the LM config: the codec that it was trained on; empty where it is not said.
@@ -110,49 +76,42 @@ Outcome CheckReference(Context& context) {
                     "export_pretrained_compression_model('{}')",
                     *reference, kPretrained, reference->substr(kPretrained.size())));
   }
-  if (FindKnown(*reference) != nullptr) return Pass(*reference);
-  std::error_code error;
-  if (std::filesystem::exists(*reference, error)) {
-    return Skip(
-        fmt::format("unsupported here: the codec is a reference to the path '{}', which this suite does not follow yet",
-                    *reference));
+  const auto& codec = context.exported().codec(Places(context));
+  if (!codec.ok()) {
+    const std::string message = fmt::format("compression_state_dict.bin: {}", codec.error().message);
+    return codec.error().code == harness::ErrorCode::kUnsupported ? Skip("unsupported here: " + message)
+                                                                  : Fail(message);
   }
-  std::vector<std::string> names;
-  for (const KnownCodec& codec : kKnownCodecs) names.emplace_back(codec.name);
-  if (const auto near = harness::Nearest(*reference, names)) {
-    return Fail(fmt::format("compression_state_dict.bin: pretrained is '{}', which is no codec: did you mean '{}'?",
-                            *reference, *near));
-  }
-  const auto slashes = std::count(reference->begin(), reference->end(), '/');
-  if (slashes > 1 || reference->starts_with('/') || reference->starts_with('.') || reference->starts_with('~')) {
-    return Fail(fmt::format(
-        "compression_state_dict.bin: pretrained is the path '{}', which is not there: a path of the machine that "
-        "trained the model? Export with export_encodec, which puts the weights into the file, or refer to a "
-        "codec on the hub",
-        *reference));
-  }
-  return Skip(
-      fmt::format("unsupported here: the codec is a reference to '{}', which this suite does not know", *reference));
+  Outcome outcome = Pass(*reference);
+  if (!codec->not_run.empty()) outcome.message = "only its known properties are checked: " + codec->not_run;
+  return outcome;
 }
 
-using Judge = Outcome (*)(Context&, const LmSpec&, const CodecFacts&);
+using Judge = Outcome (*)(Context&, const LmSpec&, const Codec&);
 
-Outcome Codebooks(Context&, const LmSpec& lm, const CodecFacts& codec) {
-  if (lm.compression_model_n_q && (*lm.compression_model_n_q < 1 || *lm.compression_model_n_q > codec.codebooks)) {
+Outcome Codebooks(Context&, const LmSpec& lm, const Codec& codec) {
+  if (lm.compression_model_n_q &&
+      (*lm.compression_model_n_q < 1 || *lm.compression_model_n_q > codec.facts.codebooks)) {
     return Fail(
         fmt::format("state_dict.bin: compression_model_n_q is {}, the codec has {} codebooks ({}): set_num_codebooks "
                     "asserts against it",
-                    *lm.compression_model_n_q, codec.codebooks, codec.From("rvq.n_q")));
+                    *lm.compression_model_n_q, codec.facts.codebooks, codec.From("rvq.n_q")));
+  }
+  if (lm.compression_model_n_q && !harness::WithCodebooks(codec.facts, *lm.compression_model_n_q).ok()) {
+    return Fail(fmt::format(
+        "state_dict.bin: compression_model_n_q is {}, the bandwidths of the codec allow {} codebooks ({}): "
+        "set_num_codebooks raises ValueError",
+        *lm.compression_model_n_q, fmt::join(codec.facts.possible_codebooks, " or "), codec.From("rvq.n_q")));
   }
   const bool doubled = lm.interleave_stereo && !lm.stereo_per_timestep;
-  const int64_t active = lm.compression_model_n_q.value_or(codec.codebooks) * (doubled ? 2 : 1);
+  const int64_t active = lm.compression_model_n_q.value_or(codec.facts.codebooks) * (doubled ? 2 : 1);
   if (active == lm.num_codebooks) return Pass(active, lm.num_codebooks);
   return Fail(
       fmt::format(
           "the language model generates {} codebooks (state_dict.bin: transformer_lm.n_q), the codec has {} "
           "({}: {}{}{}). {}. It is another codec than the one that the model was trained with, or "
           "compression_model_n_q or interleave_stereo_codebooks was lost",
-          lm.num_codebooks, active, codec.From("rvq.n_q"), codec.codebooks,
+          lm.num_codebooks, active, codec.From("rvq.n_q"), codec.facts.codebooks,
           lm.compression_model_n_q ? fmt::format("; compression_model_n_q is {}", *lm.compression_model_n_q) : "",
           doubled ? "; doubled for stereo" : "",
           active < lm.num_codebooks ? "Decoding raises, or leaves codebooks out"
@@ -160,65 +119,67 @@ Outcome Codebooks(Context&, const LmSpec& lm, const CodecFacts& codec) {
       active, lm.num_codebooks);
 }
 
-Outcome Cardinality(Context&, const LmSpec& lm, const CodecFacts& codec) {
-  if (lm.cardinality == codec.cardinality) return Pass(codec.cardinality, lm.cardinality);
+Outcome Cardinality(Context&, const LmSpec& lm, const Codec& codec) {
+  if (lm.cardinality == codec.facts.cardinality) return Pass(codec.facts.cardinality, lm.cardinality);
   return Fail(
       fmt::format("the language model draws from {} codes (state_dict.bin: transformer_lm.card), the codec's codebooks "
                   "have {} entries ({}). {}. It is another codec than the one that the model was trained with",
-                  lm.cardinality, codec.cardinality, codec.From("rvq.bins"),
-                  lm.cardinality > codec.cardinality ? "Codes beyond the codebook raise an IndexError when they come up"
-                                                     : "It decodes with the wrong entries, without an error"),
-      codec.cardinality, lm.cardinality);
+                  lm.cardinality, codec.facts.cardinality, codec.From("rvq.bins"),
+                  lm.cardinality > codec.facts.cardinality
+                      ? "Codes beyond the codebook raise an IndexError when they come up"
+                      : "It decodes with the wrong entries, without an error"),
+      codec.facts.cardinality, lm.cardinality);
 }
 
-Outcome SampleRate(Context& context, const LmSpec&, const CodecFacts& codec) {
+Outcome SampleRate(Context& context, const LmSpec&, const Codec& codec) {
   const auto rate = LmNumber(context, "sample_rate");
   if (!rate) return Pass("the config of the language model has no sample_rate to compare with");
-  if (*rate == codec.sample_rate_hz) return Pass(codec.sample_rate_hz, *rate);
+  if (*rate == codec.facts.sample_rate_hz) return Pass(codec.facts.sample_rate_hz, *rate);
   return Fail(
       fmt::format(
           "the language model was trained at {} Hz (state_dict.bin: sample_rate), the codec is of {} Hz ({}): the "
           "music plays at the wrong speed and pitch, without an error",
-          *rate, codec.sample_rate_hz, codec.From("encodec.sample_rate")),
-      codec.sample_rate_hz, *rate);
+          *rate, codec.facts.sample_rate_hz, codec.From("encodec.sample_rate")),
+      codec.facts.sample_rate_hz, *rate);
 }
 
-Outcome FrameRate(Context&, const LmSpec&, const CodecFacts& codec) {
-  if (codec.sample_rate_hz % codec.encoder_hop != 0) {
+Outcome FrameRate(Context&, const LmSpec&, const Codec& codec) {
+  // The others divide without rounding.
+  if (!codec.is_named() && codec.facts.sample_rate_hz % codec.description.encoder_hop != 0) {
     return Fail(
         fmt::format("compression_state_dict.bin: seanet.ratios give a hop of {} samples, which does not divide {} Hz "
                     "(encodec.sample_rate): production rounds the frame rate down to {} Hz, and every duration is off",
-                    codec.encoder_hop, codec.sample_rate_hz, codec.frame_rate_hz),
-        codec.frame_rate_hz);
+                    codec.description.encoder_hop, codec.facts.sample_rate_hz, codec.facts.frame_rate_hz),
+        codec.facts.frame_rate_hz);
   }
-  if (codec.decoder_hop != codec.encoder_hop) {
+  if (codec.description.decoder_hop != codec.description.encoder_hop) {
     return Fail(
         fmt::format(
             "compression_state_dict.bin: the encoder's hop is {} samples, the decoder's {} (seanet.encoder.ratios, "
             "seanet.decoder.ratios): a frame decodes to another length than it stands for",
-            codec.encoder_hop, codec.decoder_hop),
-        codec.decoder_hop, codec.encoder_hop);
+            codec.description.encoder_hop, codec.description.decoder_hop),
+        codec.description.decoder_hop, codec.description.encoder_hop);
   }
-  return Pass(codec.frame_rate_hz);
+  return Pass(codec.facts.frame_rate_hz);
 }
 
-Outcome Stereo(Context& context, const LmSpec& lm, const CodecFacts& codec) {
+Outcome Stereo(Context& context, const LmSpec& lm, const Codec& codec) {
   if (!lm.interleave_stereo) {
     const auto channels = LmNumber(context, "channels");
-    if (channels && *channels == 2 && codec.channels == 1) {
+    if (channels && *channels == 2 && codec.facts.channels == 1) {
       return Fail(fmt::format(
           "the language model was trained on stereo (state_dict.bin: channels is 2), the codec is mono ({} is 1) and "
           "interleave_stereo_codebooks.use is false: the flag was lost, left and right are decoded as one "
           "signal. Set interleave_stereo_codebooks.use to true",
-          codec.From("encodec.channels")));
+          codec.From("encodec.facts.channels")));
     }
     return Pass("not interleaved");
   }
-  if (codec.channels != 1) {
+  if (codec.facts.channels != 1) {
     return Fail(fmt::format(
         "state_dict.bin: interleave_stereo_codebooks.use is true, but the codec has {} channels ({}): the wrap "
         "asserts that it is mono",
-        codec.channels, codec.From("encodec.channels")));
+        codec.facts.channels, codec.From("encodec.facts.channels")));
   }
   if (!lm.stereo_per_timestep && lm.num_codebooks % 2 != 0) {
     return Fail(fmt::format(
@@ -229,26 +190,32 @@ Outcome Stereo(Context& context, const LmSpec& lm, const CodecFacts& codec) {
   return Pass("interleaved");
 }
 
-Outcome Channels(Context& context, const LmSpec& lm, const CodecFacts& codec) {
-  if (codec.seanet_channels != codec.channels) {
-    return Fail(
-        fmt::format(
-            "compression_state_dict.bin: encodec.channels is {}, seanet.channels is {}: production announces one and "
-            "decodes the other",
-            codec.channels, codec.seanet_channels),
-        codec.seanet_channels, codec.channels);
+Outcome Channels(Context& context, const LmSpec& lm, const Codec& codec) {
+  if (codec.seanet_channels != codec.facts.channels) {
+    return Fail(fmt::format("compression_state_dict.bin: encodec.facts.channels is {}, seanet.channels is {}: "
+                            "production announces one and "
+                            "decodes the other",
+                            codec.facts.channels, codec.seanet_channels),
+                codec.seanet_channels, codec.facts.channels);
   }
-  const int64_t audio_channels = lm.interleave_stereo ? 2 : codec.channels;
+  const int64_t audio_channels = lm.interleave_stereo ? 2 : codec.facts.channels;
   const auto channels = LmNumber(context, "channels");
   if (channels && *channels != audio_channels) {
     return Fail(
         fmt::format(
             "the language model was trained on {} channels (state_dict.bin: channels), the decoded audio has {} ({}{})",
-            *channels, audio_channels, codec.From("encodec.channels"),
+            *channels, audio_channels, codec.From("encodec.facts.channels"),
             lm.interleave_stereo ? ", interleaved to stereo" : ""),
         audio_channels, *channels);
   }
-  return Pass(audio_channels);
+  Outcome outcome = Pass(audio_channels);
+  if (codec.facts.encode_gives_scale) {
+    outcome.message =
+        "the codec normalises the volume (renormalize, or normalize of a hub model) and gives a scale beside the "
+        "codes: "
+        "MusicGen.generate_continuation asserts that there is none. Generation from texts is not affected";
+  }
+  return outcome;
 }
 
 Outcome CheckDelays(Context& context) {
@@ -260,36 +227,38 @@ Outcome CheckDelays(Context& context) {
 }
 
 // Own weights can't be told apart by name: their rates and channels are held against what the trained-on codec has.
-Outcome TrainedWith(Context& context, const LmSpec&, const CodecFacts& codec) {
+Outcome TrainedWith(Context& context, const LmSpec&, const Codec& codec) {
   const std::string trained_on = TrainedOn(context);
   if (!trained_on.starts_with(kPretrained)) return Pass(trained_on.empty() ? "the config names none" : trained_on);
   const std::string name = trained_on.substr(kPretrained.size());
-  if (codec.is_reference()) {
-    if (codec.name == name) return Pass(name, name);
+  if (codec.is_named()) {
+    if (codec.description.name == name) return Pass(name, name);
     return Fail(
         fmt::format(
             "compression_state_dict.bin refers to {}, the model was trained on {} (state_dict.bin: "
             "compression_model_checkpoint): another codec decodes its codes to other sounds, or not at all. Export "
             "with export_pretrained_compression_model('{}')",
-            codec.name, name, name),
-        codec.name, name);
+            codec.description.name, name, name),
+        codec.description.name, name);
   }
-  const KnownCodec* known = FindKnown(name);
+  const harness::KnownCodec* known = harness::FindKnownCodec(name);
   if (known == nullptr) return Pass(trained_on);
-  if (known->sample_rate_hz != codec.sample_rate_hz || known->channels != codec.channels ||
-      known->frame_rate_hz != codec.frame_rate_hz) {
+  if (known->facts.sample_rate_hz != codec.facts.sample_rate_hz || known->facts.channels != codec.facts.channels ||
+      known->facts.frame_rate_hz != codec.facts.frame_rate_hz) {
     return Fail(fmt::format(
         "the model was trained on {} ({} Hz, {} frames a second, {} channels; state_dict.bin: "
         "compression_model_checkpoint), the package holds a codec of {} Hz, {} frames a second and {} channels "
         "(compression_state_dict.bin: encodec, seanet.ratios): another codec decodes its codes to other sounds",
-        known->name, known->sample_rate_hz, known->frame_rate_hz, known->channels, codec.sample_rate_hz,
-        codec.frame_rate_hz, codec.channels));
+        known->name, known->facts.sample_rate_hz, known->facts.frame_rate_hz, known->facts.channels,
+        codec.facts.sample_rate_hz, codec.facts.frame_rate_hz, codec.facts.channels));
   }
   return Pass(trained_on);
 }
 
 // A reference has no config of its own; weights are judged by theirs.
-Outcome WithFacts(Context& context, Judge judge, const std::vector<std::string>& causes) {
+Outcome WithCodec(Context& context, Judge judge, const std::vector<std::string>& causes) {
+  const Outcome& reference = context.Evaluate("codec_compatibility/reference");
+  if (reference.status != harness::CheckStatus::kPass) return reference;
   if (!Reference(context)) {
     const Outcome& options = context.Evaluate("shape_config_agreement/codec/options");
     if (options.status == harness::CheckStatus::kFail) return Blocked("shape_config_agreement/codec/options");
@@ -300,7 +269,7 @@ Outcome WithFacts(Context& context, Judge judge, const std::vector<std::string>&
     if (outcome.status == harness::CheckStatus::kFail) return Blocked("codec_compatibility/" + cause);
     if (outcome.status == harness::CheckStatus::kBlocked) return outcome;
   }
-  return judge(context, *context.exported().lm_spec(), Facts(context));
+  return judge(context, *context.exported().lm_spec(), Describe(context));
 }
 
 }  // namespace
@@ -329,10 +298,12 @@ std::vector<Check> CodecCompatibilityChecks() {
     checks.push_back(
         {std::string("codec_compatibility/") + row.slug, row.name, {reference, options}, [row](Context& c) {
            // The wrong reference is told as such, and not by each of its numbers.
-           const bool by_name = Reference(c) && row.judge != TrainedWith;
-           return WithFacts(c, row.judge,
-                            by_name ? std::vector<std::string>{"trained_with"}
-                                    : (Reference(c) ? std::vector<std::string>{} : row.causes));
+           const bool named = c.Evaluate("codec_compatibility/reference").status == harness::CheckStatus::kPass &&
+                              Reference(c) && c.exported().codec(Places(c))->kind != Codec::Kind::kPackage;
+           if (!named) return WithCodec(c, row.judge, row.causes);
+           return WithCodec(
+               c, row.judge,
+               row.judge == TrainedWith ? std::vector<std::string>{} : std::vector<std::string>{"trained_with"});
          }});
   }
   return checks;

@@ -53,6 +53,17 @@ const Result<CodecSpec>& Export::codec_spec() {
   return *codec_spec_;
 }
 
+const Result<CodecDescription>& Export::codec(const CodecPlaces& places) {
+  if (codec_description_) return *codec_description_;
+  const auto& reference = codec_.package()->pretrained;
+  if (reference) {
+    codec_description_ = FollowReference(*reference, places);
+  } else {
+    codec_description_ = DescribeOwnCodec(*codec_spec());
+  }
+  return *codec_description_;
+}
+
 const CheckedTensors& Export::tensors(Role role) {
   auto& slot = tensors_[static_cast<size_t>(role)];
   if (slot) return *slot;

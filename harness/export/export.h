@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "harness/export/codec_description.h"
 #include "harness/export/export_file.h"
 #include "harness/spec/agreement.h"
 #include "harness/spec/codec_spec.h"
@@ -39,6 +40,9 @@ class Export {
   // Precondition: file(role).config() is ok.
   const Result<LmSpec>& lm_spec();
   const Result<CodecSpec>& codec_spec();
+  // The codec, a reference followed (once; `places` are those of the first call).
+  // Precondition: the codec's package() is ok, and without a reference codec_spec().
+  const Result<CodecDescription>& codec(const CodecPlaces& places);
   // Precondition: the role's spec is ok.
   const CheckedTensors& tensors(Role role);
 
@@ -53,6 +57,7 @@ class Export {
   ExportFile language_model_, codec_;
   std::optional<Result<LmSpec>> lm_spec_;
   std::optional<Result<CodecSpec>> codec_spec_;
+  std::optional<Result<CodecDescription>> codec_description_;
   std::optional<CheckedTensors> tensors_[2];
   std::optional<Result<PayloadScan>> payload_[2];
 };

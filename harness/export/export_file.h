@@ -27,6 +27,8 @@ const char* Describe(Role role);
 class ExportFile {
  public:
   ExportFile(const std::filesystem::path& folder, Role role);
+  // A package of that role by another name: what a reference leads to.
+  ExportFile(Role role, std::filesystem::path path);
 
   Role role() const { return role_; }
   const std::filesystem::path& path() const { return path_; }

@@ -9,7 +9,7 @@
 #include <new>
 
 #include "harness/audio/wav.h"
-#include "harness/model/codec.h"
+#include "harness/export/codec_source.h"
 #include "harness/model/resample.h"
 
 namespace harness {
@@ -44,16 +44,12 @@ Result<Models> LoadModels(Export& source, const HubCache& hub, at::Device device
   return CatchTorch<Models>("loading the weights", [&]() -> Result<Models> {
     const c10::InferenceMode inference;
     const CheckedTensors& lm = source.tensors(Role::kLanguageModel);
-    const CheckedTensors& codec = source.tensors(Role::kCodec);
     ASSIGN_OR_RETURN(const TensorTable lm_table,
                      TensorTable::Bind(source.file(Role::kLanguageModel).checkpoint(), lm.specs, lm.Binding()));
-    ASSIGN_OR_RETURN(const TensorTable codec_table,
-                     TensorTable::Bind(source.file(Role::kCodec).checkpoint(), codec.specs, codec.Binding()));
     ASSIGN_OR_RETURN(LanguageModel language_model, LanguageModel::Build(*source.lm_spec(), lm_table, device));
     ASSIGN_OR_RETURN(ConditionProvider conditions, ConditionProvider::Build(*source.lm_spec(), lm_table, {}, device));
-    ASSIGN_OR_RETURN(Codec built, Codec::Build(*source.codec_spec(), FactsOf(*source.codec_spec()), codec_table, device));
-    (void)hub;
-    return Models{std::move(language_model), std::move(conditions), std::make_unique<Codec>(std::move(built)),
+    ASSIGN_OR_RETURN(std::unique_ptr<CompressionModel> codec, LoadCodec(source, hub, device));
+    return Models{std::move(language_model), std::move(conditions), std::move(codec),
                   "generation from text is not built yet"};
   });
 }

@@ -1,0 +1,147 @@
+#include "harness/export/codec_description.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <system_error>
+
+#include "harness/export/codec_references.h"
+#include "harness/spec/known_codecs.h"
+#include "harness/spec/option_reader.h"
+
+namespace harness {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::optional<fs::path> ExistingPath(const std::string& name, const CodecPlaces& places) {
+  std::error_code error;
+  if (name.empty() || name.size() > 4096 || name.find('\0') != std::string::npos) return std::nullopt;
+  if (fs::path(name).is_absolute()) return fs::exists(name, error) ? std::optional<fs::path>(name) : std::nullopt;
+  for (const fs::path& folder : places.folders) {
+    if (fs::exists(folder / name, error)) return (folder / name).lexically_normal();
+  }
+  return std::nullopt;
+}
+
+bool LooksLikeAPath(const std::string& name) {
+  return std::count(name.begin(), name.end(), '/') > 1 || name.starts_with('/') || name.starts_with('.') ||
+         name.starts_with('~');
+}
+
+// Why nothing at all is known of `name`.
+Error Unknown(const std::string& name) {
+  std::vector<std::string> names;
+  for (const KnownCodec& codec : KnownCodecs()) names.push_back(codec.name);
+  if (const auto near = Nearest(name, names)) {
+    return {ErrorCode::kMismatch,
+            fmt::format("pretrained is '{}', which is no codec: did you mean '{}'?", name, *near)};
+  }
+  if (LooksLikeAPath(name)) {
+    return {
+        ErrorCode::kNotFound,
+        fmt::format("pretrained is the path '{}', which is not there: a path of the machine that trained the model? "
+                    "Export with export_encodec, which puts the weights into the file, or refer to a codec on the "
+                    "hub",
+                    name)};
+  }
+  return {ErrorCode::kUnsupported,
+          fmt::format("the codec is a reference to '{}', which is neither in the hub cache nor known to this suite. "
+                      "`huggingface-cli download {}` brings it there",
+                      name, name)};
+}
+
+// Not cached, or not all of it, and production would fetch it: the properties, where they are known.
+Result<CodecDescription> OrKnown(const std::string& name, Result<CodecDescription> followed) {
+  if (followed.ok() || followed.error().code != ErrorCode::kNotFound) return followed;
+  const KnownCodec* known = FindKnownCodec(name);
+  if (known == nullptr) return Unknown(name);
+  CodecDescription codec;
+  codec.kind = CodecDescription::Kind::kKnown;
+  codec.name = name;
+  codec.facts = known->facts;
+  codec.encoder_hop = codec.decoder_hop = known->facts.hop_length;
+  codec.not_run = fmt::format("{}. `{}` brings it there", followed.error().message, known->fetch);
+  return codec;
+}
+
+Result<CodecDescription> Follow(const std::string& name, const CodecPlaces& places, std::vector<fs::path>& seen) {
+  if (name == "dac_44khz" || name == "dac_24khz") return OrKnown(name, FollowDac(name, places.dac));
+  if (name == "debug_compression_model") {
+    return Error{ErrorCode::kMismatch,
+                 "pretrained is 'debug_compression_model': its weights are random, other ones each time that it is "
+                 "loaded. Export the codec that the model was trained with"};
+  }
+  if (const auto path = ExistingPath(name, places)) {
+    std::error_code error;
+    const fs::path file = fs::is_directory(*path, error) ? *path / FileName(Role::kCodec) : *path;
+    const fs::path canonical = fs::weakly_canonical(file, error);
+    if (std::find(seen.begin(), seen.end(), canonical) != seen.end()) {
+      return Error{ErrorCode::kMismatch,
+                   fmt::format("the references lead in a circle: {} is met again (RecursionError when it is loaded)",
+                               file.string())};
+    }
+    if (seen.size() >= 100) return Error{ErrorCode::kMismatch, "more than 100 references lead to one another"};
+    seen.push_back(canonical);
+    auto package = FollowPackage(file);
+    if (!package.ok()) return package.error();
+    if (package->next) return Follow(*package->next, places, seen);
+    return std::move(package->codec);
+  }
+  return OrKnown(name, FollowHub(name, places.hub));
+}
+
+}  // namespace
+
+CodecPlaces CodecPlacesFor(const HubCache& hub, const HubCache::Environment& environment) {
+  CodecPlaces places{hub, fs::path(environment("HOME").value_or("/root")) / ".cache" / "descript" / "dac", {}};
+  std::error_code error;
+  places.folders.push_back(fs::current_path(error));
+  if (const auto shell = environment("PWD"); shell && !shell->empty()) places.folders.emplace_back(*shell);
+  return places;
+}
+
+CodecPlaces CodecPlacesFor(const HubCache& hub) {
+  return CodecPlacesFor(hub, [](const std::string& name) -> std::optional<std::string> {
+    const char* value = std::getenv(name.c_str());
+    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+  });
+}
+
+Result<CodecDescription> FollowReference(const std::string& reference, const CodecPlaces& places) {
+  std::vector<fs::path> seen;
+  auto followed = Follow(reference, places, seen);
+  if (followed.ok()) followed->reference = reference;
+  return followed;
+}
+
+CodecDescription DescribeOwnCodec(const CodecSpec& spec) {
+  CodecDescription codec;
+  codec.facts = FactsOf(spec);
+  codec.encoder_hop = spec.encoder.hop_length();
+  codec.decoder_hop = spec.decoder.hop_length();
+  codec.name = FileName(Role::kCodec);
+  return codec;
+}
+
+std::string CodecDescription::From(const std::string& key) const {
+  if (kind == Kind::kOwn || kind == Kind::kPackage) return fmt::format("{}: {}", name, key);
+  const std::string whose = fmt::format("{}, which {} refers to", name, FileName(Role::kCodec));
+  if (kind != Kind::kHub) return whose;
+  const std::pair<const char*, const char*> keys[] = {{"rvq.n_q", "target_bandwidths"},
+                                                      {"rvq.bins", "codebook_size"},
+                                                      {"encodec.sample_rate", "sampling_rate"},
+                                                      {"encodec.channels", "audio_channels"}};
+  for (const auto& [ours, theirs] : keys) {
+    if (key == ours) return fmt::format("{} (config.json: {})", whose, theirs);
+  }
+  return whose;
+}
+
+CodecWrap WrapOf(const LmSpec& spec) {
+  return {spec.interleave_stereo, spec.stereo_per_timestep, spec.compression_model_n_q};
+}
+
+}  // namespace harness

@@ -1,0 +1,72 @@
+// What the codec of an export is, a reference followed to its end: own weights, another package, an EnCodec in the
+// hub's cache, DAC in its own, or one of which only the properties are known here. No LibTorch.
+//
+// Ownership: a description owns the files that it found; of own weights, the Export does.
+// Source: audiocraft 1.3.0, models/loaders.py load_compression_model, models/encodec.py
+// CompressionModel.get_pretrained; descript-audio-codec 1.0.0, dac/utils/__init__.py.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "harness/base/result.h"
+#include "harness/checkpoint/checkpoint.h"
+#include "harness/checkpoint/weights_file.h"
+#include "harness/export/export_file.h"
+#include "harness/hub/hub_cache.h"
+#include "harness/spec/agreement.h"
+#include "harness/spec/codec_facts.h"
+#include "harness/spec/codec_spec.h"
+#include "harness/spec/dac_spec.h"
+#include "harness/spec/lm_spec.h"
+
+namespace harness {
+
+// Where references are looked up.
+struct CodecPlaces {
+  HubCache hub;
+  std::filesystem::path dac;                   // weights_44khz_8kbps_0.0.1.pth, ...
+  std::vector<std::filesystem::path> folders;  // that a relative path may start from; the first that has it wins
+};
+
+// DAC: HOME/.cache/descript/dac. Folders: the working directory, and the one in which the shell started the program
+// ($PWD), as CTest works in the build folder.
+CodecPlaces CodecPlacesFor(const HubCache& hub, const HubCache::Environment& environment);
+CodecPlaces CodecPlacesFor(const HubCache& hub);  // of this process
+
+struct CodecDescription {
+  enum class Kind { kOwn, kPackage, kHub, kDac, kKnown };
+  Kind kind = Kind::kOwn;
+  std::string reference;  // `pretrained` of compression_state_dict.bin; empty: own weights
+  std::string name;       // what it leads to: that name, or the file that a path leads to
+  CodecFacts facts;       // before any wrap, with every codebook
+  int64_t encoder_hop = 0, decoder_hop = 0;
+  std::string not_run;  // kKnown: why it can't decode here, and what to do; empty where it can
+
+  std::optional<CodecSpec> encodec;  // kPackage, kHub
+  std::optional<DacSpec> dac;        // kDac
+  // The weights, which agree with the spec: specs[i] is tensor binding[i] of the file (kHub: specs are bound by name).
+  std::vector<TensorSpec> specs;
+  std::vector<size_t> binding;
+  std::unique_ptr<ExportFile> package;       // kPackage
+  std::unique_ptr<WeightsFile> hub_weights;  // kHub
+  std::unique_ptr<Checkpoint> dac_weights;   // kDac
+
+  // Where a property comes from, by the key that gives it in a package ("rvq.bins"): for messages.
+  std::string From(const std::string& key) const;
+};
+
+// Follows `reference`. Errors: kMismatch (no codec, a loop, weights that don't fit), kNotFound (a path that is not
+// there), kUnsupported (a hub model that is neither cached nor known), and those of the files on the way, each with its
+// path.
+Result<CodecDescription> FollowReference(const std::string& reference, const CodecPlaces& places);
+
+// Of a package with weights. `spec` is its config's.
+CodecDescription DescribeOwnCodec(const CodecSpec& spec);
+
+CodecWrap WrapOf(const LmSpec& spec);
+
+}  // namespace harness

@@ -1,0 +1,201 @@
+#include "harness/export/codec_references.h"
+
+#include <fmt/format.h>
+
+#include <fstream>
+#include <iterator>
+
+#include "harness/checkpoint/json_text.h"
+#include "harness/checkpoint/plain_value.h"
+#include "harness/export/plain_config.h"
+#include "harness/spec/hub_encodec.h"
+
+namespace harness {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr uintmax_t kLargestConfig = 1 << 20;
+
+Error Of(const fs::path& file, const Error& error) {
+  const std::string path = file.string();
+  return {error.code, error.message.starts_with(path) ? error.message : path + ": " + error.message};
+}
+
+// Tensors of `specs` that are missing or of another shape; those that only training reads may be missing.
+Status Agree(std::vector<TensorSpec>& specs, const std::vector<FoundTensor>& found, std::vector<size_t>& binding) {
+  std::erase_if(specs, [](const TensorSpec& spec) { return spec.training_only; });
+  const Agreement agreement = Compare(specs, found);
+  std::string problems;
+  for (const auto& [group, disagreement] : agreement.groups) {
+    if (!disagreement.empty()) problems += (problems.empty() ? "" : "; ") + DescribeDisagreement(disagreement);
+  }
+  if (!problems.empty()) return Error{ErrorCode::kMismatch, problems};
+  binding = agreement.binding;
+  return {};
+}
+
+// Every stage of an opened file that must be ok before its weights are used.
+Status Sound(const Checkpoint& checkpoint) {
+  for (const Status* status : {&checkpoint.safety_status(), &checkpoint.structure_status(), &checkpoint.pickle_status(),
+                               &checkpoint.storage_status(), &checkpoint.tensor_status()}) {
+    RETURN_IF_ERROR(*status);
+  }
+  return {};
+}
+
+ConfigValue FromJson(const nlohmann::json& json) {  // ParseJson bounds the depth
+  if (json.is_boolean()) return {json.get<bool>()};
+  if (json.is_number_integer() && !(json.is_number_unsigned() && json.get<uint64_t>() > INT64_MAX)) {
+    return {json.get<int64_t>()};
+  }
+  if (json.is_number()) return {json.get<double>()};
+  if (json.is_string()) return {json.get<std::string>()};
+  if (json.is_array()) {
+    ConfigValue::List list;
+    for (const auto& item : json) list.push_back(FromJson(item));
+    return {std::move(list)};
+  }
+  if (json.is_object()) {
+    ConfigValue::Map map;
+    for (const auto& [key, value] : json.items()) map.emplace_back(key, FromJson(value));
+    return {std::move(map)};
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<FollowedPackage> FollowPackage(const fs::path& path) {
+  const auto refer = [&](const Error& error) { return Of(path, error); };
+  FollowedPackage followed;
+  auto file = std::make_unique<ExportFile>(Role::kCodec, path);
+  // A path that exists but holds no package is production's error, not a cache to be filled.
+  if (const Status& status = file->Present(); !status.ok()) {
+    return Error{ErrorCode::kMismatch, refer(status.error()).message};
+  }
+  if (const Status& status = file->Format(); !status.ok()) return refer(status.error());
+  if (const Status status = Sound(file->checkpoint()); !status.ok()) return refer(status.error());
+  const auto& package = file->package();
+  if (!package.ok()) return refer(package.error());
+  if (package->pretrained) {
+    followed.next = package->pretrained;
+    return followed;
+  }
+  if (!file->config().ok()) return refer(file->config().error());
+  auto spec = DescribeCodec(*file->config());
+  if (!spec.ok()) return refer(spec.error());
+  CodecDescription codec = DescribeOwnCodec(*spec);
+  codec.kind = CodecDescription::Kind::kPackage;
+  codec.name = path.string();
+  codec.specs = CodecTensors(*spec);
+  std::vector<FoundTensor> found;
+  for (const NamedTensor& named : package->best_state) {
+    found.push_back({named.name, file->checkpoint().tensors()[named.tensor].shape});
+  }
+  // Strictly: load_state_dict raises for every difference, what only training reads included.
+  const Agreement agreement = Compare(codec.specs, found);
+  if (!agreement.unexpected.empty()) {
+    return Error{ErrorCode::kMismatch, fmt::format("{}: tensors that its config does not ask for: {}", path.string(),
+                                                   FoldNames(agreement.unexpected))};
+  }
+  for (const auto& [group, disagreement] : agreement.groups) {
+    if (!disagreement.empty()) return refer({ErrorCode::kMismatch, DescribeDisagreement(disagreement)});
+  }
+  for (const size_t index : agreement.binding) codec.binding.push_back(package->best_state[index].tensor);
+  codec.encodec = std::move(*spec);
+  codec.package = std::move(file);
+  followed.codec = std::move(codec);
+  return followed;
+}
+
+Result<CodecDescription> FollowHub(const std::string& name, const HubCache& hub) {
+  ASSIGN_OR_RETURN(const fs::path folder, hub.Snapshot(name));
+  const fs::path path = folder / "config.json";
+  std::error_code error;
+  const uintmax_t size = fs::file_size(path, error);
+  if (error) {
+    return Error{ErrorCode::kNotFound,
+                 fmt::format("{} is not wholly in the hub cache: there is no {}", name, path.string())};
+  }
+  if (size > kLargestConfig) {
+    return Error{ErrorCode::kCorrupt, fmt::format("{} has {} bytes: no config is as long", path.string(), size)};
+  }
+  std::ifstream stream(path, std::ios::binary);
+  const std::string text((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
+  ASSIGN_OR_RETURN(const JsonDocument document, ParseJson(text, path.string()));
+  const ConfigValue config = FromJson(document.root);
+  const auto* map = std::get_if<ConfigValue::Map>(&config.data);
+  if (map == nullptr) return Error{ErrorCode::kMismatch, fmt::format("{} holds no object", path.string())};
+  ASSIGN_OR_RETURN(HubEncodec model, DescribeHubEncodec(*map, path.string()));
+  ASSIGN_OR_RETURN(WeightsFile weights, WeightsFile::Find(folder));
+
+  CodecDescription codec;
+  codec.kind = CodecDescription::Kind::kHub;
+  codec.name = name;
+  codec.facts = model.facts;
+  codec.encoder_hop = model.spec.encoder.hop_length();
+  codec.decoder_hop = model.spec.decoder.hop_length();
+  codec.specs = CodecTensors(model.spec);
+  std::vector<FoundTensor> found;
+  for (const WeightView& view : weights.weights()) found.push_back({view.name, view.shape});
+  if (const Status agree = Agree(codec.specs, found, codec.binding); !agree.ok()) {
+    return Error{agree.error().code,
+                 fmt::format("{}: {} (config.json beside it). from_pretrained raises, or leaves missing tensors random",
+                             weights.path().string(), agree.error().message)};
+  }
+  codec.encodec = std::move(model.spec);
+  codec.hub_weights = std::make_unique<WeightsFile>(std::move(weights));
+  return codec;
+}
+
+Result<CodecDescription> FollowDac(const std::string& name, const fs::path& folder) {
+  const fs::path path =
+      folder / (name == "dac_44khz" ? "weights_44khz_8kbps_0.0.1.pth" : "weights_24khz_8kbps_0.0.4.pth");
+  const auto refer = [&](const Error& error) { return Of(path, error); };
+  std::error_code error;
+  if (!fs::exists(path, error)) {
+    return Error{ErrorCode::kNotFound, fmt::format("{} is not in DAC's cache: there is no {}", name, path.string())};
+  }
+  auto mapped = MappedFile::Open(path);
+  if (!mapped.ok()) return Error{ErrorCode::kIo, refer(mapped.error()).message};
+  auto checkpoint = std::make_unique<Checkpoint>(Checkpoint::Read(std::move(mapped).value()));
+  if (const Status status = Sound(*checkpoint); !status.ok()) return refer(status.error());
+  const Pickle& pickle = checkpoint->pickle();
+  const NodeId metadata = pickle.Find(pickle.root, "metadata"), state = pickle.Find(pickle.root, "state_dict");
+  const NodeId kwargs = metadata == kNoNode ? kNoNode : pickle.Find(metadata, "kwargs");
+  if (kwargs == kNoNode || state == kNoNode) {
+    return Error{ErrorCode::kMismatch,
+                 fmt::format("{} has no state_dict, or no metadata.kwargs: no weights that dac wrote", path.string())};
+  }
+  auto plain = ToPlainValue(pickle, kwargs);
+  if (!plain.ok()) return refer(plain.error());
+  const ConfigValue arguments = ToConfigValue(*plain);
+  const auto* map = std::get_if<ConfigValue::Map>(&arguments.data);
+  if (map == nullptr) return Error{ErrorCode::kMismatch, path.string() + ": metadata.kwargs is no dict"};
+  ASSIGN_OR_RETURN(Dac dac, DescribeDac(*map, path.string()));
+
+  CodecDescription codec;
+  codec.kind = CodecDescription::Kind::kDac;
+  codec.name = name;
+  codec.facts = dac.facts;
+  codec.decoder_hop = dac.facts.hop_length;
+  codec.encoder_hop =
+      static_cast<int64_t>(static_cast<double>(dac.facts.sample_rate_hz) / dac.facts.frame_rate_hz + .5);
+  codec.specs = DacTensors(dac.spec);
+  std::vector<FoundTensor> found;
+  std::vector<size_t> tensors;
+  for (const auto& [key, value] : pickle[state].pairs) {
+    if (pickle[value].kind != PickleNode::Kind::kTensor) continue;
+    tensors.push_back(pickle[value].tensor);
+    found.push_back({pickle[key].text, checkpoint->tensors()[tensors.back()].shape});
+  }
+  if (const Status agree = Agree(codec.specs, found, codec.binding); !agree.ok()) return refer(agree.error());
+  for (size_t& index : codec.binding) index = tensors[index];
+  codec.dac = std::move(dac.spec);
+  codec.dac_weights = std::move(checkpoint);
+  return codec;
+}
+
+}  // namespace harness

@@ -1,0 +1,28 @@
+// From an export to the codec that decodes what its language model generates: references followed, the active codebooks
+// set, the stereo wrap put around it.
+//
+// Lifetime: weights that needed no cast are views of files that the Export (or its codec()) holds.
+// Source: audiocraft 1.3.0, models/musicgen.py get_pretrained, models/builders.py get_wrapped_compression_model.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+
+#include "harness/base/result.h"
+#include "harness/export/export.h"
+#include "harness/hub/hub_cache.h"
+#include "harness/model/compression_model.h"
+
+namespace harness {
+
+// Precondition: the language model's spec is ok, and every static stage of the codec's file; own weights agree with
+// their config. Throws what LibTorch throws: LoadModels catches it. Errors: kUnsupported (a reference of which only the
+// properties are known: why, and what to do), those of Export::codec(), kMismatch (the wrap, or the codebooks, do not
+// go with the codec).
+Result<std::unique_ptr<CompressionModel>> LoadCodec(Export& source, const HubCache& hub, at::Device device);
+
+// The codec alone, every codebook active, without a wrap.
+Result<std::unique_ptr<CompressionModel>> LoadReferencedCodec(const CodecDescription& codec, at::Device device);
+
+}  // namespace harness

@@ -1,0 +1,12 @@
+// Pickled plain values as a config's values.
+#pragma once
+
+#include "harness/checkpoint/plain_value.h"
+#include "harness/config/config.h"
+
+namespace harness {
+
+// Keys that are not text are written as Config::Get spells them. Depth is bounded by ToPlainValue.
+ConfigValue ToConfigValue(const PlainValue& value);
+
+}  // namespace harness

@@ -56,7 +56,8 @@ at::Tensor T5Encoder::PositionBias(int64_t length) const {
   const at::Tensor position = at::arange(length, at::TensorOptions().dtype(at::kLong).device(device_));
   const at::Tensor relative = position.unsqueeze(0) - position.unsqueeze(1);  // [L, L], key - query
   const at::Tensor distance = relative.abs();
-  const double range = std::log(static_cast<double>(spec_.relative_attention_max_distance) / static_cast<double>(exact));
+  const double range =
+      std::log(static_cast<double>(spec_.relative_attention_max_distance) / static_cast<double>(exact));
   at::Tensor far = (at::log(distance.to(at::kFloat) / exact) / range * (side - exact));
   far = (far.to(at::kLong) + exact).clamp_max(side - 1);  // log(0) is never taken: those are near
   const at::Tensor bucket = at::where(distance < exact, distance, far) + (relative > 0).to(at::kLong) * side;

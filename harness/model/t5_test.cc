@@ -40,7 +40,8 @@ class T5Golden : public testing::TestWithParam<const char*> {
 TEST_P(T5Golden, GivesTheStatesOfTheRealOne) {
   std::ifstream file(kTestdata / "states.json");
   const json models = json::parse(file);
-  const auto row = std::find_if(models.begin(), models.end(), [](const json& model) { return model["name"] == GetParam(); });
+  const auto row =
+      std::find_if(models.begin(), models.end(), [](const json& model) { return model["name"] == GetParam(); });
   ASSERT_NE(row, models.end());
   const auto encoder = LoadT5(GetParam(), HubCache(kHub), 0, at::kCPU, folder_);
   ASSERT_TRUE(encoder.ok()) << encoder.error().message;

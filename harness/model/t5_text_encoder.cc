@@ -28,8 +28,7 @@ Result<std::shared_ptr<const TextEncoder>> T5TextEncoder::FromExport(const fs::p
                                                                      const std::string& prefix, at::Device device) {
   ASSIGN_OR_RETURN(T5Tokenizer tokenizer, T5Tokenizer::FromFolder(folder));
   T5Encoder encoder = T5Encoder::Build(spec, tensors, prefix, device);
-  return std::shared_ptr<const TextEncoder>(
-      new T5TextEncoder(std::move(tokenizer), std::move(encoder), std::nullopt));
+  return std::shared_ptr<const TextEncoder>(new T5TextEncoder(std::move(tokenizer), std::move(encoder), std::nullopt));
 }
 
 Result<TextEncoder::Embedding> T5TextEncoder::Encode(const std::vector<std::string>& texts) const {

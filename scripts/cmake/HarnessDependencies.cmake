@@ -39,7 +39,7 @@ if(TARGET yaml-cpp AND NOT TARGET yaml-cpp::yaml-cpp)
 endif()
 harness_require(yaml-cpp yaml-cpp::yaml-cpp libyaml-cpp-dev)
 
-# nlohmann/json: report.json and the artifacts between stages.
+# nlohmann/json: report.json, the artifacts between stages, and the JSON that models of the hub come with.
 if(NOT TARGET nlohmann_json::nlohmann_json)
   find_package(nlohmann_json QUIET)
 endif()
@@ -57,6 +57,20 @@ if(NOT TARGET SndFile::sndfile AND PkgConfig_FOUND)
   endif()
 endif()
 harness_require(libsndfile SndFile::sndfile libsndfile1-dev)
+
+# SentencePiece: the vocabulary format of T5, read by the format's own library (its normalisation tables and its choice
+# among segmentations are not specified anywhere else).
+if(NOT TARGET sentencepiece::sentencepiece)
+  find_path(SENTENCEPIECE_INCLUDE_DIR sentencepiece_processor.h)
+  find_library(SENTENCEPIECE_LIBRARY sentencepiece)
+  mark_as_advanced(SENTENCEPIECE_INCLUDE_DIR SENTENCEPIECE_LIBRARY)
+  if(SENTENCEPIECE_INCLUDE_DIR AND SENTENCEPIECE_LIBRARY)
+    add_library(sentencepiece::sentencepiece UNKNOWN IMPORTED)
+    set_target_properties(sentencepiece::sentencepiece PROPERTIES
+      IMPORTED_LOCATION ${SENTENCEPIECE_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${SENTENCEPIECE_INCLUDE_DIR})
+  endif()
+endif()
+harness_require(SentencePiece sentencepiece::sentencepiece libsentencepiece-dev)
 
 # GoogleTest: the six suites are GoogleTest programs; GoogleMock: matchers in unit tests.
 if(NOT TARGET GTest::gmock)

@@ -1,0 +1,62 @@
+#include "harness/model/t5_text_encoder.h"
+
+#include <ATen/ATen.h>
+
+#include <utility>
+
+#include "harness/text/t5_files.h"
+
+namespace harness {
+namespace {
+
+namespace fs = std::filesystem;
+
+}  // namespace
+
+Result<std::shared_ptr<const TextEncoder>> T5TextEncoder::FromFolder(const fs::path& folder, const T5Spec& spec,
+                                                                     at::Device device) {
+  ASSIGN_OR_RETURN(T5Tokenizer tokenizer, T5Tokenizer::FromFolder(folder));
+  ASSIGN_OR_RETURN(WeightsFile weights, WeightsFile::Find(folder));
+  ASSIGN_OR_RETURN(const TensorTable table, TensorTable::Bind(weights, T5CheckpointTensors(spec)));
+  T5Encoder encoder = T5Encoder::Build(spec, table, "", device);
+  return std::shared_ptr<const TextEncoder>(
+      new T5TextEncoder(std::move(tokenizer), std::move(encoder), std::move(weights)));
+}
+
+Result<std::shared_ptr<const TextEncoder>> T5TextEncoder::FromExport(const fs::path& folder, const T5Spec& spec,
+                                                                     const TensorTable& tensors,
+                                                                     const std::string& prefix, at::Device device) {
+  ASSIGN_OR_RETURN(T5Tokenizer tokenizer, T5Tokenizer::FromFolder(folder));
+  T5Encoder encoder = T5Encoder::Build(spec, tensors, prefix, device);
+  return std::shared_ptr<const TextEncoder>(new T5TextEncoder(std::move(tokenizer), std::move(encoder), std::nullopt));
+}
+
+Result<TextEncoder::Embedding> T5TextEncoder::Encode(const std::vector<std::string>& texts) const {
+  ASSIGN_OR_RETURN(const T5Tokenizer::Batch batch, tokenizer_.EncodeBatch(texts));
+  const std::vector<int64_t> shape = {static_cast<int64_t>(texts.size()), static_cast<int64_t>(batch.length)};
+  const auto tensor = [&](const std::vector<int64_t>& values) {
+    return at::tensor(values, at::TensorOptions().dtype(at::kLong)).view(shape);
+  };
+  Embedding embedding;
+  embedding.mask = tensor(batch.attention);
+  for (size_t i = 0; i < texts.size(); ++i) {
+    if (texts[i].empty()) embedding.mask[static_cast<int64_t>(i)].zero_();
+  }
+  ASSIGN_OR_RETURN(embedding.states, encoder_.Forward(tensor(batch.ids), embedding.mask));
+  return embedding;
+}
+
+Result<std::shared_ptr<const TextEncoder>> LoadT5(const std::string& name, const HubCache& hub, int64_t dim,
+                                                  at::Device device, const fs::path& working_directory) {
+  ASSIGN_OR_RETURN(const T5Files files, FindT5(name, hub, dim, working_directory));
+  return T5TextEncoder::FromFolder(files.folder, files.spec, device);
+}
+
+Result<std::shared_ptr<const TextEncoder>> LoadFinetunedT5(const std::string& name, const HubCache& hub, int64_t dim,
+                                                           const TensorTable& tensors, const std::string& prefix,
+                                                           at::Device device, const fs::path& working_directory) {
+  ASSIGN_OR_RETURN(const T5Files files, FindT5(name, hub, dim, working_directory));
+  return T5TextEncoder::FromExport(files.folder, files.spec, tensors, prefix, device);
+}
+
+}  // namespace harness

@@ -1,0 +1,13 @@
+// White space as Python's str.strip has it.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace harness {
+
+// `text` is UTF-8.
+std::string StripLeft(std::string_view text);
+std::string StripRight(std::string_view text);
+
+}  // namespace harness

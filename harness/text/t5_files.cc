@@ -1,0 +1,108 @@
+#include "harness/text/t5_files.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <array>
+#include <string_view>
+#include <vector>
+
+#include "harness/checkpoint/mapped_file.h"
+#include "harness/checkpoint/weights_file.h"
+#include "harness/spec/agreement.h"
+#include "harness/text/t5_tokenizer.h"
+
+namespace harness {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string Fetch(const std::string& name) {
+  return fmt::format("Fetch it with `hf download {0}` or `huggingface-cli download {0}`", name);
+}
+
+std::string InItsWay(const std::string& name, const fs::path& folder) {
+  return fmt::format(
+      "The folder {} has the model's name and wins over the hub cache: rename it, or start elsewhere, for "
+      "{} of the hub",
+      folder.string(), name);
+}
+
+bool IsFile(const fs::path& path) {
+  std::error_code error;
+  return fs::is_regular_file(path, error);
+}
+
+// A link into the cache's blobs whose target is gone reads as a file that is not there.
+Status AllFiles(const std::string& name, const T5Files& files) {
+  std::vector<std::string> missing;
+  for (const char* file : {"config.json", "spiece.model"}) {
+    if (!IsFile(files.folder / file)) missing.emplace_back(file);
+  }
+  const std::array weights = {"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
+                              "pytorch_model.bin.index.json"};
+  bool found = false;
+  for (const char* file : weights) found |= IsFile(files.folder / file);
+  if (!found) missing.emplace_back("weights (model.safetensors or pytorch_model.bin, or the index of their shards)");
+  if (missing.empty()) return {};
+  return Error{
+      ErrorCode::kNotFound,
+      fmt::format("{} is not complete: {} has no {}. {}", name, files.folder.string(), fmt::join(missing, ", no "),
+                  files.in_working_directory ? InItsWay(name, files.folder) : Fetch(name))};
+}
+
+}  // namespace
+
+Result<T5Files> FindT5(const std::string& name, const HubCache& hub, int64_t dim, const fs::path& working_directory) {
+  T5Files files;
+  std::error_code error;
+  const fs::path local = working_directory / name;
+  if (fs::is_directory(local, error)) {
+    files.folder = local;
+    files.in_working_directory = true;
+  } else if (IsFile(local)) {
+    return Error{
+        ErrorCode::kMismatch,
+        fmt::format("The file {} has the name of the model {}: from_pretrained takes it for its vocabulary and "
+                    "its config. Rename it, or start elsewhere",
+                    local.string(), name)};
+  } else {
+    Result<fs::path> snapshot = hub.Snapshot(name);
+    if (!snapshot.ok()) {
+      return Error{snapshot.error().code, fmt::format("{}, and no folder {} in the working directory. {}",
+                                                      snapshot.error().message, name, Fetch(name))};
+    }
+    files.folder = std::move(snapshot).value();
+  }
+  RETURN_IF_ERROR(AllFiles(name, files));
+  const fs::path config = files.folder / "config.json";
+  ASSIGN_OR_RETURN(const MappedFile file, MappedFile::Open(config));
+  const std::string_view text(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
+  ASSIGN_OR_RETURN(files.spec, ReadT5Spec(text, config.string()));
+  if (dim != 0 && files.spec.d_model != dim) {
+    return Error{ErrorCode::kMismatch,
+                 fmt::format("{}: d_model is {}, and T5Conditioner expects {} of {}: another model under that name. {}",
+                             config.string(), files.spec.d_model, dim, name,
+                             files.in_working_directory ? InItsWay(name, files.folder) : Fetch(name))};
+  }
+  return files;
+}
+
+Status CheckT5(const std::string& name, const HubCache& hub, int64_t dim, const fs::path& working_directory) {
+  ASSIGN_OR_RETURN(const T5Files files, FindT5(name, hub, dim, working_directory));
+  ASSIGN_OR_RETURN(const T5Tokenizer tokenizer, T5Tokenizer::FromFolder(files.folder));
+  ASSIGN_OR_RETURN(const WeightsFile weights, WeightsFile::Find(files.folder));
+  std::vector<FoundTensor> found;
+  for (const WeightView& weight : weights.weights()) found.push_back({weight.name, weight.shape});
+  const Agreement agreement = Compare(T5CheckpointTensors(files.spec), found);
+  for (const auto& [group, disagreement] : agreement.groups) {
+    if (disagreement.empty()) continue;
+    return Error{ErrorCode::kMismatch,
+                 fmt::format("{}: {}. from_pretrained leaves what is missing at random, with a warning that audiocraft "
+                             "silences",
+                             weights.path().string(), DescribeDisagreement(disagreement))};
+  }
+  return {};
+}
+
+}  // namespace harness

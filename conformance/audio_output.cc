@@ -36,7 +36,7 @@ Outcome Length(Context& context, const Slot& slot) {
   const GenerationRun& run = RunOf(context, slot);
   const auto audio = Audio(context, slot);
   if (!audio.ok()) return Fail(audio.error().message);
-  const int64_t expected = run.frames * run.hop_length;
+  const int64_t expected = run.samples;
   const nlohmann::json measured = {
       {"samples", audio->frames()}, {"channels", audio->channels}, {"sample_rate_hz", audio->sample_rate_hz}};
   const nlohmann::json limit = {
@@ -44,10 +44,10 @@ Outcome Length(Context& context, const Slot& slot) {
   if (audio->frames() == expected && audio->channels == run.channels && audio->sample_rate_hz == run.sample_rate_hz) {
     return Pass(measured, limit);
   }
-  return Fail(fmt::format("{}: {} samples, {} channels, {} Hz; expected {} ({} frames of {} samples: product of "
-                          "seanet.ratios), {} and {}",
+  return Fail(fmt::format("{}: {} samples, {} channels, {} Hz; expected {} (what {} frames decode to with the "
+                          "codec's ratios), {} and {}",
                           run.audio, audio->frames(), audio->channels, audio->sample_rate_hz, expected, run.frames,
-                          run.hop_length, run.channels, run.sample_rate_hz),
+                          run.channels, run.sample_rate_hz),
               measured, limit);
 }
 

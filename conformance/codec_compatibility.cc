@@ -255,6 +255,16 @@ Outcome TrainedWith(Context& context, const LmSpec&, const Codec& codec) {
   return Pass(trained_on);
 }
 
+// There are weights to decode with: the package's own, or those that the reference leads to.
+Outcome Weights(Context& context) {
+  if (!Reference(context)) {
+    const Outcome& own = context.Evaluate("shape_config_agreement/codec/unexpected");
+    return own.status == harness::CheckStatus::kFail ? Blocked("shape_config_agreement/codec/unexpected") : own;
+  }
+  const harness::CodecDescription& description = *context.exported().codec(Places(context));
+  return description.not_run.empty() ? Pass(description.name) : Skip(description.not_run);
+}
+
 // A reference has no config of its own; weights are judged by theirs.
 Outcome WithCodec(Context& context, Judge judge, const std::vector<std::string>& causes) {
   const Outcome& reference = context.Evaluate("codec_compatibility/reference");
@@ -306,6 +316,7 @@ std::vector<Check> CodecCompatibilityChecks() {
                row.judge == TrainedWith ? std::vector<std::string>{} : std::vector<std::string>{"trained_with"});
          }});
   }
+  checks.push_back({"codec_compatibility/weights", "Weights", {reference}, Weights});
   return checks;
 }
 

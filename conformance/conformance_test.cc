@@ -149,7 +149,7 @@ TEST(GenerationRecord, SurvivesTheWayToAnotherProcess) {
                     .cardinality = 3,
                     .sample_rate_hz = 4,
                     .channels = 5,
-                    .hop_length = 6,
+                    .samples = 6,
                     .repeated_frames = 7,
                     .differing_codes = 8,
                     .load_s = 9,
@@ -166,7 +166,7 @@ TEST(GenerationRecord, SurvivesTheWayToAnotherProcess) {
   EXPECT_EQ(fmt::format("{} {} {} {}", run.message, run.tokens, run.audio, run.frames), "m t a 1");
   EXPECT_EQ(fmt::format("{} {} {} {}", run.num_codebooks, run.cardinality, run.sample_rate_hz, run.channels),
             "2 3 4 5");
-  EXPECT_EQ(fmt::format("{} {} {}", run.hop_length, run.repeated_frames, run.differing_codes), "6 7 8");
+  EXPECT_EQ(fmt::format("{} {} {}", run.samples, run.repeated_frames, run.differing_codes), "6 7 8");
   EXPECT_EQ(fmt::format("{} {} {}", run.load_s, run.generate_s, run.decode_s), "9 10 11");
 }
 

@@ -7,6 +7,8 @@
 #include "conformance/slots.h"
 #include "conformance/suite.h"
 #include "harness/audio/npy.h"
+#include "harness/spec/generation_inputs.h"
+#include "harness/text/t5_files.h"
 
 namespace conformance {
 namespace {
@@ -39,6 +41,27 @@ Outcome ProductionDefaults(Context& context) {
         measured, limit);
   }
   return Pass(measured, limit);
+}
+
+// What MusicGen gives to the conditioners is what they ask for.
+Outcome Conditioners(Context& context) {
+  const std::string problem = harness::GenerateProblem(*context.exported().lm_spec());
+  return problem.empty() ? Pass() : Fail("state_dict.bin: " + problem);
+}
+
+// The T5 that get_pretrained fetches beside the export: in the cache, and whole.
+Outcome TextEncoder(Context& context) {
+  const harness::HubCache hub(context.settings().hub_root);
+  for (const harness::ConditionerSpec& conditioner : context.exported().lm_spec()->conditioners) {
+    if (conditioner.model != "t5") continue;
+    const auto status =
+        harness::CheckT5(conditioner.t5_name, hub, conditioner.input_dim, context.settings().working_dir);
+    if (status.ok()) continue;
+    const bool absent =
+        status.error().code == harness::ErrorCode::kNotFound || status.error().code == harness::ErrorCode::kUnsupported;
+    return absent ? Skip(status.error().message) : Fail(status.error().message);
+  }
+  return Pass();
 }
 
 Outcome Runs(Context& context, const Slot& slot) {
@@ -86,13 +109,17 @@ Outcome Repeatable(Context& context, const Slot& slot) {
 }
 
 // Whatever would make the sound wrong, or the run raise, for a reason that has a name of its own.
+// Those of the codec's own config are told for a reference by codec_compatibility/weights.
+bool OfCodecConfig(const std::string& id) { return id.starts_with("shape_config_agreement/codec/"); }
+
 std::vector<std::string> StaticChecks() {
   std::vector<std::string> ids;
   for (auto* checks :
        {&FilePresenceChecks, &StateDictIntegrityChecks, &ShapeConfigAgreementChecks, &CodecCompatibilityChecks}) {
     for (const Check& check : checks()) {
       // A name can't change the sound, and float16 matters on CUDA only.
-      if (check.id != "file_presence/folder_name" && !check.id.ends_with("/float16_range")) ids.push_back(check.id);
+      if (check.id != "file_presence/folder_name" && !check.id.ends_with("/float16_range") && !OfCodecConfig(check.id))
+        ids.push_back(check.id);
     }
   }
   return ids;
@@ -101,19 +128,28 @@ std::vector<std::string> StaticChecks() {
 }  // namespace
 
 std::vector<Check> GenerationChecks() {
-  std::vector<Check> checks = {{"generation/production_defaults",
-                                "ProductionDefaults",
-                                {"shape_config_agreement/language_model/options"},
-                                ProductionDefaults}};
+  std::vector<Check> checks = {
+      {"generation/production_defaults",
+       "ProductionDefaults",
+       {"shape_config_agreement/language_model/options"},
+       ProductionDefaults},
+      {"generation/conditioners", "Conditioners", {"shape_config_agreement/language_model/options"}, Conditioners},
+      {"generation/text_encoder", "TextEncoder", {"shape_config_agreement/language_model/options"}, TextEncoder}};
   for (const Slot& slot : AllSlots()) {
     const std::string prefix = "generation/" + slot.Path();
     std::vector<std::string> needs = StaticChecks();
     needs.push_back("generation/production_defaults");
+    needs.push_back("generation/conditioners");
     if (slot.device == "cuda") needs.push_back("state_dict_integrity/language_model/float16_range");
-    checks.push_back({prefix + "/runs", slot.Camel() + "Runs", std::move(needs), [slot](Context& c) {
+    checks.push_back({prefix + "/runs",
+                      slot.Camel() + "Runs",
+                      std::move(needs),
+                      [slot](Context& c) {
                         const std::string why = c.WhyNotDevice(slot.device);
                         return why.empty() ? Runs(c, slot) : Skip(why);
-                      }});
+                      },
+                      // A text encoder that is not there skips texts only; a broken one stops get_pretrained.
+                      {"generation/text_encoder"}});
     checks.push_back(
         {prefix + "/codes", slot.Camel() + "Codes", {prefix + "/runs"}, [slot](Context& c) { return Codes(c, slot); }});
     checks.push_back({prefix + "/repeatable", slot.Camel() + "Repeatable", {prefix + "/runs"}, [slot](Context& c) {

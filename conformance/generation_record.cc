@@ -31,7 +31,7 @@ harness::Status WriteRecord(const std::filesystem::path& path, const std::string
                     {"cardinality", run.cardinality},
                     {"sample_rate_hz", run.sample_rate_hz},
                     {"channels", run.channels},
-                    {"hop_length", run.hop_length},
+                    {"samples", run.samples},
                     {"repeated_frames", run.repeated_frames},
                     {"differing_codes", run.differing_codes},
                     {"load_s", run.load_s},
@@ -67,7 +67,7 @@ harness::Result<GenerationRecord> ReadRecord(const std::filesystem::path& path, 
       run.cardinality = from.at("cardinality").get<int64_t>();
       run.sample_rate_hz = from.at("sample_rate_hz").get<int64_t>();
       run.channels = from.at("channels").get<int64_t>();
-      run.hop_length = from.at("hop_length").get<int64_t>();
+      run.samples = from.at("samples").get<int64_t>();
       run.repeated_frames = from.at("repeated_frames").get<int64_t>();
       run.differing_codes = from.at("differing_codes").get<int64_t>();
       run.load_s = from.at("load_s").get<double>();

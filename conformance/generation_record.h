@@ -12,6 +12,9 @@
 
 namespace conformance {
 
+// The reason of the melody's slot for a model without a melody conditioner.
+inline constexpr const char* kTakesNoMelody = "the model takes no melody";
+
 struct GenerationRun {
   enum class Status { kEmptySlot, kSkipped, kFailed, kDone };
   Status status = Status::kEmptySlot;
@@ -22,9 +25,10 @@ struct GenerationRun {
   int64_t frames = 0;         // T that was asked for
   int64_t num_codebooks = 0;  // K of the language model
   int64_t cardinality = 0;
-  int64_t sample_rate_hz = 0, channels = 0, hop_length = 0;  // of the codec, the stereo wrap included
-  int64_t repeated_frames = 0;  // frames that were generated a second time, with the same seed,
-  int64_t differing_codes = 0;  // and how many codes of them came out different
+  int64_t sample_rate_hz = 0, channels = 0;  // of the codec, the stereo wrap included
+  int64_t samples = 0;                       // that these frames decode to
+  int64_t repeated_frames = 0;               // frames that were generated a second time, with the same seed,
+  int64_t differing_codes = 0;               // and how many codes of them came out different
   double load_s = 0, generate_s = 0, decode_s = 0;
 };
 

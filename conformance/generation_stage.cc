@@ -94,8 +94,8 @@ void GenerateSlot(Context& context, const harness::Models& models, const Slot& s
   run.cardinality = lm.cardinality;
   run.sample_rate_hz = codec.sample_rate_hz;
   run.channels = codec.channels;
-  run.hop_length = codec.hop_length;
   run.frames = static_cast<int64_t>(context.profile().duration_s * codec.frame_rate_hz);
+  run.samples = codec.Samples(run.frames);
   run.tokens = fmt::format("generation/{}/tokens.npy", slot.Path());
   run.audio = fmt::format("generation/{}/audio.wav", slot.Path());
   if (run.frames < 1) {
@@ -114,6 +114,8 @@ void GenerateSlot(Context& context, const harness::Models& models, const Slot& s
   const Sampling sampling = SamplingOf(context.profile());
   const auto music = harness::GenerateMusic(models, {sample}, run.frames, sampling, Progress(slot.Path()));
   if (!music.ok()) {
+    // An input that can't be encoded here (texts through spaCy, a style): the export is not to blame.
+    if (music.error().code == harness::ErrorCode::kUnsupported) run.status = GenerationRun::Status::kSkipped;
     run.message = music.error().message;
     return;
   }
@@ -157,7 +159,7 @@ std::optional<harness::ConditioningInput> InputOf(const Context& context, const 
   };
   harness::ConditioningInput sample;
   if (slot.is_melody()) {
-    if (!models.language_model.spec().takes_melody()) return skip("the model takes no melody");
+    if (!models.language_model.spec().takes_melody()) return skip(kTakesNoMelody);
     if (!profile.melody) return skip("the profile names no melody (generation.melody: a WAV file)");
     run.melody = *profile.melody;
     run.prompt = models.without_text.empty() ? FirstText(profile) : std::nullopt;
@@ -228,8 +230,8 @@ GenerationRecord GenerateOn(Context& context, const std::string& device) {
     return record;
   }
   const auto start = std::chrono::steady_clock::now();
-  const auto models =
-      harness::LoadModels(context.exported(), harness::HubCache(context.settings().hub_root), at::Device(device));
+  const auto models = harness::LoadModels(context.exported(), harness::HubCache(context.settings().hub_root),
+                                          at::Device(device), context.settings().working_dir);
   if (!models.ok()) {
     record.skipped = models.error().code == harness::ErrorCode::kUnsupported;
     record.problem = models.error().message;

@@ -31,7 +31,10 @@ std::vector<std::string> NotRun(const Context& context, const std::vector<CheckR
   std::set<std::string> words;
   for (const CheckResult& check : checks) {
     if (check.status != CheckStatus::kSkip) continue;
-    if (std::string word = RequirementOf(context, check.id); !word.empty()) words.insert(std::move(word));
+    std::string word = RequirementOf(context, check.id);
+    // Most models take no melody: worth telling only to who asked for one.
+    if (word.empty() || (check.message == kTakesNoMelody && !context.settings().require.contains(word))) continue;
+    words.insert(std::move(word));
   }
   return {words.begin(), words.end()};
 }
@@ -93,10 +96,12 @@ json Metrics(const std::vector<CheckResult>& checks, const Slot& slot) {
 
 std::string RequirementOf(const Context& context, const std::string& check_id) {
   if (!context.settings().export_dir) return "export";
-  if (check_id == "shape_config_agreement/codec/config") return "codec";
+  if (check_id == "codec_compatibility/weights") return "codec";
+  if (check_id == "generation/text_encoder") return "text";
   for (const Slot& slot : AllSlots()) {
     if (check_id != "generation/" + slot.Path() + "/runs") continue;
     const auto& prompts = context.profile().prompts;
+    if (slot.is_melody()) return slot.device == "cpu" ? "melody" : "";
     if (slot.index >= prompts.size()) return "";
     if (slot.device == "cuda") return slot.index == 0 ? "cuda" : "";
     return prompts[slot.index] ? "text" : "";

@@ -73,6 +73,9 @@ harness::Result<Settings> ReadSettings() {
                         const char* value = std::getenv(name.c_str());
                         return value == nullptr ? std::nullopt : std::optional<std::string>(value);
                       }).root();
+  const std::string shell_dir = Variable("PWD");
+  std::error_code no_directory;
+  settings.working_dir = settings.staged && !shell_dir.empty() ? fs::path(shell_dir) : fs::current_path(no_directory);
   settings.hub_root = ResolveInput(settings.hub_root.string());
 
   std::stringstream words(Variable("CONFORMANCE_REQUIRE"));

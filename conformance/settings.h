@@ -17,8 +17,9 @@ struct Settings {
   std::filesystem::path output_dir;    // CONFORMANCE_OUTPUT_DIR
   std::filesystem::path profile_path;  // empty: the defaults
   Profile profile;
-  std::filesystem::path hub_root;  // HF_HUB_CACHE, HF_HOME, ...: where T5 and referenced codecs are looked up
-  std::set<std::string> require;   // CONFORMANCE_REQUIRE
+  std::filesystem::path working_dir;  // where a folder named like a T5 wins over the hub: the shell's, under CTest
+  std::filesystem::path hub_root;     // HF_HUB_CACHE, HF_HOME, ...: where T5 and referenced codecs are looked up
+  std::set<std::string> require;      // CONFORMANCE_REQUIRE
   // Set by CTest: stages run as fixtures of their own, and a check reads what they left.
   bool staged = false;
 };

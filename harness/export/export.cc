@@ -4,6 +4,8 @@
 
 #include <system_error>
 
+#include "harness/text/t5_files.h"
+
 namespace harness {
 
 std::vector<size_t> CheckedTensors::Binding() const {
@@ -44,8 +46,20 @@ const Status& Export::Folder() {
 }
 
 const Result<LmSpec>& Export::lm_spec() {
-  if (!lm_spec_) lm_spec_ = DescribeLm(*language_model_.config());
+  if (lm_spec_) return *lm_spec_;
+  lm_spec_ = DescribeLm(*language_model_.config());
+  if (!lm_spec_->ok() || !hub_) return *lm_spec_;
+  for (ConditionerSpec& conditioner : (*lm_spec_)->conditioners) {
+    if (!conditioner.finetune) continue;
+    const auto t5 = FindT5(conditioner.t5_name, *hub_, conditioner.input_dim, working_directory_);
+    if (t5.ok()) conditioner.t5_tensors = T5StateTensors(t5->spec, T5Prefix(conditioner.name));
+  }
   return *lm_spec_;
+}
+
+void Export::FindT5In(HubCache hub, std::filesystem::path working_directory) {
+  hub_ = std::move(hub);
+  working_directory_ = std::move(working_directory);
 }
 
 const Result<CodecSpec>& Export::codec_spec() {

@@ -37,6 +37,9 @@ class Export {
 
   ExportFile& file(Role role) { return role == Role::kLanguageModel ? language_model_ : codec_; }
 
+  // Where a fine-tuned T5 has its config.json: its tensors are checked where it is found. Call it before lm_spec().
+  void FindT5In(HubCache hub, std::filesystem::path working_directory);
+
   // Precondition: file(role).config() is ok.
   const Result<LmSpec>& lm_spec();
   const Result<CodecSpec>& codec_spec();
@@ -54,6 +57,8 @@ class Export {
  private:
   std::filesystem::path folder_;
   std::optional<Status> folder_status_;
+  std::optional<HubCache> hub_;
+  std::filesystem::path working_directory_;
   ExportFile language_model_, codec_;
   std::optional<Result<LmSpec>> lm_spec_;
   std::optional<Result<CodecSpec>> codec_spec_;

@@ -11,6 +11,7 @@
 #include "harness/audio/wav.h"
 #include "harness/export/codec_source.h"
 #include "harness/model/resample.h"
+#include "harness/model/t5_text_encoder.h"
 
 namespace harness {
 namespace {
@@ -40,17 +41,48 @@ Result<T> CatchTorch(const char* doing, Body&& body) {
 
 }  // namespace
 
-Result<Models> LoadModels(Export& source, const HubCache& hub, at::Device device) {
+// The encoder of each t5 conditioner. What is not there is told in `without_text`; what is broken is an error.
+static Status FindTextEncoders(const LmSpec& spec, const TensorTable& tensors, const HubCache& hub, at::Device device,
+                               const std::filesystem::path& working_directory, TextEncoders& encoders,
+                               std::string& without_text) {
+  for (const ConditionerSpec& conditioner : spec.conditioners) {
+    if (conditioner.model != "t5") continue;
+    if (conditioner.finetune && conditioner.t5_tensors.empty()) {
+      without_text = fmt::format("the config of {}, which conditioners.{} fine-tunes, was not found",
+                                 conditioner.t5_name, conditioner.name);
+      continue;
+    }
+    auto encoder = conditioner.finetune
+                       ? LoadFinetunedT5(conditioner.t5_name, hub, conditioner.input_dim, tensors,
+                                         T5Prefix(conditioner.name), device, working_directory)
+                       : LoadT5(conditioner.t5_name, hub, conditioner.input_dim, device, working_directory);
+    if (encoder.ok()) {
+      encoders[conditioner.name] = std::move(encoder).value();
+    } else if (encoder.error().code == ErrorCode::kNotFound || encoder.error().code == ErrorCode::kUnsupported) {
+      without_text = encoder.error().message;
+    } else {
+      return encoder.error();
+    }
+  }
+  return {};
+}
+
+Result<Models> LoadModels(Export& source, const HubCache& hub, at::Device device,
+                          const std::filesystem::path& working_directory) {
   return CatchTorch<Models>("loading the weights", [&]() -> Result<Models> {
     const c10::InferenceMode inference;
     const CheckedTensors& lm = source.tensors(Role::kLanguageModel);
     ASSIGN_OR_RETURN(const TensorTable lm_table,
                      TensorTable::Bind(source.file(Role::kLanguageModel).checkpoint(), lm.specs, lm.Binding()));
     ASSIGN_OR_RETURN(LanguageModel language_model, LanguageModel::Build(*source.lm_spec(), lm_table, device));
-    ASSIGN_OR_RETURN(ConditionProvider conditions, ConditionProvider::Build(*source.lm_spec(), lm_table, {}, device));
+    TextEncoders encoders;
+    std::string without_text;
+    RETURN_IF_ERROR(
+        FindTextEncoders(*source.lm_spec(), lm_table, hub, device, working_directory, encoders, without_text));
+    ASSIGN_OR_RETURN(ConditionProvider conditions,
+                     ConditionProvider::Build(*source.lm_spec(), lm_table, std::move(encoders), device));
     ASSIGN_OR_RETURN(std::unique_ptr<CompressionModel> codec, LoadCodec(source, hub, device));
-    return Models{std::move(language_model), std::move(conditions), std::move(codec),
-                  "generation from text is not built yet"};
+    return Models{std::move(language_model), std::move(conditions), std::move(codec), std::move(without_text)};
   });
 }
 
@@ -62,7 +94,8 @@ Status ReadMelody(const std::filesystem::path& path, const CodecFacts& codec, Co
   });
   if (!converted.ok()) return Error{converted.error().code, path.string() + ": " + converted.error().message};
   if (converted->size(-1) < 2) {
-    return Error{ErrorCode::kMismatch, path.string() + ": is shorter than two samples, which production takes for none"};
+    return Error{ErrorCode::kMismatch,
+                 path.string() + ": is shorter than two samples, which production takes for none"};
   }
   input.melody = *converted;
   input.melody_sample_rate_hz = codec.sample_rate_hz;

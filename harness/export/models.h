@@ -26,12 +26,15 @@ struct Models {
   std::string without_text;  // why texts can't be encoded; empty where they can
 };
 
-// Precondition: every static stage of `source` is ok and the tensors agree with the configs.
+// T5 comes from a folder of its name in `working_directory`, else from the hub's cache; without it `without_text` says
+// why. Precondition: every static stage of `source` is ok and the tensors agree with the configs.
 // Errors: kUnsupported (options that are not built), kIo (out of memory, with LibTorch's words).
-Result<Models> LoadModels(Export& source, const HubCache& hub, at::Device device);
+Result<Models> LoadModels(Export& source, const HubCache& hub, at::Device device,
+                          const std::filesystem::path& working_directory = ".");
 
-// Gives `input` the melody of an audio file, at the codec's rate and channels, as MusicGen.generate_with_chroma converts
-// it. Errors: those of ReadWav and ConvertAudio; kMismatch (shorter than two samples: production takes one for none).
+// Gives `input` the melody of an audio file, at the codec's rate and channels, as MusicGen.generate_with_chroma
+// converts it. Errors: those of ReadWav and ConvertAudio; kMismatch (shorter than two samples: production takes one for
+// none).
 Status ReadMelody(const std::filesystem::path& path, const CodecFacts& codec, ConditioningInput& input);
 
 struct GeneratedMusic {

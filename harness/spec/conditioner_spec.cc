@@ -231,6 +231,10 @@ std::vector<ConditionerSpec> ReadConditioners(const Config& config, OptionProble
   return conditioners;
 }
 
+std::string T5Prefix(const std::string& conditioner) {
+  return "condition_provider.conditioners." + conditioner + ".t5.";
+}
+
 std::optional<int64_t> T5Dim(const std::string& name) {
   // T5Conditioner.MODELS and MODELS_DIMS; flan-t5-xl and -xxl stand in the first, but not in the second (KeyError).
   static constexpr std::array<std::pair<std::string_view, int64_t>, 8> kModels = {{

@@ -82,6 +82,9 @@ void AppendConditionerTensors(const ConditionerSpec& conditioner, int64_t dim, s
 // export that is not at hand: "condition_provider.conditioners.description.t5.". No check may call them unexpected.
 std::vector<std::string> UncheckedPrefixes(const std::vector<ConditionerSpec>& conditioners);
 
+// What the names of a fine-tuned T5's tensors start with: "condition_provider.conditioners.NAME.t5.".
+std::string T5Prefix(const std::string& conditioner);
+
 // The names that T5Conditioner accepts, and the width of each one's embedding (MODELS, MODELS_DIMS).
 std::optional<int64_t> T5Dim(const std::string& name);
 

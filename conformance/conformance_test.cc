@@ -191,9 +191,9 @@ TEST(Catalogue, IsDescribedForPeople) {
   for (const Check& check : Catalogue()) {
     // One row for all prompts and devices, and one for both files where they are alike.
     std::string id = check.id;
-    for (const char* device : {"/cpu/", "/cuda/"}) {
+    for (const char* device : {"/cpu/", "/cuda/"}) {  // the melody's slot stands in the prompts' rows
       if (const size_t at = id.find(device); at != std::string::npos) {
-        const size_t end = id.find('/', id.find("prompt", at));
+        const size_t end = id.find('/', at + std::string(device).size());
         id = id.substr(0, at) + "/DEVICE/promptN" + id.substr(end);
       }
     }

@@ -51,7 +51,7 @@ class Run:
 
 
 def clean_environment(**variables) -> dict:
-    names = ("CONFORMANCE_", "AUDIOCRAFT_", "GTEST_", "HF_")
+    names = ("CONFORMANCE_", "AUDIOCRAFT_", "GTEST_", "HF_", "HUGGINGFACE_", "XDG_CACHE")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(names)}
     environment.update(OMP_NUM_THREADS="1", **variables)
     return environment

@@ -90,6 +90,7 @@ Result<CodecDescription> Follow(const std::string& name, const CodecPlaces& plac
     if (package->next) return Follow(*package->next, places, seen);
     return std::move(package->codec);
   }
+  if (LooksLikeAPath(name)) return Unknown(name);  // no name that the hub could have
   return OrKnown(name, FollowHub(name, places.hub));
 }
 

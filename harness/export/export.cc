@@ -50,9 +50,16 @@ const Result<LmSpec>& Export::lm_spec() {
   lm_spec_ = DescribeLm(*language_model_.config());
   if (!lm_spec_->ok() || !hub_) return *lm_spec_;
   for (ConditionerSpec& conditioner : (*lm_spec_)->conditioners) {
+    if (conditioner.style && !conditioner.style->feature_codec.empty()) {
+      // What is in the cache is what get_pretrained loads, whatever is known of that name.
+      const auto codec = FollowReference(conditioner.style->feature_codec, CodecPlacesFor(*hub_));
+      if (codec.ok()) conditioner.style->feature_cardinality = codec->facts.cardinality;
+    }
     if (!conditioner.finetune) continue;
     const auto t5 = FindT5(conditioner.t5_name, *hub_, conditioner.input_dim, working_directory_);
-    if (t5.ok()) conditioner.t5_tensors = T5StateTensors(t5->spec, T5Prefix(conditioner.name));
+    if (!t5.ok()) continue;
+    conditioner.t5_tensors = T5StateTensors(t5->spec, T5Prefix(conditioner.name));
+    for (TensorSpec& tensor : conditioner.t5_tensors) tensor.group = "conditioners";  // of the export, not of a T5
   }
   return *lm_spec_;
 }

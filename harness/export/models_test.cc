@@ -168,6 +168,10 @@ class GoldenModelTest : public testing::TestWithParam<std::string>, public Loade
 
 TEST_P(GoldenModelTest, LogitsOfAWholeSequence) {
   if (!HasGolden("logits")) GTEST_SKIP() << "no golden of logits";
+  // With memory_efficient attention and rotary positions upstream streams otherwise than it trains: the golden streams.
+  if (GoldenRecord(GetParam()).at("streaming_difference").get<double>() > 1e-3) {
+    GTEST_SKIP() << "audiocraft's own streaming differs from its whole pass";
+  }
   const at::Tensor codes = Golden("logits.codes").unsqueeze(0);
   const LanguageModel& lm = models_->language_model;
   LmState state = lm.Start(Unconditional().positive, 1, codes.size(2));
@@ -221,7 +225,10 @@ TEST_F(GenerationTest, ProbabilitiesAreThoseOfTheRealModel) {
   const at::Tensor codes = Golden("sampling.codes").unsqueeze(0);  // [1, K, S]
   Sampling top_k = {.mode = Sampling::Mode::kTopK, .top_k = 50, .temperature = 0.9};
   Sampling top_p = {.mode = Sampling::Mode::kTopP, .top_p = 0.7, .temperature = 0.9};
-  GuidedModel guided(models_->language_model, Unconditional(), 1, codes.size(2), top_k);
+  ConditioningInput sample;
+  sample.description = GoldenRecord(kMono).at("sampling").at("prompt").get<std::string>();
+  GuidedModel guided(models_->language_model, models_->conditions.Encode({sample}, true).value(), 1, codes.size(2),
+                     top_k);
   for (int64_t s = 0; s < codes.size(2); ++s) {
     const at::Tensor logits = guided.Logits(codes.narrow(2, s, 1))[0];
     EXPECT_LE(Difference(logits, Golden("sampling.logits")[s]), kLogitTolerance) << "step " << s;

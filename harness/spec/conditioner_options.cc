@@ -204,7 +204,8 @@ void ReadStyleOptions(const ConfigValue::Map& map, const std::string& path, Cond
                                                                  {"dac_24khz", 1024}};
     const std::string prefix = "//pretrained/";
     if (checkpoint.starts_with(prefix)) {
-      const auto known = cardinalities.find(checkpoint.substr(prefix.size()));
+      style.feature_codec = checkpoint.substr(prefix.size());
+      const auto known = cardinalities.find(style.feature_codec);
       if (known != cardinalities.end()) style.feature_cardinality = known->second;
       conditioner.fetches.push_back(fmt::format("codec {} (from the hub)", checkpoint.substr(prefix.size())));
     } else if (!checkpoint.empty()) {

@@ -40,6 +40,7 @@ struct ConditionerQuantizer {
 struct StyleSpec {
   bool mert = false;              // features of MERT, else codes of an EnCodec
   int64_t feature_codebooks = 0;  // encodec only
+  std::string feature_codec;      // encodec only: its name on the hub
   // Entries of the EnCodec's codebooks; nullopt: a codec that is not known here, its embeddings' shapes neither.
   std::optional<int64_t> feature_cardinality;
   int64_t layers = 0;  // of the transformer; 0: none

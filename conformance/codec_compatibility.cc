@@ -171,7 +171,7 @@ Outcome Stereo(Context& context, const LmSpec& lm, const Codec& codec) {
           "the language model was trained on stereo (state_dict.bin: channels is 2), the codec is mono ({} is 1) and "
           "interleave_stereo_codebooks.use is false: the flag was lost, left and right are decoded as one "
           "signal. Set interleave_stereo_codebooks.use to true",
-          codec.From("encodec.facts.channels")));
+          codec.From("encodec.channels")));
     }
     return Pass("not interleaved");
   }
@@ -179,7 +179,7 @@ Outcome Stereo(Context& context, const LmSpec& lm, const Codec& codec) {
     return Fail(fmt::format(
         "state_dict.bin: interleave_stereo_codebooks.use is true, but the codec has {} channels ({}): the wrap "
         "asserts that it is mono",
-        codec.facts.channels, codec.From("encodec.facts.channels")));
+        codec.facts.channels, codec.From("encodec.channels")));
   }
   if (!lm.stereo_per_timestep && lm.num_codebooks % 2 != 0) {
     return Fail(fmt::format(
@@ -192,9 +192,8 @@ Outcome Stereo(Context& context, const LmSpec& lm, const Codec& codec) {
 
 Outcome Channels(Context& context, const LmSpec& lm, const Codec& codec) {
   if (codec.seanet_channels != codec.facts.channels) {
-    return Fail(fmt::format("compression_state_dict.bin: encodec.facts.channels is {}, seanet.channels is {}: "
-                            "production announces one and "
-                            "decodes the other",
+    return Fail(fmt::format("compression_state_dict.bin: encodec.channels is {}, seanet.channels is {}: production "
+                            "announces one and decodes the other",
                             codec.facts.channels, codec.seanet_channels),
                 codec.seanet_channels, codec.facts.channels);
   }
@@ -204,7 +203,7 @@ Outcome Channels(Context& context, const LmSpec& lm, const Codec& codec) {
     return Fail(
         fmt::format(
             "the language model was trained on {} channels (state_dict.bin: channels), the decoded audio has {} ({}{})",
-            *channels, audio_channels, codec.From("encodec.facts.channels"),
+            *channels, audio_channels, codec.From("encodec.channels"),
             lm.interleave_stereo ? ", interleaved to stereo" : ""),
         audio_channels, *channels);
   }

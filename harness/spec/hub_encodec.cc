@@ -78,15 +78,7 @@ SeanetArguments ReadSeanet(OptionReader& options, int64_t channels, int64_t widt
   a.dimension = width;
   a.n_filters = options.Int("num_filters", 32, 1, 1 << 14);
   a.n_residual_layers = options.Int("num_residual_layers", 1, 0, 64);
-  a.ratios = options.IntList("upsampling_ratios", std::vector<int64_t>{8, 5, 4, 2});
-  if (std::any_of(a.ratios.begin(), a.ratios.end(), [](int64_t ratio) { return ratio < 1; })) {
-    options.Wrong("upsampling_ratios", "must be positive: each is a stride");
-    a.ratios = {1};
-  } else if (a.ratios.empty() || a.ratios.size() > 10 ||
-             std::any_of(a.ratios.begin(), a.ratios.end(), [](int64_t ratio) { return ratio > 512; })) {
-    options.Unsupported("upsampling_ratios", "are other than 1 to 10 strides of at most 512");
-    a.ratios = {1};
-  }
+  a.ratios = ReadRatios(options, "upsampling_ratios");
   a.kernel_size = options.Int("kernel_size", 7, 1, 4096);
   a.last_kernel_size = options.Int("last_kernel_size", 7, 1, 4096);
   a.residual_kernel_size = options.Int("residual_kernel_size", 3, 1, 4096);

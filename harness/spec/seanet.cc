@@ -38,15 +38,7 @@ SeanetArguments ReadArguments(OptionReader& options, OptionProblems& problems) {
   a.dimension = options.Int("dimension", 128, 1, 1 << 16);
   a.n_filters = options.Int("n_filters", 32, 1, 1 << 14);
   a.n_residual_layers = options.Int("n_residual_layers", 3, 0, 64);
-  a.ratios = options.IntList("ratios", std::vector<int64_t>{8, 5, 4, 2});
-  if (std::any_of(a.ratios.begin(), a.ratios.end(), [](int64_t ratio) { return ratio < 1; })) {
-    options.Wrong("ratios", "must be positive: each is a stride");
-    a.ratios = {1};
-  } else if (a.ratios.empty() || a.ratios.size() > 10 ||
-             std::any_of(a.ratios.begin(), a.ratios.end(), [](int64_t ratio) { return ratio > 512; })) {
-    options.Unsupported("ratios", "are other than 1 to 10 strides of at most 512");
-    a.ratios = {1};
-  }
+  a.ratios = ReadRatios(options, "ratios");
   a.causal = options.Bool("causal", false);
   a.activation = ReadActivation(options, "activation", options.String("activation", "ELU"), "activation_params",
                                 /*default_alpha=*/true, problems);
@@ -73,6 +65,20 @@ SeanetArguments ReadArguments(OptionReader& options, OptionProblems& problems) {
 }
 
 }  // namespace
+
+std::vector<int64_t> ReadRatios(OptionReader& options, std::string_view key) {
+  const std::vector<int64_t> ratios = options.IntList(key, std::vector<int64_t>{8, 5, 4, 2});
+  if (std::any_of(ratios.begin(), ratios.end(), [](int64_t ratio) { return ratio < 1; })) {
+    options.Wrong(key, "must be positive: each is a stride");
+    return {1};
+  }
+  if (ratios.empty() || ratios.size() > 10 ||
+      std::any_of(ratios.begin(), ratios.end(), [](int64_t ratio) { return ratio > 512; })) {
+    options.Unsupported(key, "are other than 1 to 10 strides of at most 512");
+    return {1};
+  }
+  return ratios;
+}
 
 SeanetSpec DescribeSeanet(const ConfigValue::Map& arguments, SeanetSide side, OptionProblems& problems) {
   const bool encoder = side == SeanetSide::kEncoder;

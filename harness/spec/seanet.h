@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "harness/config/config.h"
@@ -37,6 +38,9 @@ struct SeanetArguments {
 // `arguments`: the keyword arguments of SEANetEncoder or SEANetDecoder. What is wrong goes to `problems`; then the
 // result must not be used.
 SeanetSpec DescribeSeanet(const ConfigValue::Map& arguments, SeanetSide side, OptionProblems& problems);
+
+// The strides, as `key` has them: by default EnCodec's own. What is wrong is noted, and {1} returned.
+std::vector<int64_t> ReadRatios(OptionReader& options, std::string_view key);
 
 SeanetSpec BuildSeanet(const SeanetArguments& arguments, SeanetSide side, SeanetNaming naming);
 

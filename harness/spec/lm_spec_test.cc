@@ -4,30 +4,14 @@
 
 #include <gmock/gmock.h>
 
+#include "harness/spec/test_config.h"
+
 namespace harness {
 namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-constexpr const char* kLm = R"(
-lm_model: transformer_lm
-transformer_lm: {n_q: 2, card: 300, dim: 16, num_heads: 4, num_layers: 2, hidden_scale: 2, causal: true,
-  norm_first: true, bias_ff: false, bias_attn: false, bias_proj: false, memory_efficient: true, activation: gelu}
-codebooks_pattern: {modeling: delay, delay: {delays: [0, 1]}}
-attribute_dropout: {}
-classifier_free_guidance: {training_dropout: 0.3, inference_coef: 3.0}
-fuser: {sum: [], cross: [description], prepend: [], input_interpolate: []}
-conditioners: {description: {model: t5, t5: {name: t5-base, finetune: false}}}
-dataset: {segment_duration: 30}
-)";
-
-Config Parse(const char* text) {
-  auto config = Config::Parse(text, "test.bin: xp.cfg", [](const std::string&) { return std::nullopt; });
-  return std::move(config).value();
-}
-
-ConfigValue Text(const char* text) { return {std::string(text)}; }
 // A value as YAML writes it.
 ConfigValue Yaml(const std::string& text) { return Parse(("x: " + text).c_str()).Get("x").value(); }
 
@@ -36,7 +20,7 @@ struct Change {
   ConfigValue value;
 };
 Result<LmSpec> Describe(const std::vector<Change>& changes) {
-  Config config = Parse(kLm);
+  Config config = Parse(kLm).With("transformer_lm.num_layers", {int64_t{2}});
   for (const Change& change : changes) config = config.With(change.path, change.value);
   return DescribeLm(config);
 }

@@ -6,6 +6,7 @@
 
 #include "harness/spec/codec_spec.h"
 #include "harness/spec/lm_spec.h"
+#include "harness/spec/test_config.h"
 
 namespace harness {
 namespace {
@@ -13,31 +14,12 @@ namespace {
 using testing::Contains;
 using testing::HasSubstr;
 
-constexpr const char* kLm = R"(
-lm_model: transformer_lm
-transformer_lm: {n_q: 2, card: 300, dim: 16, num_heads: 4, num_layers: 1, hidden_scale: 2, causal: true,
-  norm_first: true, bias_ff: false, bias_attn: false, bias_proj: false, memory_efficient: true, activation: gelu}
-codebooks_pattern: {modeling: delay, delay: {delays: [0, 1]}}
-attribute_dropout: {}
-classifier_free_guidance: {training_dropout: 0.3, inference_coef: 3.0}
-fuser: {sum: [], cross: [description], prepend: [], input_interpolate: []}
-conditioners: {description: {model: t5, t5: {name: t5-base, finetune: false}}}
-dataset: {segment_duration: 30}
-)";
-
 constexpr const char* kCodec = R"(
 compression_model: encodec
 encodec: {autoencoder: seanet, quantizer: rvq, sample_rate: 32000, channels: 1}
 seanet: {n_filters: 4, dimension: 8, ratios: [5, 2], n_residual_layers: 1, norm: weight_norm, lstm: 1, encoder: {}, decoder: {}}
 rvq: {n_q: 2, bins: 32}
 )";
-
-Config Parse(const char* text) {
-  auto config = Config::Parse(text, "test.bin: xp.cfg", [](const std::string&) { return std::nullopt; });
-  return std::move(config).value();
-}
-
-ConfigValue Text(const char* text) { return {std::string(text)}; }
 
 std::vector<std::string> Names(const std::vector<TensorSpec>& specs) {
   std::vector<std::string> names;
@@ -142,9 +124,7 @@ TEST(LmSpec, SaysWhatIsWrong) {
        {int64_t{1} << 40},
        "transformer_lm.num_layers must be between 1 and 10000"},
       {"NegativeCard", "transformer_lm.card", {int64_t{-1}}, "transformer_lm.card must be between 1 and"},
-      {"RopeNeedsPacked",
-       "transformer_lm.memory_efficient",
-       Text("false"),
+      {"RopeNeedsPacked", "transformer_lm.memory_efficient", Text("false"),
        "transformer_lm.memory_efficient must be true or false, found"},
       {"UnknownT5", "conditioners.description.t5.name", Text("t5-tiny"), "'t5-tiny' is no T5 model"},
       {"FuserKey", "fuser.ignore", {ConfigValue::List{}}, "fuser.ignore is no parameter of ConditionFuser"},

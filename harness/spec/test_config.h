@@ -1,0 +1,32 @@
+// The configs that the tests of this layer change one option at a time.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "harness/config/config.h"
+
+namespace harness {
+
+// Two codebooks, one layer.
+inline constexpr const char* kLm = R"(
+lm_model: transformer_lm
+transformer_lm: {n_q: 2, card: 300, dim: 16, num_heads: 4, num_layers: 1, hidden_scale: 2, causal: true,
+  norm_first: true, bias_ff: false, bias_attn: false, bias_proj: false, memory_efficient: true, activation: gelu}
+codebooks_pattern: {modeling: delay, delay: {delays: [0, 1]}}
+attribute_dropout: {}
+classifier_free_guidance: {training_dropout: 0.3, inference_coef: 3.0}
+fuser: {sum: [], cross: [description], prepend: [], input_interpolate: []}
+conditioners: {description: {model: t5, t5: {name: t5-base, finetune: false}}}
+dataset: {segment_duration: 30}
+)";
+
+inline Config Parse(const char* text) {
+  auto config = Config::Parse(text, "test.bin: xp.cfg", [](const std::string&) { return std::nullopt; });
+  return std::move(config).value();
+}
+
+inline ConfigValue Text(const char* text) { return {std::string(text)}; }
+
+}  // namespace harness

@@ -1,6 +1,6 @@
 """Random faults: does this suite's verdict agree with what the real audiocraft does?
 
-usage: differential.py --reference REF --program build/bin/conformance [--count 320] [--seed 1] [--table FILE] [--keep DIR]
+usage: differential.py --program build/bin/conformance [--count 320] [--seed 1] [--table FILE] [--keep DIR]
        differential.py ... --only 17,203      the same faults, these only, with every message
 
 Each fault is drawn from the edits of derive_export.py over every good export, judged by the program (greedy, 0.4 s),
@@ -21,11 +21,11 @@ import tempfile
 from pathlib import Path
 
 import verdicts
+from production import HUB
 from mutations import Mutator
 
 HERE = Path(__file__).resolve().parent
 EXPORTS = HERE.parents[1] / "fixtures" / "exports"
-HUB = HERE.parents[1] / "fixtures" / "hub"
 sys.path.insert(0, str(HERE.parent))
 from derive_export import derive  # noqa: E402
 
@@ -75,7 +75,7 @@ def native(program: Path, export: Path, folder: Path) -> dict:
             "tokens": tokens if tokens.is_file() else None}
 
 
-def production(name: str) -> dict:
+def run_production(name: str) -> dict:
     import numpy as np
     import torch
     from audiocraft.models import MusicGen
@@ -116,7 +116,6 @@ def judge(ours: dict, theirs: dict) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--reference", type=Path, required=True)
     parser.add_argument("--program", type=Path, required=True)
     parser.add_argument("--count", type=int, default=320)
     parser.add_argument("--seed", type=int, default=1)
@@ -124,7 +123,6 @@ def main() -> int:
     parser.add_argument("--table", type=Path)
     parser.add_argument("--keep", type=Path, help="leave the faults that disagree in DIR/NUMBER")
     args = parser.parse_args()
-    os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_CACHE=str(HUB), USER="nobody", PYTHONWARNINGS="ignore")
     verdicts.prepare()
 
     exports = sorted(path.parent.name for path in EXPORTS.glob("*/state_dict.bin"))
@@ -147,7 +145,7 @@ def main() -> int:
                     continue  # this edit can't be made on this tensor or key: draw again
             ours = native(args.program.resolve(), folder / "export", folder)
             unsafe = (ours["check"] or "").endswith("/safety")
-            theirs = None if unsafe else verdicts.in_process(lambda: production(str(folder / "export")), folder)
+            theirs = None if unsafe else verdicts.in_process(lambda: run_production(str(folder / "export")), folder)
             result = judge(ours, theirs)
             rows.append((number, base, kind, edits, result, ours["check"]))
             if result.startswith("DISAGREE") or only:
@@ -172,7 +170,7 @@ def render(args, rows, counts, disagreements) -> str:
     results = sorted({result for _, result in counts})
     kinds = sorted({kind for kind, _ in counts})
     lines = ["# Native verdict against production's", "",
-             f"`scripts/oracle/differential.py --reference ref --program build/bin/conformance --count {args.count} --seed {args.seed}`"
+             f"`scripts/oracle/differential.py --program build/bin/conformance --count {args.count} --seed {args.seed}`"
              " wrote this table.", "",
              f"{len(rows)} random faults, {len(disagreements)} disagreements.", "",
              "| outcome | " + " | ".join(kinds) + " | all |", "|---" * (len(kinds) + 2) + "|"]

@@ -34,13 +34,9 @@ const std::optional<std::string>& Reference(Context& context) {
   return context.exported().file(Role::kCodec).package()->pretrained;
 }
 
-harness::CodecPlaces Places(Context& context) {
-  return harness::CodecPlacesFor(harness::HubCache(context.settings().hub_root));
-}
-
 // Precondition: codec_compatibility/reference passed, and the codec's options where it has a config of its own.
 Codec Describe(Context& context) {
-  const harness::CodecDescription& description = *context.exported().codec(Places(context));
+  const harness::CodecDescription& description = *context.exported().codec();
   Codec codec{description, description.facts, description.facts.channels};
   const harness::CodecSpec* spec = description.kind == Codec::Kind::kOwn ? &*context.exported().codec_spec()
                                    : description.encodec                 ? &*description.encodec
@@ -76,7 +72,7 @@ Outcome CheckReference(Context& context) {
                     "export_pretrained_compression_model('{}')",
                     *reference, kPretrained, reference->substr(kPretrained.size())));
   }
-  const auto& codec = context.exported().codec(Places(context));
+  const auto& codec = context.exported().codec();
   if (!codec.ok()) {
     const std::string message = fmt::format("compression_state_dict.bin: {}", codec.error().message);
     return codec.error().code == harness::ErrorCode::kUnsupported ? Skip("unsupported here: " + message)
@@ -260,7 +256,7 @@ Outcome Weights(Context& context) {
     const Outcome& own = context.Evaluate("shape_config_agreement/codec/unexpected");
     return own.status == harness::CheckStatus::kFail ? Blocked("shape_config_agreement/codec/unexpected") : own;
   }
-  const harness::CodecDescription& description = *context.exported().codec(Places(context));
+  const harness::CodecDescription& description = *context.exported().codec();
   return description.not_run.empty() ? Pass(description.name) : Skip(description.not_run);
 }
 
@@ -308,7 +304,7 @@ std::vector<Check> CodecCompatibilityChecks() {
         {std::string("codec_compatibility/") + row.slug, row.name, {reference, options}, [row](Context& c) {
            // The wrong reference is told as such, and not by each of its numbers.
            const bool named = c.Evaluate("codec_compatibility/reference").status == harness::CheckStatus::kPass &&
-                              Reference(c) && c.exported().codec(Places(c))->kind != Codec::Kind::kPackage;
+                              Reference(c) && c.exported().codec()->kind != Codec::Kind::kPackage;
            if (!named) return WithCodec(c, row.judge, row.causes);
            return WithCodec(
                c, row.judge,

@@ -75,8 +75,8 @@ const std::vector<Check>& Catalogue() {
 Context::Context(Settings settings, Generator generator)
     : settings_(std::move(settings)), generator_(std::move(generator)) {
   if (!settings_.export_dir) return;
-  export_ = std::make_unique<harness::Export>(*settings_.export_dir);
-  export_->FindT5In(harness::HubCache(settings_.hub_root), settings_.working_dir);
+  export_ = std::make_unique<harness::Export>(*settings_.export_dir, harness::HubCache(settings_.hub_root),
+                                              settings_.working_dir);
 }
 
 Context& Context::Get() { return *Instance(); }

@@ -159,7 +159,7 @@ std::optional<harness::ConditioningInput> InputOf(const Context& context, const 
   };
   harness::ConditioningInput sample;
   if (slot.is_melody()) {
-    if (!models.language_model.spec().takes_melody()) return skip(kTakesNoMelody);
+    if (!models.conditions.has_melody_encoder()) return skip(kTakesNoMelody);
     if (!profile.melody) return skip("the profile names no melody (generation.melody: a WAV file)");
     run.melody = *profile.melody;
     run.prompt = models.without_text.empty() ? FirstText(profile) : std::nullopt;
@@ -230,8 +230,7 @@ GenerationRecord GenerateOn(Context& context, const std::string& device) {
     return record;
   }
   const auto start = std::chrono::steady_clock::now();
-  const auto models = harness::LoadModels(context.exported(), harness::HubCache(context.settings().hub_root),
-                                          at::Device(device), context.settings().working_dir);
+  const auto models = harness::LoadModels(context.exported(), at::Device(device));
   if (!models.ok()) {
     record.skipped = models.error().code == harness::ErrorCode::kUnsupported;
     record.problem = models.error().message;

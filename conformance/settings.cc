@@ -58,25 +58,22 @@ harness::Result<Settings> ReadSettings() {
   settings.export_dir_as_given = Variable("AUDIOCRAFT_EXPORT_DIR");
   if (!settings.export_dir_as_given.empty()) settings.export_dir = ResolveInput(settings.export_dir_as_given);
 
-  const std::string output = Variable("CONFORMANCE_OUTPUT_DIR");
+  // CTest works in the build folder; the shell that started it says where its user is.
+  const std::string shell_dir = Variable("PWD");
   std::error_code error;
+  settings.working_dir = settings.staged && !shell_dir.empty() ? fs::path(shell_dir) : fs::current_path(error);
+
+  const std::string output = Variable("CONFORMANCE_OUTPUT_DIR");
   if (output.empty()) {
     settings.output_dir = DefaultOutputDir();
   } else if (fs::path(output).is_absolute()) {
     settings.output_dir = output;
   } else {
-    const std::string pwd = Variable("PWD");
-    settings.output_dir = (settings.staged && !pwd.empty() ? fs::path(pwd) : fs::current_path(error)) / output;
+    settings.output_dir = settings.working_dir / output;
   }
 
-  settings.hub_root = harness::HubCache::FromEnvironment([](const std::string& name) -> std::optional<std::string> {
-                        const char* value = std::getenv(name.c_str());
-                        return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-                      }).root();
-  const std::string shell_dir = Variable("PWD");
-  std::error_code no_directory;
-  settings.working_dir = settings.staged && !shell_dir.empty() ? fs::path(shell_dir) : fs::current_path(no_directory);
-  settings.hub_root = ResolveInput(settings.hub_root.string());
+  const auto hub = harness::HubCache::FromEnvironment(harness::HubCache::OfProcess);
+  settings.hub_root = ResolveInput(hub.root().string());
 
   std::stringstream words(Variable("CONFORMANCE_REQUIRE"));
   for (std::string word; std::getline(words, word, ',');) {

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <system_error>
 
 #include "harness/export/codec_references.h"
@@ -104,12 +103,7 @@ CodecPlaces CodecPlacesFor(const HubCache& hub, const HubCache::Environment& env
   return places;
 }
 
-CodecPlaces CodecPlacesFor(const HubCache& hub) {
-  return CodecPlacesFor(hub, [](const std::string& name) -> std::optional<std::string> {
-    const char* value = std::getenv(name.c_str());
-    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-  });
-}
+CodecPlaces CodecPlacesFor(const HubCache& hub) { return CodecPlacesFor(hub, HubCache::OfProcess); }
 
 Result<CodecDescription> FollowReference(const std::string& reference, const CodecPlaces& places) {
   std::vector<fs::path> seen;

@@ -47,8 +47,8 @@ Result<Model> LoadReferencedCodec(const CodecDescription& codec, at::Device devi
   return Build(codec, codec.facts, device);
 }
 
-Result<Model> LoadCodec(Export& source, const HubCache& hub, at::Device device) {
-  const auto& codec = source.codec(CodecPlacesFor(hub));
+Result<Model> LoadCodec(Export& source, at::Device device) {
+  const auto& codec = source.codec();
   if (!codec.ok()) return codec.error();
   const CodecWrap wrap = WrapOf(*source.lm_spec());
   CodecFacts facts = codec->facts;

@@ -11,7 +11,6 @@
 
 #include "harness/base/result.h"
 #include "harness/export/export.h"
-#include "harness/hub/hub_cache.h"
 #include "harness/model/compression_model.h"
 
 namespace harness {
@@ -20,7 +19,7 @@ namespace harness {
 // their config. Throws what LibTorch throws: LoadModels catches it. Errors: kUnsupported (a reference of which only the
 // properties are known: why, and what to do), those of Export::codec(), kMismatch (the wrap, or the codebooks, do not
 // go with the codec).
-Result<std::unique_ptr<CompressionModel>> LoadCodec(Export& source, const HubCache& hub, at::Device device);
+Result<std::unique_ptr<CompressionModel>> LoadCodec(Export& source, at::Device device);
 
 // The codec alone, every codebook active, without a wrap.
 Result<std::unique_ptr<CompressionModel>> LoadReferencedCodec(const CodecDescription& codec, at::Device device);

@@ -14,8 +14,12 @@ std::vector<size_t> CheckedTensors::Binding() const {
   return binding;
 }
 
-Export::Export(std::filesystem::path folder)
-    : folder_(std::move(folder)), language_model_(folder_, Role::kLanguageModel), codec_(folder_, Role::kCodec) {}
+Export::Export(std::filesystem::path folder, HubCache hub, std::filesystem::path working_directory)
+    : folder_(std::move(folder)),
+      hub_(std::move(hub)),
+      working_directory_(std::move(working_directory)),
+      language_model_(folder_, Role::kLanguageModel),
+      codec_(folder_, Role::kCodec) {}
 
 const Status& Export::Folder() {
   if (folder_status_) return *folder_status_;
@@ -48,15 +52,15 @@ const Status& Export::Folder() {
 const Result<LmSpec>& Export::lm_spec() {
   if (lm_spec_) return *lm_spec_;
   lm_spec_ = DescribeLm(*language_model_.config());
-  if (!lm_spec_->ok() || !hub_) return *lm_spec_;
+  if (!lm_spec_->ok()) return *lm_spec_;
   for (ConditionerSpec& conditioner : (*lm_spec_)->conditioners) {
     if (conditioner.style && !conditioner.style->feature_codec.empty()) {
       // What is in the cache is what get_pretrained loads, whatever is known of that name.
-      const auto codec = FollowReference(conditioner.style->feature_codec, CodecPlacesFor(*hub_));
+      const auto codec = FollowReference(conditioner.style->feature_codec, CodecPlacesFor(hub_));
       if (codec.ok()) conditioner.style->feature_cardinality = codec->facts.cardinality;
     }
     if (!conditioner.finetune) continue;
-    const auto t5 = FindT5(conditioner.t5_name, *hub_, conditioner.input_dim, working_directory_);
+    const auto t5 = FindT5(conditioner.t5_name, hub_, conditioner.input_dim, working_directory_);
     if (!t5.ok()) continue;
     conditioner.t5_tensors = T5StateTensors(t5->spec, T5Prefix(conditioner.name));
     for (TensorSpec& tensor : conditioner.t5_tensors) tensor.group = "conditioners";  // of the export, not of a T5
@@ -64,21 +68,16 @@ const Result<LmSpec>& Export::lm_spec() {
   return *lm_spec_;
 }
 
-void Export::FindT5In(HubCache hub, std::filesystem::path working_directory) {
-  hub_ = std::move(hub);
-  working_directory_ = std::move(working_directory);
-}
-
 const Result<CodecSpec>& Export::codec_spec() {
   if (!codec_spec_) codec_spec_ = DescribeCodec(*codec_.config());
   return *codec_spec_;
 }
 
-const Result<CodecDescription>& Export::codec(const CodecPlaces& places) {
+const Result<CodecDescription>& Export::codec() {
   if (codec_description_) return *codec_description_;
   const auto& reference = codec_.package()->pretrained;
   if (reference) {
-    codec_description_ = FollowReference(*reference, places);
+    codec_description_ = FollowReference(*reference, CodecPlacesFor(hub_));
   } else {
     codec_description_ = DescribeOwnCodec(*codec_spec());
   }

@@ -29,23 +29,23 @@ struct CheckedTensors {
 
 class Export {
  public:
-  explicit Export(std::filesystem::path folder);
+  // `hub` and `working_directory`: where a T5 and referenced codecs are looked up.
+  Export(std::filesystem::path folder, HubCache hub, std::filesystem::path working_directory);
 
   const std::filesystem::path& folder() const { return folder_; }
+  const HubCache& hub() const { return hub_; }
+  const std::filesystem::path& working_directory() const { return working_directory_; }
   // There, a folder, readable, and not empty.
   const Status& Folder();
 
   ExportFile& file(Role role) { return role == Role::kLanguageModel ? language_model_ : codec_; }
 
-  // Where a fine-tuned T5 has its config.json: its tensors are checked where it is found. Call it before lm_spec().
-  void FindT5In(HubCache hub, std::filesystem::path working_directory);
-
-  // Precondition: file(role).config() is ok.
+  // Precondition: file(role).config() is ok. The tensors of a fine-tuned T5 follow where its config.json is found.
   const Result<LmSpec>& lm_spec();
   const Result<CodecSpec>& codec_spec();
-  // The codec, a reference followed (once; `places` are those of the first call).
+  // The codec, a reference followed.
   // Precondition: the codec's package() is ok, and without a reference codec_spec().
-  const Result<CodecDescription>& codec(const CodecPlaces& places);
+  const Result<CodecDescription>& codec();
   // Precondition: the role's spec is ok.
   const CheckedTensors& tensors(Role role);
 
@@ -56,9 +56,9 @@ class Export {
 
  private:
   std::filesystem::path folder_;
-  std::optional<Status> folder_status_;
-  std::optional<HubCache> hub_;
+  HubCache hub_;
   std::filesystem::path working_directory_;
+  std::optional<Status> folder_status_;
   ExportFile language_model_, codec_;
   std::optional<Result<LmSpec>> lm_spec_;
   std::optional<Result<CodecSpec>> codec_spec_;

@@ -39,23 +39,21 @@ Result<T> CatchTorch(const char* doing, Body&& body) {
   }
 }
 
-}  // namespace
-
 // The encoder of each t5 conditioner. What is not there is told in `without_text`; what is broken is an error.
-static Status FindTextEncoders(const LmSpec& spec, const TensorTable& tensors, const HubCache& hub, at::Device device,
-                               const std::filesystem::path& working_directory, TextEncoders& encoders,
-                               std::string& without_text) {
-  for (const ConditionerSpec& conditioner : spec.conditioners) {
+Status FindTextEncoders(Export& source, const TensorTable& tensors, at::Device device, TextEncoders& encoders,
+                        std::string& without_text) {
+  for (const ConditionerSpec& conditioner : source.lm_spec()->conditioners) {
     if (conditioner.model != "t5") continue;
     if (conditioner.finetune && conditioner.t5_tensors.empty()) {
       without_text = fmt::format("the config of {}, which conditioners.{} fine-tunes, was not found",
                                  conditioner.t5_name, conditioner.name);
       continue;
     }
-    auto encoder = conditioner.finetune
-                       ? LoadFinetunedT5(conditioner.t5_name, hub, conditioner.input_dim, tensors,
-                                         T5Prefix(conditioner.name), device, working_directory)
-                       : LoadT5(conditioner.t5_name, hub, conditioner.input_dim, device, working_directory);
+    auto encoder =
+        conditioner.finetune
+            ? LoadFinetunedT5(conditioner.t5_name, source.hub(), conditioner.input_dim, tensors,
+                              T5Prefix(conditioner.name), device, source.working_directory())
+            : LoadT5(conditioner.t5_name, source.hub(), conditioner.input_dim, device, source.working_directory());
     if (encoder.ok()) {
       encoders[conditioner.name] = std::move(encoder).value();
     } else if (encoder.error().code == ErrorCode::kNotFound || encoder.error().code == ErrorCode::kUnsupported) {
@@ -67,8 +65,9 @@ static Status FindTextEncoders(const LmSpec& spec, const TensorTable& tensors, c
   return {};
 }
 
-Result<Models> LoadModels(Export& source, const HubCache& hub, at::Device device,
-                          const std::filesystem::path& working_directory) {
+}  // namespace
+
+Result<Models> LoadModels(Export& source, at::Device device) {
   return CatchTorch<Models>("loading the weights", [&]() -> Result<Models> {
     const c10::InferenceMode inference;
     const CheckedTensors& lm = source.tensors(Role::kLanguageModel);
@@ -77,11 +76,10 @@ Result<Models> LoadModels(Export& source, const HubCache& hub, at::Device device
     ASSIGN_OR_RETURN(LanguageModel language_model, LanguageModel::Build(*source.lm_spec(), lm_table, device));
     TextEncoders encoders;
     std::string without_text;
-    RETURN_IF_ERROR(
-        FindTextEncoders(*source.lm_spec(), lm_table, hub, device, working_directory, encoders, without_text));
+    RETURN_IF_ERROR(FindTextEncoders(source, lm_table, device, encoders, without_text));
     ASSIGN_OR_RETURN(ConditionProvider conditions,
                      ConditionProvider::Build(*source.lm_spec(), lm_table, std::move(encoders), device));
-    ASSIGN_OR_RETURN(std::unique_ptr<CompressionModel> codec, LoadCodec(source, hub, device));
+    ASSIGN_OR_RETURN(std::unique_ptr<CompressionModel> codec, LoadCodec(source, device));
     return Models{std::move(language_model), std::move(conditions), std::move(codec), std::move(without_text)};
   });
 }

@@ -12,7 +12,6 @@
 #include "harness/base/result.h"
 #include "harness/export/export.h"
 #include "harness/generate/generator.h"
-#include "harness/hub/hub_cache.h"
 #include "harness/model/compression_model.h"
 #include "harness/model/condition_provider.h"
 #include "harness/model/language_model.h"
@@ -26,11 +25,10 @@ struct Models {
   std::string without_text;  // why texts can't be encoded; empty where they can
 };
 
-// T5 comes from a folder of its name in `working_directory`, else from the hub's cache; without it `without_text` says
-// why. Precondition: every static stage of `source` is ok and the tensors agree with the configs.
-// Errors: kUnsupported (options that are not built), kIo (out of memory, with LibTorch's words).
-Result<Models> LoadModels(Export& source, const HubCache& hub, at::Device device,
-                          const std::filesystem::path& working_directory = ".");
+// Where the T5 is not to be had, `without_text` says why. Precondition: every static stage of `source` is ok and the
+// tensors agree with the configs. Errors: kUnsupported (options that are not built), kIo (out of memory, with
+// LibTorch's words).
+Result<Models> LoadModels(Export& source, at::Device device);
 
 // Gives `input` the melody of an audio file, at the codec's rate and channels, as MusicGen.generate_with_chroma
 // converts it. Errors: those of ReadWav and ConvertAudio; kMismatch (shorter than two samples: production takes one for

@@ -103,9 +103,7 @@ class Loaded {
  public:
   void Load(const std::string& name) {
     folder_ = ExportFolder(name);
-    export_ = std::make_unique<Export>(folder_);
-    const HubCache hub(fs::path(HARNESS_FIXTURES_DIR) / "hub");
-    export_->FindT5In(hub, ".");
+    export_ = std::make_unique<Export>(folder_, HubCache(fs::path(HARNESS_FIXTURES_DIR) / "hub"), ".");
     setenv("HOME", (fs::path(HARNESS_FIXTURES_DIR) / "home").c_str(), /*overwrite=*/1);  // DAC's cache
     for (const Role role : {Role::kLanguageModel, Role::kCodec}) {
       ASSERT_TRUE(export_->file(role).Present().ok());
@@ -113,7 +111,7 @@ class Loaded {
       ASSERT_TRUE(export_->file(role).checkpoint().tensor_status().ok());
       ASSERT_TRUE(export_->file(role).package().ok());
     }
-    auto models = LoadModels(*export_, hub, at::kCPU);
+    auto models = LoadModels(*export_, at::kCPU);
     ASSERT_TRUE(models.ok()) << models.error().message;
     models_ = std::make_unique<Models>(std::move(models).value());
   }

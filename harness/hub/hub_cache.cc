@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdlib>
 #include <fstream>
 #include <string_view>
 
@@ -77,6 +78,11 @@ bool IsRepositoryName(std::string_view name) {
 }
 
 }  // namespace
+
+std::optional<std::string> HubCache::OfProcess(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+}
 
 HubCache HubCache::FromEnvironment(const Environment& environment) {
   for (const char* name : {"TRANSFORMERS_CACHE", "PYTORCH_TRANSFORMERS_CACHE", "PYTORCH_PRETRAINED_BERT_CACHE"}) {

@@ -17,6 +17,9 @@ class HubCache {
  public:
   using Environment = std::function<std::optional<std::string>(const std::string&)>;
 
+  // The variables of this process.
+  static std::optional<std::string> OfProcess(const std::string& name);
+
   explicit HubCache(std::filesystem::path root) : root_(std::move(root)) {}
 
   // The first that is set, even to nothing, of TRANSFORMERS_CACHE, PYTORCH_TRANSFORMERS_CACHE,

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <algorithm>
 #include <cmath>
 
 #include "harness/spec/option_reader.h"
@@ -164,12 +163,6 @@ void ReadNumber(const Config& config, const std::string& path, double& number, O
 }
 
 }  // namespace
-
-bool LmSpec::takes_melody() const {
-  return std::any_of(conditioners.begin(), conditioners.end(), [](const ConditionerSpec& conditioner) {
-    return conditioner.name == "self_wav" && conditioner.chroma.has_value();
-  });
-}
 
 Result<LmSpec> DescribeLm(const Config& config) {
   LmSpec spec;

@@ -49,9 +49,6 @@ struct LmSpec {
 
   std::vector<std::string> not_run;  // options that are described, but not yet built for generation
 
-  // A waveform conditioner named self_wav: the one that MusicGen gives a melody to.
-  bool takes_melody() const;
-
   // Attention as one packed projection (memory_efficient or custom), else torch.nn.MultiheadAttention under `mha`.
   bool packed_attention() const { return custom || memory_efficient; }
   bool sinusoidal() const { return positional_embedding != "rope"; }

@@ -100,8 +100,8 @@ bool OptionReader::Bool(std::string_view key, std::optional<bool> fallback) {
   const ConfigValue* value = Take(key, !fallback);
   if (value == nullptr) return fallback.value_or(false);
   if (const auto* flag = std::get_if<bool>(&value->data)) return *flag;
-  // Python takes any value as a condition. Numbers and null can only be meant so; but a quoted 'false' is text, and text
-  // is true.
+  // Python takes any value as a condition. Numbers and null can only be meant so; but a quoted 'false' is text, and
+  // text is true.
   if (const auto* number = std::get_if<int64_t>(&value->data)) return *number != 0;
   if (const auto* number = std::get_if<double>(&value->data)) return *number != 0;
   if (value->is_null()) return false;

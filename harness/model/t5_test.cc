@@ -1,4 +1,5 @@
 #include <ATen/ATen.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <unistd.h>
 
@@ -72,7 +73,7 @@ TEST_P(T5Golden, GivesTheStatesOfTheRealOne) {
       }
     }
   }
-  RecordProperty("measured", std::to_string(worst));
+  RecordProperty("measured", fmt::format("{:.3g}", worst));
   EXPECT_LE(worst, kTolerance);
 }
 

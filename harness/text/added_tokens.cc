@@ -104,7 +104,8 @@ class SettingsReader {
         if (error != std::errc() || end != id.data() + id.size() || number < 0 || number > INT32_MAX) {
           return Wrong("added_tokens_decoder", "an object with ids as keys", id);
         }
-        ASSIGN_OR_RETURN(settings_.added[number], Token("added_tokens_decoder", token));
+        ASSIGN_OR_RETURN(const AddedToken added, Token("added_tokens_decoder", token));
+        settings_.added[number] = settings_.flagged[added.content] = added;
       }
     }
     return ReadSpecialTokens(config, false);
@@ -173,7 +174,8 @@ class SettingsReader {
       if (!token.is_object() || id == token.end() || !id->is_number_unsigned() || *id > INT32_MAX) {
         return Wrong("added_tokens", "a list of objects with an id", token);
       }
-      ASSIGN_OR_RETURN(settings_.added[id->get<int64_t>()], Token("added_tokens", token));
+      ASSIGN_OR_RETURN(const AddedToken added, Token("added_tokens", token));
+      settings_.added[id->get<int64_t>()] = settings_.flagged[added.content] = added;
     }
     return {};
   }
@@ -192,15 +194,14 @@ Result<AddedTokens> CollectAddedTokens(const TokenizerSettings& settings,
   AddedTokens out;
   using Special = TokenizerSettings::Special;
   std::map<std::string, Special> special = settings.special;
+  // A special token that a file names, and that is among the added ones, has their flags.
+  for (auto& [name, value] : special) {
+    const auto it = settings.flagged.find(value.token.content);
+    if (it != settings.flagged.end()) value = {it->second, false};
+  }
   for (const auto& [name, text] : {std::pair{"eos_token", "</s>"}, {"unk_token", "<unk>"}, {"pad_token", "<pad>"}}) {
     special.try_emplace(name, Special{{.content = text}, true});
     special[name].is_text = false;  // T5Tokenizer makes an AddedToken of each
-  }
-  // A special token that is among the added ones has their flags.
-  for (auto& [name, value] : special) {
-    for (const auto& [id, token] : settings.added) {
-      if (token.content == value.token.content) value = {token, false};
-    }
   }
   std::vector<Special> additional = settings.additional;
   const auto is_extra = [](const Special& value) {

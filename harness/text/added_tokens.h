@@ -35,9 +35,10 @@ struct TokenizerSettings {
     AddedToken token;
     bool is_text = true;  // given as text, not as an object with flags
   };
-  std::map<std::string, Special> special;  // "eos_token", "pad_token", ...
-  std::vector<Special> additional;         // additional_special_tokens
-  std::map<int64_t, AddedToken> added;     // of added_tokens_decoder, added_tokens.json or tokenizer.json
+  std::map<std::string, Special> special;     // "eos_token", "pad_token", ...
+  std::vector<Special> additional;            // additional_special_tokens
+  std::map<int64_t, AddedToken> added;        // of added_tokens_decoder, added_tokens.json or tokenizer.json
+  std::map<std::string, AddedToken> flagged;  // by content, those of the files that give flags
 };
 
 // Errors: kCorrupt, kMismatch, kUnsupported, naming file and key.

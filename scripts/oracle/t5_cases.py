@@ -20,7 +20,7 @@ TEXTS = [
     "e\u0301 combining", "\ufb01 ligature ﬁ", "ｆｕｌｌｗｉｄｔｈ １２３", "①②③ ½ ™", "日本語の音楽", "한국어", "Ёлка", "مرحبا",
     "🎸 guitar 🎹", "👩‍🎤", "\u200bzero\u200bwidth", "\ufeffbom", "nb\u00a0space", "em\u2003space", "ideographic\u3000space",
     "\u2581under\u2581line", "\u2581", "soft\u00adhyphen", "\x00nul", "a\x00b", "\x07bell", "\x7fdel", "</s>", "rock</s>", "rock </s>",
-    "rock </s> jazz", "</s></s>", "<pad>", "rock <pad> jazz", "<unk>", "<unk> rock", "<extra_id_0>", "a<extra_id_0>b",
+    "rock </s> jazz", "</s> jazz rock", "</s></s>", "<pad>", "rock <pad> jazz", "<unk>", "<unk> rock", "<extra_id_0>", "a<extra_id_0>b",
     "a <extra_id_1> b", "a  <extra_id_10>  b", "<extra_id_1><extra_id_11>", "<extra_id_99> x", "<extra_id_100> x",
     "<extra_id_", "<<extra_id_3>>", "< /s>", "<s>", "<mood> rock <mood>", "x<mood>y", "\u3000<extra_id_2>\u3000z", "'quotes' \"double\"",
     "100% & more; #1 @home", "a" * 200, "tempo: 120bpm, key: C#m", "http://example.org/a?b=c", "rock\u2028jazz", "ＲＯＣＫ　ＪＡＺＺ",
@@ -51,6 +51,14 @@ SETS = {
         "added_tokens_decoder": {"0": {**AS_OBJECT, "content": "<pad>", "special": True},
                                  "189": {**AS_OBJECT, "rstrip": True, "special": False}},
         "additional_special_tokens": EXTRA}, "added_tokens.json": {"not read": 3}},
+    "OneBeginsAnother": {"tokenizer_config.json": {"additional_special_tokens": ["<mo", "<mood>", "<m"]}},
+    "ModernFastTokens": {"tokenizer_config.json": {"legacy": False}, "tokenizer.json": {"added_tokens": [
+        {"id": 1, **AS_OBJECT, "content": "</s>", "rstrip": True, "special": True}]}},
+    "ModernFastTokensNamed": {"tokenizer_config.json": {"legacy": False, "eos_token": "</s>"}, "tokenizer.json": {
+        "added_tokens": [{"id": 1, **AS_OBJECT, "content": "</s>", "rstrip": True, "special": True}]}},
+    "ModernOldTokensNamed": {
+        "tokenizer_config.json": {"legacy": False}, "added_tokens.json": {"</s>": 1},
+        "special_tokens_map.json": {"eos_token": {**AS_OBJECT, "content": "</s>", "rstrip": True}}},
     "OtherEos": {"tokenizer_config.json": {"eos_token": "<mood>"}},
     "SplitSpecialTokens": {"tokenizer_config.json": {"split_special_tokens": True}},
     "PadLeft": {"tokenizer_config.json": {"padding_side": "left"}},

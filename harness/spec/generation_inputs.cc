@@ -32,7 +32,7 @@ std::string ProblemOf(const ConditionerSpec& conditioner, const FuserSpec& fuser
   }
   if (!Fused(fuser, name)) {
     return fmt::format(
-        "conditioners.{} is in no list of fuser (AssertionError \"given conditions contain unknown "
+        "conditioners.{} stands in no list of fuser (AssertionError \"given conditions contain unknown "
         "attributes for fuser\"): add it to the list that the model was trained with",
         name);
   }

@@ -90,7 +90,9 @@ def rows():
     yield ["arguments missing", [["conditioners.self_wav.chroma_stem", DELETE]]]
     yield ["arguments null", [["conditioners.self_wav.chroma_stem", None]]]
     yield ["conditioner null", [["conditioners.self_wav", None]]]
-    yield ["chroma_stem null beside another model", [["conditioners.self_wav", {"model": "lut", "lut": {"n_bins": 4, "dim": 2, "tokenizer": "noop"}, "chroma_stem": None}]]]
+    for what, value in (("null", None), ("text", "abc"), ("list", []), ("integer", 3)):
+        yield [f"chroma_stem {what} beside another model",
+               [["conditioners", {"self_wav": {**AS_LUT[0][1], "chroma_stem": value}}], ["fuser.prepend", ["self_wav"]]]]
     yield from each("conditioners.args.", {"drop_desc_p": [0.5], "merge_text_conditions_p": [0.5], "other": [1], "device": ["cpu"]})
     yield ["conditioners.args null", [["conditioners.args", None]]]
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 
 HOME = {"HOME": "/home/ann"}
 CASES = {
@@ -41,8 +42,9 @@ PROBE = "import transformers.utils.hub as hub; print(hub.TRANSFORMERS_CACHE, end
 def main() -> None:
     rows = []
     for name, environment in CASES.items():
-        run = subprocess.run([sys.executable, "-W", "ignore", "-c", PROBE], capture_output=True, text=True, check=True,
-                             env={"PATH": os.environ["PATH"], **environment})
+        with tempfile.TemporaryDirectory() as folder:  # transformers writes version.txt into its cache, here a relative one
+            run = subprocess.run([sys.executable, "-W", "ignore", "-c", PROBE], capture_output=True, text=True, check=True,
+                                 cwd=folder, env={"PATH": os.environ["PATH"], **environment})
         rows.append({"name": name, "environment": environment, "root": run.stdout})
     print(json.dumps(rows, indent=1))
 

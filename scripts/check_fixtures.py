@@ -5,7 +5,7 @@ usage: check_fixtures.py --program build/bin/conformance --fixture faults/codec-
        check_fixtures.py --list                  every fixture, found in fixtures/
 
 A fixture is exports/NAME (must pass), harmless/NAME.json (must pass) or faults/NAME.json (must fail, with the expected
-check first). T5 and referenced codecs come from fixtures/hub and fixtures/home; a recipe with "hub": false sees none.
+check first), with the line that conformance/CHECKS.md quotes of its message. T5 and referenced codecs come from fixtures/hub and fixtures/home; a recipe with "hub": false sees none.
 Exit status: 0 all as expected, 1 not, 77 where every fixture needs something that this machine lacks.
 Standard library only.
 """
@@ -13,6 +13,7 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,7 +22,9 @@ from pathlib import Path
 
 from derive_export import derive, derive_recipe
 
-FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
+ROOT = Path(__file__).resolve().parents[1]
+FIXTURES = ROOT / "fixtures"
+CHECKS = ROOT / "conformance" / "CHECKS.md"
 # A good export that nothing fails because nothing ran would prove nothing.
 GOOD = {"expect": {"verdict": "pass", "passing": [f"generation/cpu/prompt{n}/runs" for n in range(2)]}}
 MOST_FAILING_CHECKS = 3  # one root cause must not read as a dozen
@@ -36,6 +39,18 @@ def find_fixtures() -> list:
     exports = [path.parent for path in FIXTURES.glob("exports/*/state_dict.bin")]
     recipes = list(FIXTURES.glob("faults/*.json")) + list(FIXTURES.glob("harmless/*.json"))
     return sorted(path.relative_to(FIXTURES).as_posix() for path in exports + recipes)
+
+
+def documented() -> dict:
+    """What CHECKS.md says of each fixture: {fixture: (check id, first line of its message)}, "..." for what varies."""
+    lines = CHECKS.read_text().partition("\n## Kinds of fault\n")[2].splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines if line.startswith("| ")]
+    return {f"faults/{name}.json": (row[1].strip("`"), row[2])
+            for row in rows if len(row) == 4 and row[0] != "kind" for name in row[3].split(", ")}
+
+
+def matches(line: str, pattern: str) -> bool:
+    return re.match(".*".join(re.escape(piece.strip()) for piece in pattern.split("...")), line) is not None
 
 
 def digest(path: Path) -> dict:
@@ -120,6 +135,11 @@ def check(program: Path, name: str, folder: Path):
     status, report, output = run(program, folder, run_as if "run_as" in recipe else str(export), device,
                                  recipe.get("hub", True))
     problems = compare(recipe["expect"], status, report, output)
+    if not problems and name in DOCUMENTED:
+        identifier, pattern = DOCUMENTED[name]
+        first = next(check for check in report["checks"] if check["status"] == "fail")
+        if first["id"] != identifier or not matches(first["message"].splitlines()[0], pattern):
+            problems.append(f"conformance/CHECKS.md says {identifier}: {pattern}")
     if digest(export) != before:
         problems.append("the export was changed")
     left = set(os.listdir(folder)) - names - {"artifacts", "profile.yaml"}
@@ -132,6 +152,9 @@ def check(program: Path, name: str, folder: Path):
     return problems
 
 
+DOCUMENTED = documented()
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", type=Path)
@@ -140,6 +163,9 @@ def main() -> int:
     parser.add_argument("--list", action="store_true")
     args = parser.parse_args()
     if args.list:
+        gone = set(DOCUMENTED) - set(find_fixtures())
+        if gone:
+            sys.exit(f"conformance/CHECKS.md names fixtures that are not there: {', '.join(sorted(gone))}")
         print("\n".join(find_fixtures()))
         return 0
     if not args.program or not args.fixture:

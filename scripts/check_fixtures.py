@@ -105,6 +105,9 @@ def compare(expect: dict, status, report, output: str) -> list:
     statuses = {check["id"]: check["status"] for check in report.get("checks", [])}
     problems += [f"{name}: expected pass, found {statuses.get(name)}" for name in expect.get("passing", [])
                  if statuses.get(name) != "pass"]
+    messages = {check["id"]: check["message"] for check in report.get("checks", [])}
+    problems += [f"{name}: its note does not contain {word!r}" for name, words in expect.get("notes", {}).items()
+                 for word in words if word not in messages.get(name, "")]
     if expect["verdict"] != "fail" or not failing:
         return problems
     first = failing[0]

@@ -157,9 +157,10 @@ std::vector<Check> GenerationChecks() {
                       }});
   }
   // A run that passed has passed all that it needs itself: nothing unsafe is loaded.
-  checks.push_back({kProductionCheck, "ProductionLoader", {"generation/cpu/prompt0/runs"}, [](Context& c) {
-                      return JudgeProduction(c.Production());
-                    }});
+  checks.push_back({kProductionCheck,
+                    "ProductionLoader",
+                    {"generation/text_encoder", "generation/cpu/prompt0/runs"},
+                    [](Context& c) { return JudgeProduction(c.Production()); }});
   return checks;
 }
 

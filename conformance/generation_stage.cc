@@ -148,6 +148,12 @@ std::optional<std::string> FirstText(const Profile& profile) {
   return std::nullopt;
 }
 
+// The profile's first text, where the model can be given one here.
+std::optional<std::string> EncodableText(const harness::Models& models, const Profile& profile) {
+  const bool can = models.without_text.empty() && models.conditions.has_text_encoder();
+  return can ? FirstText(profile) : std::nullopt;
+}
+
 // What the slot generates from; nullopt where it can't, with the reason in `run`.
 std::optional<harness::ConditioningInput> InputOf(const Context& context, const harness::Models& models,
                                                   const Slot& slot, GenerationRun& run) {
@@ -162,7 +168,7 @@ std::optional<harness::ConditioningInput> InputOf(const Context& context, const 
     if (!models.conditions.has_melody_encoder()) return skip(kTakesNoMelody);
     if (!profile.melody) return skip("the profile names no melody (generation.melody: a WAV file)");
     run.melody = *profile.melody;
-    run.prompt = models.without_text.empty() ? FirstText(profile) : std::nullopt;
+    run.prompt = EncodableText(models, profile);
     const auto read = harness::ReadMelody(ResolveInput(*profile.melody), models.codec->facts(), sample);
     if (!read.ok()) {
       run.status = GenerationRun::Status::kFailed;
@@ -189,7 +195,7 @@ void GenerateGreedy(Context& context, const harness::Models& models, GreedyRun& 
   }
   greedy.duration_s = kDurationS;
   greedy.cfg_coef = context.profile().cfg_coef;
-  if (models.without_text.empty()) greedy.prompt = FirstText(context.profile());
+  greedy.prompt = EncodableText(models, context.profile());
   Sampling sampling;
   sampling.mode = Sampling::Mode::kGreedy;
   sampling.cfg_coef = greedy.cfg_coef;

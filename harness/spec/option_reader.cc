@@ -198,6 +198,16 @@ void OptionReader::Finish() {
   }
 }
 
+bool Truthy(const ConfigValue* value) {
+  if (value == nullptr || value->is_null()) return false;
+  if (const auto* flag = std::get_if<bool>(&value->data)) return *flag;
+  if (const auto* number = std::get_if<int64_t>(&value->data)) return *number != 0;
+  if (const auto* number = std::get_if<double>(&value->data)) return *number != 0;
+  if (const auto* text = std::get_if<std::string>(&value->data)) return !text->empty();
+  if (const auto* list = std::get_if<ConfigValue::List>(&value->data)) return !list->empty();
+  return !std::get<ConfigValue::Map>(value->data).empty();
+}
+
 const ConfigValue::Map* AsMap(const ConfigValue& value) { return std::get_if<ConfigValue::Map>(&value.data); }
 
 std::optional<ConfigValue> ReadMapping(const Config& config, const std::string& path, OptionProblems& problems) {

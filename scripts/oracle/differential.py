@@ -125,7 +125,7 @@ def main() -> int:
     args = parser.parse_args()
     verdicts.prepare()
 
-    exports = sorted(path.parent.name for path in EXPORTS.glob("*/state_dict.bin"))
+    exports = bases()
     only = {int(number) for number in args.only.split(",") if number}
     rows, disagreements = [], []
     for number in range(args.count):
@@ -164,6 +164,22 @@ def main() -> int:
     if args.table:
         args.table.write_text(table)
     return 1 if disagreements else 0
+
+
+def bases() -> list:
+    """The good exports that this environment's audiocraft can load: of its version, and DAC's where DAC is installed."""
+    import importlib.util
+    import audiocraft
+    found = []
+    for path in sorted(EXPORTS.glob("*/golden/golden.json")):
+        export = path.parents[1]
+        if json.loads(path.read_text())["versions"]["audiocraft"] != audiocraft.__version__:
+            print(f"left out: {export.name}, which another audiocraft than {audiocraft.__version__} made")
+        elif b"dac_" in (export / "compression_state_dict.bin").read_bytes()[:4096] and not importlib.util.find_spec("dac"):
+            print(f"left out: {export.name}: descript-audio-codec is not installed")
+        else:
+            found.append(export.name)
+    return found
 
 
 def render(args, rows, counts, disagreements) -> str:

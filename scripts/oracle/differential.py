@@ -31,7 +31,8 @@ from derive_export import derive  # noqa: E402
 
 PROFILE = "devices: [cpu]\ngeneration: {prompts: [null], duration_s: 0.4, sampling: greedy}\n"
 
-# Where the suite fails on purpose what production runs: check ids (prefixes) and why.
+# Where the suite fails on purpose what production runs: check ids (prefixes), why, and words of the message where the
+# check alone does not tell.
 CLASSES = [
     ("damaged", ("state_dict_integrity/*/archive", "state_dict_integrity/*/checksums"),
      "the bytes are not those that were written; PyTorch ignores an archive's CRC, and the damage is heard or will be"),
@@ -44,15 +45,18 @@ CLASSES = [
     ("trainer asserts", ("codec_compatibility/*",),
      "a pair of language model and codec that audiocraft's own trainer asserts against, or that plays wrong"),
     ("wrong sound", ("audio_output/*",), "silent, constant, clipped, looping or collapsed"),
+    ("text as a switch", ("shape_config_agreement/*/options",),
+     "'false' in quotes is text, and text is true to Python: the model is built with what was switched off",
+     "must be true or false, found the text"),
     ("a name of a model", ("file_presence/folder_name",), "taken as a model's name before any path is looked at"),
 ]
 
 
-def class_of(check: str):
-    for name, patterns, _ in CLASSES:
+def class_of(check: str, message: str):
+    for name, patterns, _, *words in CLASSES:
         for pattern in patterns:
             head, star, tail = pattern.partition("*")
-            if check.startswith(head) and (check.endswith(tail) if star else check == head):
+            if check.startswith(head) and (check.endswith(tail) if star else check == head) and all(w in message for w in words):
                 return name
     return None
 
@@ -105,7 +109,7 @@ def judge(ours: dict, theirs: dict) -> str:
             return "DISAGREE: passes, production raises"
         return "agree: both refuse" if ours["verdict"] == "fail" else "not judged"
     if ours["verdict"] == "fail":
-        return class_of(ours["check"]) or "DISAGREE: fails, production runs"
+        return class_of(ours["check"], ours["message"]) or "DISAGREE: fails, production runs"
     if ours["ran"] != "pass":
         return "not judged"
     import numpy as np
@@ -194,7 +198,7 @@ def render(args, rows, counts, disagreements) -> str:
         line = [counts[kind, result] for kind in kinds]
         lines.append(f"| {result} | " + " | ".join(str(n) for n in line) + f" | {sum(line)} |")
     lines += ["", "Where the suite fails what production runs, on purpose:", "", "| class | why |", "|---|---|"]
-    lines += [f"| {name} | {why} |" for name, _, why in CLASSES if any(name == result for result in results)]
+    lines += [f"| {name} | {why} |" for name, _, why, *_ in CLASSES if any(name == result for result in results)]
     return "\n".join(lines) + "\n"
 
 

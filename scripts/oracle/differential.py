@@ -45,9 +45,9 @@ CLASSES = [
     ("trainer asserts", ("codec_compatibility/*",),
      "a pair of language model and codec that audiocraft's own trainer asserts against, or that plays wrong"),
     ("wrong sound", ("audio_output/*",), "silent, constant, clipped, looping or collapsed"),
-    ("text as a switch", ("shape_config_agreement/*/options",),
-     "'false' in quotes is text, and text is true to Python: the model is built with what was switched off",
-     "must be true or false, found the text"),
+    ("no switch", ("shape_config_agreement/*/options",),
+     "'false' in quotes is text, and text is true to Python: the model is built with what was switched off; a list or a"
+     " mapping is no switch, either", "must be true or false, found"),
     ("a name of a model", ("file_presence/folder_name",), "taken as a model's name before any path is looked at"),
 ]
 

@@ -75,8 +75,12 @@ Outcome Runs(Context& context, const Slot& slot) {
       return Fail(fmt::format("{} ({}): {}", slot.device, PromptText(run), run.message));
     case GenerationRun::Status::kDone: break;
   }
-  return Pass(
-      {{"frames", run.frames}, {"load_s", run.load_s}, {"generate_s", run.generate_s}, {"decode_s", run.decode_s}});
+  return Pass({{"frames", run.frames},
+               {"load_s", run.load_s},
+               {"first_code_s", run.first_code_s},
+               {"step_s", run.step_s},
+               {"generate_s", run.generate_s},
+               {"decode_s", run.decode_s}});
 }
 
 Outcome Codes(Context& context, const Slot& slot) {

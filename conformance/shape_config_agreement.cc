@@ -86,8 +86,10 @@ std::string NewerAudiocraft(const harness::LmSpec& spec) {
   for (const harness::ConditionerSpec& conditioner : spec.conditioners) {
     if (conditioner.needs_audiocraft.empty()) continue;
     return fmt::format(
-        "state_dict.bin: conditioners.{}.model is {}, which audiocraft knows from {} on: with 1.3.0, the newest release "
-        "on PyPI, get_pretrained raises ValueError \"Unrecognized conditioning model: {}\". Tell people which audiocraft "
+        "state_dict.bin: conditioners.{}.model is {}, which audiocraft knows from {} on: with 1.3.0, the newest "
+        "release "
+        "on PyPI, get_pretrained raises ValueError \"Unrecognized conditioning model: {}\". Tell people which "
+        "audiocraft "
         "they need",
         conditioner.name, conditioner.model, conditioner.needs_audiocraft, conditioner.model);
   }

@@ -16,9 +16,10 @@ namespace {
 using harness::Role;
 
 // What the builders read of the config; nothing else is ever resolved (models/builders.py, loaders.py, genmodel.py).
+// Of codebooks_pattern, only the chosen pattern's options are read: shape_config_agreement/.../options does.
 const std::vector<std::string>& SubtreesRead(Role role) {
   static const std::vector<std::string> language_model = {
-      "lm_model", "transformer_lm", "codebooks_pattern",       "attribute_dropout", "classifier_free_guidance",
+      "lm_model", "transformer_lm", "codebooks_pattern.modeling", "attribute_dropout", "classifier_free_guidance",
       "fuser",    "conditioners",   "dataset.segment_duration"};
   static const std::vector<std::string> codec = {"compression_model", "encodec", "seanet"};
   return role == Role::kLanguageModel ? language_model : codec;

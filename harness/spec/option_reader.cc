@@ -172,8 +172,11 @@ std::vector<std::string> OptionReader::StringList(std::string_view key,
   const ConfigValue* value = Take(key, !fallback);
   std::vector<std::string> substitute = std::move(fallback).value_or(std::vector<std::string>{});
   if (value == nullptr) return substitute;
-  const auto* list = std::get_if<ConfigValue::List>(&value->data);
   std::vector<std::string> texts;
+  // Who only iterates finds nothing in these, either.
+  if (const auto* map = AsMap(*value); map != nullptr && map->empty()) return texts;
+  if (const auto* text = std::get_if<std::string>(&value->data); text != nullptr && text->empty()) return texts;
+  const auto* list = std::get_if<ConfigValue::List>(&value->data);
   for (const ConfigValue& item : list != nullptr ? *list : ConfigValue::List{}) {
     const auto* text = std::get_if<std::string>(&item.data);
     if (text == nullptr) {

@@ -104,6 +104,8 @@ def judge(ours: dict, theirs: dict) -> str:
         return "DISAGREE: the program crashed"
     if theirs is None:
         return "unsafe"
+    if theirs["outcome"] == "raises" and "explosion/spacy-models" in theirs["error"]:
+        return "not judged"  # spaCy's English model, which production fetches; the report lists it under `fetches`
     if theirs["outcome"] == "raises":
         if ours["verdict"] == "pass" and ours["ran"] == "pass":
             return "DISAGREE: passes, production raises"

@@ -261,6 +261,15 @@ std::string TensorsWithoutStorage(harness::ExportFile& file) {
   return names.empty() ? "" : fmt::format(". Tensors that lie there: {}", harness::FoldNames(names));
 }
 
+Outcome CheckArchive(Context& context, Role role) {
+  Outcome outcome = FromStatus(context.exported().file(role).checkpoint().structure_status());
+  const bool told = outcome.message.find("opy it again") != std::string::npos;
+  if (outcome.status == harness::CheckStatus::kFail && !told) {
+    outcome.message += ". Copy the file as it was written, or export it again";
+  }
+  return outcome;
+}
+
 // Damage must not hide what would run: an archive that this suite refuses may be one that the loader reads.
 Outcome CheckSafety(Context& context, Role role) {
   const harness::Checkpoint& checkpoint = context.exported().file(role).checkpoint();
@@ -313,7 +322,11 @@ Outcome CheckStorages(Context& context, Role role) {
 Outcome CheckPickle(Context& context, Role role) {
   harness::ExportFile& file = context.exported().file(role);
   if (DamagedMetadata(file)) return Blocked(fmt::format("state_dict_integrity/{}/checksums", Slug(role)));
-  return FromStatus(file.checkpoint().pickle_status());
+  Outcome outcome = FromStatus(file.checkpoint().pickle_status());
+  if (outcome.status == harness::CheckStatus::kFail) {
+    outcome.message += ". torch.load raises there: the file was written wrongly, or changed since: export it again";
+  }
+  return outcome;
 }
 
 Outcome CheckPackage(Context& context, Role role) {
@@ -338,10 +351,7 @@ std::vector<Check> StateDictIntegrityChecks() {
     Outcome (*run)(Context&, Role);
   };
   const std::vector<Row> rows = {
-      {"archive",
-       "Archive",
-       {},
-       [](Context& c, Role r) { return FromStatus(c.exported().file(r).checkpoint().structure_status()); }},
+      {"archive", "Archive", {}, CheckArchive},
       {"checksums", "Checksums", {"archive"}, CheckChecksums},
       {"safety", "Safety", {}, CheckSafety},
       {"pickle", "Pickle", {"archive", "safety"}, CheckPickle},

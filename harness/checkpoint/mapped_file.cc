@@ -42,6 +42,13 @@ Error OpenError(const fs::path& path, int error) {
     }
     return {ErrorCode::kNotFound, fmt::format("{}: {}", path.string(), std::strerror(error))};
   }
+  if (error == ELOOP) {
+    return {
+        ErrorCode::kIo,
+        fmt::format("{}: is a link that leads back to itself, as `ln -s` in the wrong folder makes it: remove it, and "
+                    "put the file itself there",
+                    path.string())};
+  }
   if (error == EACCES || error == EPERM) {
     return {ErrorCode::kIo, fmt::format("{}: can't be read: {}. Change the file's permissions (chmod a+r)",
                                         path.string(), std::strerror(error))};

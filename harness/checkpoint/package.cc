@@ -245,6 +245,12 @@ class PackageReader {
     }
     const auto& pairs = pickle_[best].pairs;
     if (pairs.empty()) {
+      if (file_ == "compression_state_dict.bin") {
+        return Mismatch(
+            fmt::format("best_state is empty: it holds no tensor, nor did the checkpoint's "
+                        "best_state['model'], from which the exporter takes them. {}",
+                        exporter_));
+      }
       return Mismatch(fmt::format(
           "best_state is empty: export_lm was given the file of a rank above 0 of a training with FSDP "
           "(checkpoint.th.1 and so on), whose fsdp_best_state holds nothing; the whole model is in rank 0's "

@@ -30,7 +30,7 @@ std::unordered_map<NodeId, NodeId> CallsAround(const Pickle& pickle, const std::
 
 }  // namespace
 
-Status DescribeForeign(const PickleReading& reading, std::string_view place, uint64_t base_offset) {
+Status DescribeForeign(const PickleReading& reading, std::string_view place, uint64_t base_offset, bool is_loaded) {
   if (reading.foreign.empty()) return {};
   const Pickle& pickle = reading.pickle;
   std::unordered_set<NodeId> called;
@@ -56,10 +56,12 @@ Status DescribeForeign(const PickleReading& reading, std::string_view place, uin
   if (count > kShown) shown.push_back(fmt::format("and {} more", count - kShown));
   return Error{
       ErrorCode::kUnsafe,
-      fmt::format("{}: loading this file runs code that it names: {}. torch.load, as audiocraft calls it, would "
-                  "execute that. A MusicGen export needs nothing of the kind: do not load the file; export again "
-                  "from a checkpoint that you trust, saving only best_state, xp.cfg, version and exported",
-                  place, fmt::join(shown, "; "))};
+      fmt::format(
+          "{}: {}: {}. {} would execute that. A MusicGen export needs nothing of the kind: do not load the file; "
+          "export again from a checkpoint that you trust, saving only best_state, xp.cfg, version and exported",
+          place, is_loaded ? "loading this file runs code that it names" : "is a pickle that runs code",
+          fmt::join(shown, "; "),
+          is_loaded ? "torch.load, as audiocraft calls it," : "torch.load does not get there today; what reads on")};
 }
 
 std::string_view PickleOpcodeName(uint8_t op) {

@@ -128,11 +128,11 @@ TEST(PickleSafety, WholeMemo) {
 
 // torch.load ignores it; another loader may read on.
 TEST(PickleSafety, SecondPickleBehindStop) {
-  EXPECT_THAT(
-      OpenPickle("}.\x80\x02"
-                 "cposix\nsystem\n)R.")
-          .safety_status(),
-      FailsWith(ErrorCode::kUnsafe, Parts{"in a second pickle behind the first", "calls posix.system() (offset 19)"}));
+  EXPECT_THAT(OpenPickle("}.\x80\x02"
+                         "cposix\nsystem\n)R.")
+                  .safety_status(),
+              FailsWith(ErrorCode::kUnsafe, Parts{"the second pickle behind the first: is a pickle that runs code",
+                                                  "calls posix.system() (offset 19)"}));
   EXPECT_FALSE(OpenPickle("}.}.cevil\nf\n)R.").safety_status().ok());
 }
 

@@ -26,7 +26,7 @@ Status TrailingSafety(std::span<const std::byte> bytes, size_t end, std::string_
     const PickleReading reading = ReadPickle(rest, place);
     const bool looks_like_one = reading.status.ok() || rest[0] == std::byte{0x80};
     if (!looks_like_one) return {};
-    RETURN_IF_ERROR(DescribeForeign(reading, fmt::format("{}, in a second pickle behind the first", place), end));
+    RETURN_IF_ERROR(DescribeForeign(reading, fmt::format("{}, the second pickle behind the first", place), end, false));
     if (!reading.status.ok()) return {};
     end += reading.end;
   }
@@ -43,7 +43,7 @@ Status RecordSafety(const ZipArchive& archive, const std::unordered_set<size_t>&
     if (!bytes.ok() || (!named_so && bytes->front() != std::byte{0x80})) continue;
     const std::string place = fmt::format("{}: record {}", file_name, Printable(record.name));
     const PickleReading reading = ReadPickle(*bytes, place);
-    RETURN_IF_ERROR(DescribeForeign(reading, place));
+    RETURN_IF_ERROR(DescribeForeign(reading, place, 0, record.name.ends_with("/data.pkl")));
     if (reading.status.ok()) {
       RETURN_IF_ERROR(TrailingSafety(*bytes, reading.end, place));
     }

@@ -48,7 +48,7 @@ const Status& ExportFile::Format() {
     format_ = Status{};
     return *format_;
   }
-  std::string message = fmt::format("{} is no PyTorch checkpoint: {}", FileName(role_),
+  std::string message = fmt::format("{} is no PyTorch checkpoint: it {}", FileName(role_),
                                     DescribeFileKind(kind, mapped_.bytes(), ExporterCall(role_)));
   // torch.load takes every file that is no archive for a pickle, and runs it before it finds out.
   if (const Status safety = StraySafety(mapped_.bytes(), FileName(role_)); !safety.ok()) {

@@ -51,10 +51,10 @@ std::string WhichFileIsWrong(Context& context, Role role) {
                        harness::Describe(role));
   }
   if (has_config && beside.config()->Has(SubtreesRead(other).front())) {
-    return fmt::format("The {} was exported twice: {} holds one, too. {} is what {} writes", harness::Describe(other),
+    return fmt::format("The {} was exported twice: {} holds one, too. {} must come from {}", harness::Describe(other),
                        harness::FileName(other), harness::FileName(role), harness::ExporterCall(role));
   }
-  return fmt::format("The two files are swapped, or the {} was exported twice. {} is what {} writes",
+  return fmt::format("The two files are swapped, or the {} was exported twice. {} must come from {}",
                      harness::Describe(other), harness::FileName(role), harness::ExporterCall(role));
 }
 

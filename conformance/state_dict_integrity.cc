@@ -13,6 +13,7 @@
 #include "harness/checkpoint/crc32.h"
 #include "harness/checkpoint/sharing.h"
 #include "harness/checkpoint/zip_archive.h"
+#include "harness/export/folder_contents.h"
 #include "harness/spec/agreement.h"
 
 namespace conformance {
@@ -333,10 +334,10 @@ Outcome CheckPackage(Context& context, Role role) {
   const auto& package = context.exported().file(role).package();
   if (!package.ok()) return FromStatus(package.error());
   if (role == Role::kLanguageModel && package->pretrained) {
-    return Fail(
-        fmt::format("{} is a reference to the codec '{}', not a language model: the two files are swapped, or "
-                    "export_pretrained_compression_model wrote to the wrong name",
-                    harness::FileName(role), *package->pretrained));
+    return Fail(fmt::format(
+        "{} is a reference to the codec '{}', not a language model: the two files are swapped, or "
+        "export_pretrained_compression_model wrote to the wrong name. {} must come from {}",
+        harness::FileName(role), *package->pretrained, harness::FileName(role), harness::ExporterCall(role)));
   }
   return Pass({{"keys", package->keys}, {"tensors", package->best_state.size()}});
 }

@@ -73,7 +73,9 @@ Result<MappedFile> MappedFile::Open(const fs::path& path) {
   if (fd.get() < 0) return OpenError(path, errno);
   struct stat status {};
   if (fstat(fd.get(), &status) != 0) return OpenError(path, errno);
-  if (S_ISDIR(status.st_mode)) return Error{ErrorCode::kIo, fmt::format("{}: is a folder, not a file", path.string())};
+  if (S_ISDIR(status.st_mode))
+    return Error{ErrorCode::kIo,
+                 fmt::format("{}: is a folder, not a file: move what is in it, or remove it", path.string())};
   if (!S_ISREG(status.st_mode)) {
     return Error{ErrorCode::kIo, fmt::format("{}: is not a regular file (a pipe, socket or device)", path.string())};
   }

@@ -27,13 +27,16 @@ const Status& ExportFile::Present() {
   auto mapped = MappedFile::Open(path_);
   if (!mapped.ok()) {
     const Error& error = mapped.error();
-    const std::string what = error.code == ErrorCode::kNotFound ? DescribeFolder(path_.parent_path(), role_)
-                                                                : fmt::format("Write it with {}", ExporterCall(role_));
+    std::error_code ignored;
+    const bool is_link = std::filesystem::is_symlink(path_, ignored);
+    const std::string what = error.code == ErrorCode::kNotFound && !is_link
+                                 ? DescribeFolder(path_.parent_path(), role_)
+                                 : fmt::format("Or write it with {}", ExporterCall(role_));
     present_ = Error{error.code, fmt::format("{}. {}", error.message, what)};
   } else if (mapped->bytes().empty()) {
-    present_ =
-        Error{ErrorCode::kCorrupt,
-              fmt::format("{} is empty (0 bytes): the copy or the export broke off; write it again", path_.string())};
+    present_ = Error{ErrorCode::kCorrupt,
+                     fmt::format("{} is empty (0 bytes): the copy or the export broke off: copy or export it again",
+                                 path_.string())};
   } else {
     mapped_ = std::move(mapped).value();
     present_ = Status{};

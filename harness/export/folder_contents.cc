@@ -77,6 +77,14 @@ std::string DescribeFolder(const fs::path& folder, Role role) {
         "again",
         Printable(partial, 100));
   }
+  const std::string stem = fs::path(FileName(role)).stem().string();
+  if (const std::string renamed = First(names, [&](const std::string& name) { return name.starts_with(stem); });
+      !renamed.empty()) {
+    return fmt::format(
+        "The folder holds {}: if that is the file, rename it to {}, the only name that audiocraft opens. "
+        "Else write it with {}",
+        Printable(renamed, 100), FileName(role), ExporterCall(role));
+  }
   // The other file is there: this is an export that lacks one half, whatever lies beside it.
   const bool other_half = Has(names, FileName(role == Role::kLanguageModel ? Role::kCodec : Role::kLanguageModel));
   const std::string weights = First(names, [](const std::string& name) {

@@ -56,6 +56,9 @@ std::vector<Case> Cases() {
       {"OtherHalf",
        {"compression_state_dict.bin", "config.json", "model.safetensors"},
        {"holds compression_state_dict.bin, config.json, model.safetensors. Write it with", export_lm}},
+      {"Renamed",
+       {"compression_state_dict.bin", "state_dict.pt"},
+       {"holds state_dict.pt: if", "rename it to state_dict.bin"}},
       {"Many", {"a", "b", "c", "d", "e", "f", "g", "h"}, {"holds a, b, c, d, e, f, and 2 more"}},
       {"ControlCharacters", {"a\nb"}, {"holds a\\nb."}},
   };

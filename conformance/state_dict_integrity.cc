@@ -291,6 +291,10 @@ Outcome CheckSharing(harness::ExportFile& file, Role role) {
   if (shared.empty()) return Pass();
   Offenders groups;
   for (const harness::SharedElements& group : shared) {
+    if (group.names.size() == 1) {
+      groups.Add(fmt::format("{} of the elements of {} lie on others of its own", group.elements, group.names[0]));
+      continue;
+    }
     groups.Add(group.identical
                    ? fmt::format("{} are the same {} elements", harness::FoldNames(group.names, 4), group.elements)
                    : fmt::format("{} overlap by {} elements", harness::FoldNames(group.names, 4), group.elements));

@@ -18,16 +18,27 @@ struct Range {
   const NamedTensor* named;
   const TensorView* view;
   int64_t first, end;
-  bool dense;  // every element between them is the view's
+  int64_t walked = 1;  // positions that its strides visit; a dimension of stride 0 visits one
+  bool apart = true;   // each stride steps beyond all that the smaller ones reach: no position is visited twice
+  bool dense = true;   // and not a step further: every element between first and end is the view's
 };
 
+// `view` is valid: nothing overflows.
 Range RangeOf(const NamedTensor& named, const TensorView& view) {
-  int64_t last = view.offset, distinct = 1;
+  std::vector<std::pair<int64_t, int64_t>> steps;  // stride, size
   for (size_t i = 0; i < view.shape.size(); ++i) {
-    last += (view.shape[i] - 1) * view.strides[i];  // a valid view: no overflow
-    if (view.strides[i] != 0) distinct *= view.shape[i];
+    if (view.shape[i] > 1 && view.strides[i] != 0) steps.emplace_back(view.strides[i], view.shape[i]);
   }
-  return {&named, &view, view.offset, last + 1, distinct == last + 1 - view.offset};
+  std::sort(steps.begin(), steps.end());
+  Range range{&named, &view, view.offset, view.offset + 1};
+  for (const auto& [stride, size] : steps) {
+    const int64_t reach = range.end - range.first;
+    range.apart = range.apart && stride >= reach;
+    range.dense = range.dense && stride == reach;
+    range.end += (size - 1) * stride;
+    range.walked *= size;
+  }
+  return range;
 }
 
 // Where each distinct element of a view lies, relative to its first one.
@@ -51,8 +62,9 @@ int64_t Common(const Range& a, const Range& b, int64_t& budget) {
   if (first >= end) return 0;
   if (a.dense && b.dense) return end - first;
   const int64_t from = std::min(a.first, b.first), span = std::max(a.end, b.end) - from;
-  if (span > kMaxMarked || span > budget) return 0;
-  budget -= span;
+  const int64_t work = span + a.walked + b.walked;
+  if (work > kMaxMarked || work > budget) return 0;
+  budget -= work;
   std::vector<bool> marked(static_cast<size_t>(span));
   for (const int64_t position : Positions(*a.view)) marked[static_cast<size_t>(a.first - from + position)] = true;
   int64_t common = 0;
@@ -60,6 +72,18 @@ int64_t Common(const Range& a, const Range& b, int64_t& budget) {
     common += marked[static_cast<size_t>(b.first - from + position)] ? 1 : 0;
   }
   return common;
+}
+
+// Indices of the view whose element is under another index, too. `budget` as above.
+int64_t Repeated(const Range& range, int64_t& budget) {
+  const int64_t elements = range.view->num_elements();
+  if (range.apart) return elements - range.walked;
+  const int64_t span = range.end - range.first, work = span + range.walked;
+  if (work > kMaxMarked || work > budget) return 0;
+  budget -= work;
+  std::vector<bool> marked(static_cast<size_t>(span));
+  for (const int64_t position : Positions(*range.view)) marked[static_cast<size_t>(position)] = true;
+  return elements - std::count(marked.begin(), marked.end(), true);
 }
 
 bool AllEqual(const Storage& storage, const Range& range) {
@@ -118,6 +142,10 @@ std::vector<SharedElements> FindSharedElements(const Checkpoint& checkpoint, con
         if (IsTie(*before, range)) continue;
         if (const int64_t elements = Common(*before, range, budget); elements > common)
           common = elements, partner = before;
+      }
+      if (const int64_t repeated = Repeated(range, budget);
+          repeated > 0 && !AllEqual(checkpoint.storages()[storage], range)) {
+        found.push_back({{range.named->name}, false, repeated});
       }
       open.push_back(&range);
       if (open.size() > kMaxOpen) {

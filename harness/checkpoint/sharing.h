@@ -8,7 +8,7 @@
 // reported:
 //  - views beside each other in one storage, interleaved ones included: flat buffers, LSTM weights on CUDA,
 //  torch.chunk;
-//  - elements that are all equal: zero biases that some tool stored once;
+//  - elements that are all equal: zero biases that some tool stored once, expanded constants;
 //  - a tensor that is the first rows of another, where a model may have been trained with the two tied: T5's, and heads
 //    that are the embeddings (`linears.K` and `emb.K`).
 #pragma once
@@ -21,11 +21,11 @@
 
 namespace harness {
 
-// Two or more tensors, each on elements of the one before.
+// Two or more tensors, each on elements of the one before; or one, whose strides bring it back onto its own.
 struct SharedElements {
   std::vector<std::string> names;  // in the order of the storage
   bool identical = true;           // on exactly the same elements; else they overlap
-  int64_t elements = 0;            // of the largest overlap
+  int64_t elements = 0;            // of the largest overlap; of one tensor: how many have no bytes of their own
 };
 
 // `tensors`: those whose values are read. Passed over: views that are not valid, storages that are not available or not

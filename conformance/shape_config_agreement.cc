@@ -9,6 +9,7 @@
 #include "conformance/context.h"
 #include "conformance/file_names.h"
 #include "conformance/suite.h"
+#include "harness/spec/likely_cause.h"
 
 namespace conformance {
 namespace {
@@ -93,6 +94,25 @@ Outcome CheckOptions(Context& context, Role role) {
                {"channels", spec->channels}});
 }
 
+// What follows "Strict loading raises": the likely cause, and what would make config and weights agree.
+std::string CauseAndRemedy(Context& context, Role role) {
+  const harness::CheckedTensors& tensors = context.exported().tensors(role);
+  const std::string cause = harness::LikelyCause(tensors.specs, tensors.found, tensors.agreement);
+  std::string text = cause.empty() ? "" : ". Likely cause: " + cause;
+  if (const auto edit = context.exported().SuggestedEdit(role)) {
+    const auto now = context.exported().file(role).config()->Get(edit->key);
+    text += fmt::format(
+        ". With `{}` in its xp.cfg{} config and weights would agree: if these are the right weights, "
+        "export them again with the config that they were trained with",
+        edit->Text(), now.ok() ? fmt::format(" (now {})", harness::YamlText(*now)) : "");
+  } else if (cause.empty()) {
+    text +=
+        ": the config and the weights are of different runs. Export both from one checkpoint, with "
+        "audiocraft.utils.export";
+  }
+  return text;
+}
+
 Outcome CheckGroup(Context& context, Role role, const std::string& group) {
   const harness::CheckedTensors& tensors = context.exported().tensors(role);
   const auto& groups = tensors.agreement.groups;
@@ -109,9 +129,7 @@ Outcome CheckGroup(Context& context, Role role, const std::string& group) {
     }
   }
   if (!others.empty()) message += fmt::format(". Also disagreeing: {}", fmt::join(others, ", "));
-  const std::string cause = harness::LikelyCause(tensors.specs, tensors.found, tensors.agreement);
-  message += cause.empty() ? ". Strict loading raises: the config and the weights are of different runs"
-                           : ". Likely cause: " + cause;
+  message += ". Strict loading raises" + CauseAndRemedy(context, role);
   return Fail(std::move(message), entry->second.missing.size() + entry->second.mismatched.size(), 0);
 }
 
@@ -119,11 +137,9 @@ Outcome CheckUnexpected(Context& context, Role role) {
   const harness::CheckedTensors& tensors = context.exported().tensors(role);
   const auto& unexpected = tensors.agreement.unexpected;
   if (unexpected.empty()) return Pass({{"tensors", tensors.specs.size()}});
-  const std::string cause = harness::LikelyCause(tensors.specs, tensors.found, tensors.agreement);
-  return Fail(fmt::format("{}: {} tensors belong to no module of the config: {}. Strict loading raises{}",
-                          harness::FileName(role), unexpected.size(), harness::FoldNames(unexpected),
-                          cause.empty() ? ": remove them, or export with the config that they were trained with"
-                                        : ". Likely cause: " + cause),
+  return Fail(fmt::format("{}: {} tensor{} to no module of the config: {}. Strict loading raises{}",
+                          harness::FileName(role), unexpected.size(), unexpected.size() == 1 ? " belongs" : "s belong",
+                          harness::FoldNames(unexpected), CauseAndRemedy(context, role)),
               unexpected.size(), 0);
 }
 

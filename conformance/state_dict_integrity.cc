@@ -47,6 +47,7 @@ bool IsTrainingOnly(const std::string& name) {
 
 // A tensor that a MusicGen or its codec has, by its first name: what else lies in best_state is for the shape checks.
 bool IsModelTensor(const std::string& name) {
+  if (name.find(".lora_") != std::string::npos) return false;
   for (const char* module :
        {"emb.", "transformer.", "out_norm.", "linears.", "condition_provider.", "encoder.", "decoder.", "quantizer."}) {
     if (name.starts_with(module)) return true;

@@ -155,12 +155,13 @@ std::vector<Check> ShapeConfigAgreementChecks() {
   for (const auto role : kRoles) {
     const std::string prefix = std::string("shape_config_agreement/") + Slug(role) + "/";
     const std::string camel = CamelCase(role);
-    const auto add = [&](const char* slug, const char* name, std::string need, std::function<Outcome(Context&)> run) {
-      checks.push_back({prefix + slug, camel + name, {std::move(need)}, std::move(run)});
+    const auto add = [&](const char* slug, const char* name, std::vector<std::string> needs,
+                         std::function<Outcome(Context&)> run) {
+      checks.push_back({prefix + slug, camel + name, std::move(needs), std::move(run)});
     };
-    add("config", "Config", std::string("state_dict_integrity/") + Slug(role) + "/package",
-        [role](Context& c) { return CheckConfig(c, role); });
-    add("options", "Options", prefix + "config", [role](Context& c) { return CheckOptions(c, role); });
+    const std::string integrity = std::string("state_dict_integrity/") + Slug(role) + "/";
+    add("config", "Config", {integrity + "package"}, [role](Context& c) { return CheckConfig(c, role); });
+    add("options", "Options", {prefix + "config"}, [role](Context& c) { return CheckOptions(c, role); });
     const std::vector<Group> groups =
         role == Role::kLanguageModel
             ? std::vector<Group>{{"embeddings", "Embeddings"},
@@ -169,11 +170,12 @@ std::vector<Check> ShapeConfigAgreementChecks() {
                                  {"conditioners", "Conditioners"}}
             : std::vector<Group>{{"encoder", "Encoder"}, {"decoder", "Decoder"}, {"quantizer", "Quantizer"}};
     // One wrong number shows in several groups: each waits for the one before, so that it is told once, as a whole.
-    std::string previous = prefix + "options";
+    // The shapes of shards say nothing about the config.
+    std::vector<std::string> previous = {prefix + "options", integrity + "fsdp"};
     for (const Group& group : groups) {
       add(group.slug, group.name, previous,
           [role, slug = std::string(group.slug)](Context& c) { return CheckGroup(c, role, slug); });
-      previous = prefix + group.slug;
+      previous = {prefix + group.slug};
     }
     add("unexpected", "Unexpected", previous, [role](Context& c) { return CheckUnexpected(c, role); });
   }

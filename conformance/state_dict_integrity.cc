@@ -13,6 +13,7 @@
 #include "harness/checkpoint/crc32.h"
 #include "harness/checkpoint/zip_archive.h"
 #include "harness/spec/agreement.h"
+#include "harness/spec/shard_traces.h"
 
 namespace conformance {
 namespace {
@@ -186,34 +187,13 @@ Outcome CheckFloat16Range(Context& context, Role role) {
 }
 
 Outcome CheckFsdp(Context& context, Role role) {
-  static constexpr const char* kMarkers[] = {"_fsdp_wrapped_module", "_flat_param", "flat_param_"};
-  std::vector<std::string> wrapped, empty;
   harness::ExportFile& file = context.exported().file(role);
+  std::vector<harness::FoundTensor> found;
   for (const harness::NamedTensor& tensor : file.package()->best_state) {
-    for (const char* marker : kMarkers) {
-      if (tensor.name.find(marker) != std::string::npos) {
-        wrapped.push_back(tensor.name);
-        break;
-      }
-    }
-    if (file.checkpoint().tensors()[tensor.tensor].num_elements() == 0) empty.push_back(tensor.name);
+    found.push_back({tensor.name, file.checkpoint().tensors()[tensor.tensor].shape});
   }
-  const std::string remedy =
-      "gather it with FullStateDictConfig before saving: audiocraft does so into fsdp_best_state, which "
-      "export_lm takes where it is filled";
-  if (!wrapped.empty()) {
-    return Fail(
-        fmt::format("{}: best_state is that of a model still wrapped by FSDP: {} tensors such as {}. "
-                    "The state dict is a shard, not the model; {}",
-                    harness::FileName(role), wrapped.size(), harness::FoldNames(wrapped, 3), remedy));
-  }
-  if (!empty.empty()) {
-    return Fail(
-        fmt::format("{}: {} tensors have no elements: {}. That is what a rank keeps of parameters that others hold "
-                    "(a sharded state dict); {}",
-                    harness::FileName(role), empty.size(), harness::FoldNames(empty, 3), remedy));
-  }
-  return Pass();
+  const std::string shards = harness::DescribeShards(found);
+  return shards.empty() ? Pass() : Fail(fmt::format("{}: {}", harness::FileName(role), shards));
 }
 
 Outcome CheckInitialised(Context& context, Role role) {

@@ -71,7 +71,7 @@ std::vector<Cause> Causes() {
        kLanguageModel,
        {{"base_model.model.emb.0.weight", {5, 4}}, {"base_model.model.transformer.layers.0.base_layer.w", {8, 4}}},
        {"LoRA"}},
-      {"Ema", kLanguageModel, with({{"ema.emb.0.weight", {5, 4}}}), {"moving average (EMA)", "best_state"}},
+      {"Ema", kLanguageModel, with({{"ema.emb.0.weight", {5, 4}}}), {"moving average (EMA)", "under 'ema' in its checkpoint"}},
       {"ModelEma", kLanguageModel, with({{"model_ema.emb0weight", {5, 4}}}), {"moving average (EMA)"}},
       {"NewWeightNorm",
        kCodec,

@@ -68,6 +68,15 @@ def repeat_rows(export, file, tensors, row=0):
 
 
 @edit
+def perturb_rows(export, file, tensors, step):
+    """Adds `step` times its number to every element of each row (first dimension)."""
+    for name in matching(export, file, tensors):
+        tensor = export.tensor(file, name)
+        size = prod(tensor.shape[1:])
+        values.replace(tensor, [x + step * (i // size) for i, x in enumerate(values.read(tensor))])
+
+
+@edit
 def permute_blocks(export, file, tensors, order):
     """Cuts the first dimension into len(order) blocks and puts them in this order: q, k, v of another convention."""
     for name in matching(export, file, tensors):

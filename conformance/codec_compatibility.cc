@@ -85,6 +85,26 @@ Outcome CheckReference(Context& context) {
 
 using Judge = Outcome (*)(Context&, const LmSpec&, const Codec&);
 
+// The one key that would make the numbers of codebooks agree, where there is one; else what was exported wrongly.
+std::string EditForCodebooks(const LmSpec& lm, const Codec& codec, int64_t active) {
+  const std::string other = "the codec is another one than the model was trained with: export that one";
+  if (lm.num_codebooks == 2 * active && !lm.interleave_stereo && codec.facts.channels == 1) {
+    return "interleave_stereo_codebooks.use: true in state_dict.bin would make them agree, if the model is stereo; "
+           "else " +
+           other;
+  }
+  if (lm.interleave_stereo && !lm.stereo_per_timestep && active == 2 * lm.num_codebooks) {
+    return "interleave_stereo_codebooks.per_timestep: true (left and right in turn), or .use: false (mono), in "
+           "state_dict.bin would make them agree: set what the model was trained with";
+  }
+  const int64_t wanted = lm.num_codebooks / (lm.interleave_stereo && !lm.stereo_per_timestep ? 2 : 1);
+  if (wanted <= codec.facts.codebooks && harness::WithCodebooks(codec.facts, wanted).ok()) {
+    return fmt::format("compression_model_n_q: {} in state_dict.bin would make them agree, if it was lost; else {}",
+                       wanted, other);
+  }
+  return "T" + other.substr(1);
+}
+
 Outcome Codebooks(Context&, const LmSpec& lm, const Codec& codec) {
   if (lm.compression_model_n_q &&
       (*lm.compression_model_n_q < 1 || *lm.compression_model_n_q > codec.facts.codebooks)) {
@@ -102,16 +122,16 @@ Outcome Codebooks(Context&, const LmSpec& lm, const Codec& codec) {
   const bool doubled = lm.interleave_stereo && !lm.stereo_per_timestep;
   const int64_t active = lm.compression_model_n_q.value_or(codec.facts.codebooks) * (doubled ? 2 : 1);
   if (active == lm.num_codebooks) return Pass(active, lm.num_codebooks);
+  const char* consequence = doubled                     ? "Decoding raises AssertionError"
+                            : active < lm.num_codebooks ? "Decoding raises, or leaves codebooks out"
+                                                        : "It decodes, with codebooks missing: wrong sound, no error";
   return Fail(
       fmt::format(
           "the language model generates {} codebooks (state_dict.bin: transformer_lm.n_q), the codec has {} "
-          "({}: {}{}{}). {}. It is another codec than the one that the model was trained with, or "
-          "compression_model_n_q or interleave_stereo_codebooks was lost",
+          "({}: {}{}{}). {}. {}",
           lm.num_codebooks, active, codec.From("rvq.n_q"), codec.facts.codebooks,
           lm.compression_model_n_q ? fmt::format("; compression_model_n_q is {}", *lm.compression_model_n_q) : "",
-          doubled ? "; doubled for stereo" : "",
-          active < lm.num_codebooks ? "Decoding raises, or leaves codebooks out"
-                                    : "It decodes, with codebooks missing: wrong sound, no error"),
+          doubled ? "; doubled for stereo" : "", consequence, EditForCodebooks(lm, codec, active)),
       active, lm.num_codebooks);
 }
 
@@ -160,8 +180,8 @@ Outcome FrameRate(Context&, const LmSpec&, const Codec& codec) {
 }
 
 Outcome Stereo(Context& context, const LmSpec& lm, const Codec& codec) {
+  const auto channels = LmNumber(context, "channels");
   if (!lm.interleave_stereo) {
-    const auto channels = LmNumber(context, "channels");
     if (channels && *channels == 2 && codec.facts.channels == 1) {
       return Fail(fmt::format(
           "the language model was trained on stereo (state_dict.bin: channels is 2), the codec is mono ({} is 1) and "
@@ -182,6 +202,12 @@ Outcome Stereo(Context& context, const LmSpec& lm, const Codec& codec) {
         "state_dict.bin: interleave_stereo_codebooks.use is true, but transformer_lm.n_q is {}: left and right "
         "share the codebooks, so it must be even",
         lm.num_codebooks));
+  }
+  if (channels && *channels == 1) {
+    return Fail(
+        "state_dict.bin: interleave_stereo_codebooks.use is true, but the language model was trained on one channel "
+        "(channels is 1): the flag was added, and the codec's codes are taken for left and right. Set "
+        "interleave_stereo_codebooks.use to false; for a model that was trained on stereo, set channels to 2");
   }
   return Pass("interleaved");
 }

@@ -10,6 +10,29 @@ namespace harness {
 
 namespace {
 
+// What is wrong with a text that would be right without its quotes.
+std::string QuotesHint(const ConfigValue& found) {
+  const auto* text = std::get_if<std::string>(&found.data);
+  if (text == nullptr) return "";
+  return fmt::format(
+      " (quotes, or an interpolation such as oc.env, make it a text; oc.decode undoes it: it must read {})", *text);
+}
+
+// Python takes any value as a condition, and every text but the empty one is true.
+std::string TruthHint(const ConfigValue& found) {
+  const auto* text = std::get_if<std::string>(&found.data);
+  if (text == nullptr) return "";
+  const ConfigValue bare = found.WithoutQuotes();
+  const auto* meant = std::get_if<bool>(&bare.data);
+  const std::string taken = text->empty() ? "an empty text is false to Python" : "any text is true to Python";
+  if (meant == nullptr) return fmt::format(" ({}: write true or false)", taken);
+  if (*meant == !text->empty()) return QuotesHint(found);
+  return fmt::format(
+      " (quotes, or an interpolation such as oc.env, make it a text, and {}: production builds the model with it "
+      "switched on. Write {} without quotes)",
+      taken, *text);
+}
+
 // One problem may be met twice (an option that encoder and decoder share), and some messages name the source already.
 std::string Join(const std::vector<std::string>& problems, const std::string& source) {
   std::vector<std::string> distinct;
@@ -77,7 +100,9 @@ int64_t OptionReader::Int(std::string_view key, std::optional<int64_t> fallback,
   const int64_t as_number = flag != nullptr && *flag ? 1 : 0;  // in Python a bool is an int
   if (flag != nullptr) number = &as_number;
   if (number == nullptr) {
-    WrongType(key, "an integer", *value);
+    const ConfigValue bare = value->WithoutQuotes();
+    Wrong(key, fmt::format("must be an integer, found {}{}", value->Describe(),
+                           std::holds_alternative<int64_t>(bare.data) ? QuotesHint(*value) : ""));
     return substitute;
   }
   if (*number < min || *number > max) {
@@ -92,7 +117,9 @@ double OptionReader::Float(std::string_view key, std::optional<double> fallback)
   if (value == nullptr) return fallback.value_or(0);
   if (const auto* number = std::get_if<double>(&value->data)) return *number;
   if (const auto* number = std::get_if<int64_t>(&value->data)) return static_cast<double>(*number);
-  WrongType(key, "a number", *value);
+  const ConfigValue bare = value->WithoutQuotes();
+  const bool number = std::holds_alternative<double>(bare.data) || std::holds_alternative<int64_t>(bare.data);
+  Wrong(key, fmt::format("must be a number, found {}{}", value->Describe(), number ? QuotesHint(*value) : ""));
   return fallback.value_or(0);
 }
 
@@ -105,7 +132,7 @@ bool OptionReader::Bool(std::string_view key, std::optional<bool> fallback) {
   if (const auto* number = std::get_if<int64_t>(&value->data)) return *number != 0;
   if (const auto* number = std::get_if<double>(&value->data)) return *number != 0;
   if (value->is_null()) return false;
-  WrongType(key, "true or false", *value);
+  Wrong(key, fmt::format("must be true or false, found {}{}", value->Describe(), TruthHint(*value)));
   return fallback.value_or(false);
 }
 

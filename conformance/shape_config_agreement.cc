@@ -9,6 +9,7 @@
 #include "conformance/context.h"
 #include "conformance/file_names.h"
 #include "conformance/suite.h"
+#include "harness/export/folder_contents.h"
 
 namespace conformance {
 namespace {
@@ -37,13 +38,33 @@ void FindMissing(const harness::ConfigValue& value, const std::string& path, std
   }
 }
 
-Outcome CheckSubtrees(const harness::Config& config, Role role) {
-  const Role other = role == Role::kLanguageModel ? Role::kCodec : Role::kLanguageModel;
+Role OtherThan(Role role) { return role == Role::kLanguageModel ? Role::kCodec : Role::kLanguageModel; }
+
+// How the config of the other role got into this file, by what the other file holds.
+std::string WhichFileIsWrong(Context& context, Role role) {
+  const Role other = OtherThan(role);
+  harness::ExportFile& beside = context.exported().file(other);
+  const bool readable = context.Evaluate(fmt::format("state_dict_integrity/{}/package", Slug(other))).status ==
+                        harness::CheckStatus::kPass;
+  const bool has_config = readable && !beside.package()->pretrained && beside.config().ok();
+  if (has_config && beside.config()->Has(SubtreesRead(role).front())) {
+    return fmt::format("The two files are swapped: {} holds the {}. Exchange their names", harness::FileName(other),
+                       harness::Describe(role));
+  }
+  if (has_config && beside.config()->Has(SubtreesRead(other).front())) {
+    return fmt::format("The {} was exported twice: {} holds one, too. {} must come from {}", harness::Describe(other),
+                       harness::FileName(other), harness::FileName(role), harness::ExporterCall(role));
+  }
+  return fmt::format("The two files are swapped, or the {} was exported twice. {} must come from {}",
+                     harness::Describe(other), harness::FileName(role), harness::ExporterCall(role));
+}
+
+Outcome CheckSubtrees(Context& context, const harness::Config& config, Role role) {
+  const Role other = OtherThan(role);
   if (!config.Has(SubtreesRead(role).front()) && config.Has(SubtreesRead(other).front())) {
-    return Fail(fmt::format(
-        "{}: has no {}, but {}: this is the config of a {}. The two files are swapped, or one was exported "
-        "twice",
-        config.source(), SubtreesRead(role).front(), SubtreesRead(other).front(), harness::Describe(other)));
+    return Fail(fmt::format("{}: has no {}, but {}: this is the config of a {}. {}", config.source(),
+                            SubtreesRead(role).front(), SubtreesRead(other).front(), harness::Describe(other),
+                            WhichFileIsWrong(context, role)));
   }
   std::vector<std::string> problems;
   for (const std::string& path : SubtreesRead(role)) {
@@ -71,7 +92,7 @@ Outcome CheckConfig(Context& context, Role role) {
         fmt::format("the codec is a reference to '{}': it brings no config of its own", *file.package()->pretrained));
   }
   const auto& config = file.config();
-  return config.ok() ? CheckSubtrees(*config, role) : FromStatus(config.error());
+  return config.ok() ? CheckSubtrees(context, *config, role) : FromStatus(config.error());
 }
 
 // What get_pretrained fetches beside the export.

@@ -49,7 +49,9 @@ Error Unknown(const std::string& name) {
   }
   if (const auto near = Nearest(name, names)) {
     return {ErrorCode::kMismatch,
-            fmt::format("pretrained is '{}', which is no codec: did you mean '{}'?", name, *near)};
+            fmt::format("pretrained is '{0}', which is no codec: did you mean '{1}'? Export again with "
+                        "export_pretrained_compression_model('{1}')",
+                        name, *near)};
   }
   if (LooksLikeAPath(name)) {
     return {

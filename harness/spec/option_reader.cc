@@ -15,7 +15,9 @@ std::string QuotesHint(const ConfigValue& found) {
   const auto* text = std::get_if<std::string>(&found.data);
   if (text == nullptr) return "";
   return fmt::format(
-      " (quotes, or an interpolation such as oc.env, make it a text; oc.decode undoes it: it must read {})", *text);
+      " (quotes, or an interpolation such as oc.env, make a text of it: write {} without quotes, or wrap the "
+      "interpolation in ${{oc.decode:...}})",
+      *text);
 }
 
 // Python takes any value as a condition, and every text but the empty one is true.
@@ -28,7 +30,7 @@ std::string TruthHint(const ConfigValue& found) {
   if (meant == nullptr) return fmt::format(" ({}: write true or false)", taken);
   if (*meant == !text->empty()) return QuotesHint(found);
   return fmt::format(
-      " (quotes, or an interpolation such as oc.env, make it a text, and {}: production builds the model with it "
+      " (quotes, or an interpolation such as oc.env, make a text of it, and {}: production builds the model with it "
       "switched on. Write {} without quotes)",
       taken, *text);
 }
@@ -184,8 +186,10 @@ std::vector<int64_t> OptionReader::IntList(std::string_view key, std::optional<s
   for (const ConfigValue& item : list != nullptr ? *list : ConfigValue::List{}) {
     const auto* number = std::get_if<int64_t>(&item.data);
     if (number == nullptr || *number < -kMaxSize || *number > kMaxSize) {
-      list = nullptr;
-      break;
+      Wrong(fmt::format("{}[{}]", key, numbers.size()),
+            fmt::format("must be an integer, found {}{}", item.Describe(),
+                        std::holds_alternative<int64_t>(item.WithoutQuotes().data) ? QuotesHint(item) : ""));
+      return substitute;
     }
     numbers.push_back(*number);
   }
@@ -207,8 +211,8 @@ std::vector<std::string> OptionReader::StringList(std::string_view key,
   for (const ConfigValue& item : list != nullptr ? *list : ConfigValue::List{}) {
     const auto* text = std::get_if<std::string>(&item.data);
     if (text == nullptr) {
-      list = nullptr;
-      break;
+      Wrong(fmt::format("{}[{}]", key, texts.size()), fmt::format("must be a text, found {}", item.Describe()));
+      return substitute;
     }
     texts.push_back(*text);
   }

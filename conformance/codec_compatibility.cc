@@ -236,10 +236,7 @@ Outcome Channels(Context& context, const LmSpec& lm, const Codec& codec) {
             *channels == 1   ? "mono"
             : *channels == 2 ? "stereo"
                              : "another number of channels",
-            *channels,
-            audio_channels == 1   ? "one channel"
-            : audio_channels == 2 ? "two channels"
-                                  : fmt::format("{} channels", audio_channels),
+            *channels, audio_channels == 1 ? "1 channel" : fmt::format("{} channels", audio_channels),
             codec.From("encodec.channels"), lm.interleave_stereo ? ", interleaved to stereo" : ""),
         audio_channels, *channels);
   }

@@ -133,6 +133,8 @@ def compare(expect: dict, status, report, output: str) -> list:
         problems.append(f"the message of {first['id']} does not contain {', '.join(map(repr, missing))}")
     if len(failing) > MOST_FAILING_CHECKS:
         problems.append(f"{len(failing)} checks fail, at most {MOST_FAILING_CHECKS} may")
+    problems += [f"{name}: expected fail, found {statuses.get(name)}" for name in expect.get("failing", [])
+                 if statuses.get(name) != "fail"]
     return problems
 
 

@@ -93,9 +93,17 @@ bool AllEqual(const Storage& storage, const Range& range) {
   return std::memcmp(bytes.data(), bytes.data() + size, bytes.size() - size) == 0;
 }
 
-// "linears.2.weight" and "emb.2.weight"; T5's two names of one embedding.
+// "rope.frequencies" of "transformer.layers.3.self_attn.rope.frequencies"; "" of anything else.
+std::string_view NameInRope(std::string_view name) {
+  const size_t at = name.rfind("rope.");
+  return at == std::string_view::npos ? std::string_view() : name.substr(at);
+}
+
+// "linears.2.weight" and "emb.2.weight"; T5's two names of one embedding; the transformer's rope, which its layers
+// share.
 bool MayBeTied(std::string_view a, std::string_view b) {
   if (a.size() > b.size()) std::swap(a, b);
+  if (!NameInRope(a).empty() && NameInRope(a) == NameInRope(b)) return true;
   const auto rest = [](std::string_view name, std::string_view prefix) {
     return name.starts_with(prefix) ? name.substr(prefix.size()) : std::string_view();
   };
@@ -106,9 +114,11 @@ bool MayBeTied(std::string_view a, std::string_view b) {
 }
 
 bool IsTie(const Range& a, const Range& b) {
-  return a.first == b.first && a.dense && b.dense && a.view->shape.size() == 2 && b.view->shape.size() == 2 &&
-         a.view->shape[1] == b.view->shape[1] && a.view->strides == b.view->strides &&
-         MayBeTied(a.named->name, b.named->name);
+  if (a.first != b.first || !a.dense || !b.dense || a.view->strides != b.view->strides) return false;
+  const std::vector<int64_t>&shape = a.view->shape, &other = b.view->shape;
+  const bool same_rows =
+      shape.size() == other.size() && !shape.empty() && std::equal(shape.begin() + 1, shape.end(), other.begin() + 1);
+  return same_rows && MayBeTied(a.named->name, b.named->name);
 }
 
 }  // namespace

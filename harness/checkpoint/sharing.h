@@ -2,15 +2,15 @@
 // loading copies it out again in silence: every name gets whatever was written there last.
 //
 // Note [Storage sharing]
-// audiocraft's models have no two parameters that are one, with one exception: T5's `shared.weight` and
+// audiocraft's models have no two parameters that are one, with two exceptions: the rotary embedding, one module that
+// every layer has (`transformer.rope.*`, `transformer.layers.N.self_attn.rope.*`), and T5's `shared.weight` and
 // `encoder.embed_tokens.weight`, in a fine-tuned text encoder. So two weights on the same bytes come from the code that
 // collected the state dict: one buffer filled again and again, or wrong offsets into a flat one. Harmless, and never
 // reported:
-//  - views beside each other in one storage, interleaved ones included: flat buffers, LSTM weights on CUDA,
-//  torch.chunk;
+//  - views beside each other in one storage, interleaved ones included (flat buffers, LSTM weights on CUDA, chunks);
 //  - elements that are all equal: zero biases that some tool stored once, expanded constants;
-//  - a tensor that is the first rows of another, where a model may have been trained with the two tied: T5's, and heads
-//    that are the embeddings (`linears.K` and `emb.K`).
+//  - those two, and a tensor that is the first rows of another where a model may have been trained with them tied:
+//    heads that are the embeddings (`linears.K` and `emb.K`).
 #pragma once
 
 #include <string>

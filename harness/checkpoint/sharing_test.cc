@@ -83,6 +83,16 @@ std::vector<Case> Cases() {
        {"emb.1.weight", "linears.1.weight"},
        false,
        9},
+      {"RopeOfEveryLayer",
+       {{"transformer.rope.frequencies", {4}, {1}, 0},
+        {"transformer.layers.0.self_attn.rope.frequencies", {4}, {1}, 0},
+        {"transformer.layers.1.self_attn.rope.frequencies", {4}, {1}, 0}},
+       {}},
+      {"RopeAndItsDecay",
+       {{"transformer.rope.frequencies", {4}, {1}, 0}, {"transformer.rope.xpos.decay_rates", {4}, {1}, 0}},
+       {"transformer.rope.frequencies", "transformer.rope.xpos.decay_rates"},
+       true,
+       4},
       {"TiedText", {{shared, {4, 3}, {3, 1}, 0}, {tokens, {4, 3}, {3, 1}, 0}}, {}},
   };
 }

@@ -236,19 +236,19 @@ Outcome Channels(Context& context, const LmSpec& lm, const Codec& codec) {
             *channels == 1   ? "mono"
             : *channels == 2 ? "stereo"
                              : "another number of channels",
-            *channels,
-            audio_channels == 1   ? "one channel"
-            : audio_channels == 2 ? "two channels"
-                                  : fmt::format("{} channels", audio_channels),
+            *channels, audio_channels == 1 ? "1 channel" : fmt::format("{} channels", audio_channels),
             codec.From("encodec.channels"), lm.interleave_stereo ? ", interleaved to stereo" : ""),
         audio_channels, *channels);
   }
   Outcome outcome = Pass(audio_channels);
   if (codec.facts.encode_gives_scale) {
-    outcome.message =
-        "the codec normalises the volume (renormalize, or normalize of a hub model) and gives a scale beside the "
-        "codes: "
-        "MusicGen.generate_continuation asserts that there is none. Generation from texts is not affected";
+    const bool own = codec.description.kind == Codec::Kind::kOwn || codec.description.kind == Codec::Kind::kPackage;
+    outcome.message = fmt::format(
+        "{} is true: the codec evens out the volume and gives a scale beside the codes, and "
+        "MusicGen.generate_continuation asserts that there is none: no music can be continued from a prompt of audio. "
+        "Generation from texts and melodies is not affected",
+        own ? codec.From("encodec.renormalize")
+            : fmt::format("normalize of {}, which compression_state_dict.bin refers to,", codec.description.name));
   }
   return outcome;
 }
@@ -292,9 +292,11 @@ Outcome TrainedWith(Context& context, const LmSpec&, const Codec& codec) {
   if (known->facts.sample_rate_hz != codec.facts.sample_rate_hz || known->facts.channels != codec.facts.channels ||
       known->facts.frame_rate_hz != codec.facts.frame_rate_hz) {
     return Fail(fmt::format(
-        "the model was trained on {} ({} Hz, {} frames a second, {} channels; state_dict.bin: "
-        "compression_model_checkpoint), the package holds a codec of {} Hz, {} frames a second and {} channels "
-        "(compression_state_dict.bin: encodec, seanet.ratios): another codec decodes its codes to other sounds",
+        "the model was trained on {0} ({1} Hz, {2:.6g} frames a second, {3} channel(s); state_dict.bin: "
+        "compression_model_checkpoint), the package holds a codec of {4} Hz, {5:.6g} frames a second and {6} "
+        "channel(s) "
+        "(compression_state_dict.bin: encodec, seanet.ratios): another codec decodes its codes to other sounds. Export "
+        "with export_pretrained_compression_model('{0}')",
         known->name, known->facts.sample_rate_hz, known->facts.frame_rate_hz, known->facts.channels,
         codec.facts.sample_rate_hz, codec.facts.frame_rate_hz, codec.facts.channels));
   }

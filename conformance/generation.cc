@@ -28,7 +28,7 @@ Outcome ProductionDefaults(Context& context) {
         fmt::format(
             "state_dict.bin: dataset.segment_duration is {} s; MusicGen's constructor sets extend_stride=18 and "
             "asserts that it is below: get_pretrained raises AssertionError (\"Cannot stride by more than max "
-            "generation duration.\"). Train on segments above 18 s, or set the key to what the model can do",
+            "generation duration.\"). Train on segments above 18 s, or set the key above 18 if the model can do that",
             spec.segment_duration_s),
         measured, limit);
   }
@@ -36,8 +36,9 @@ Outcome ProductionDefaults(Context& context) {
     return Fail(
         fmt::format(
             "state_dict.bin: transformer_lm.card is {}; generate() draws from the 250 most likely codes unless told "
-            "otherwise, and torch.topk raises where there are fewer",
-            spec.cardinality),
+            "otherwise, and torch.topk raises where there are fewer. Tell people to call "
+            "set_generation_params(top_k={}), or less",
+            spec.cardinality, spec.cardinality),
         measured, limit);
   }
   return Pass(measured, limit);

@@ -49,6 +49,11 @@ std::string FirstAbsent(const harness::Config& config, const std::string& path) 
   return config.Has(path) ? "" : path;
 }
 
+bool Holds(const harness::Config& config, const std::string& path, const std::string& text) {
+  const auto value = config.GetString(path);
+  return value.ok() && *value == text;
+}
+
 Role OtherThan(Role role) { return role == Role::kLanguageModel ? Role::kCodec : Role::kLanguageModel; }
 
 // How the config of the other role got into this file, by what the other file holds.
@@ -91,13 +96,18 @@ Outcome CheckSubtrees(Context& context, const harness::Config& config, Role role
     }
     FindMissing(*value, path, never_given);
   }
+  // The quantizer's subtree is read by its name.
+  if (role == Role::kCodec && !config.Has("rvq") && Holds(config, "encodec.quantizer", "rvq")) {
+    absent.emplace_back("rvq");
+  }
   if (absent.empty() && problems.empty() && never_given.empty()) return Pass({{"subtrees", SubtreesRead(role).size()}});
   std::vector<std::string> sentences;
   if (!absent.empty()) {
     sentences.push_back(fmt::format(
-        "has no {}, which the {} is built from: a part of the config was lost. Export the run's whole config, as {} "
-        "does",
-        fmt::join(absent, ", "), harness::Describe(role), harness::ExporterCall(role)));
+        "has no {}, which the {} is built from: a part of the config was lost. Export the run's whole config, as "
+        "audiocraft.utils.export.{} does",
+        fmt::join(absent, ", "), harness::Describe(role),
+        role == Role::kLanguageModel ? "export_lm" : "export_encodec"));
   }
   if (!never_given.empty()) {
     sentences.push_back(

@@ -80,7 +80,10 @@ Result<CodecSpec> DescribeCodec(const Config& config) {
   if (!model.ok()) return model.error();
   if (*model != "encodec") {
     return Error{ErrorCode::kMismatch,
-                 fmt::format("{}: compression_model must be encodec, found '{}'", config.source(), *model)};
+                 fmt::format("{}: compression_model must be encodec, found '{}'{}", config.source(), *model,
+                             *model == "dac" ? ": a DAC is exported as a reference, by "
+                                               "export_pretrained_compression_model('dac_44khz')"
+                                             : "")};
   }
   std::string quantizer = "rvq";
   if (const auto tree = ReadMapping(config, "encodec", problems)) {

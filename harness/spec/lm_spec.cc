@@ -24,8 +24,10 @@ void ReadTransformer(OptionReader& options, LmSpec& spec, std::optional<std::str
   } else {
     options.Wrong("hidden_scale", fmt::format("gives a feed-forward width of {} with dim {}", hidden_dim, spec.dim));
   }
-  if (spec.dim % spec.num_heads != 0) {
-    options.Wrong("num_heads", fmt::format("must divide dim, found {} and {}", spec.num_heads, spec.dim));
+  if (options.all_right() && spec.dim % spec.num_heads != 0) {
+    options.Wrong("num_heads", fmt::format("must divide dim, found {} and {}: set both to what the model was trained "
+                                           "with",
+                                           spec.num_heads, spec.dim));
   }
   if (spec.dim % 2 != 0) options.Wrong("dim", fmt::format("must be even, found {}", spec.dim));
 

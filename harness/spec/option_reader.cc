@@ -228,7 +228,8 @@ void OptionReader::Finish() {
     if (known_.contains(name)) continue;
     const auto near = Nearest(name, {known_.begin(), known_.end()});
     Wrong(name, fmt::format("is no parameter of {}{}{}", callee_, consequence_,
-                            near ? fmt::format(": did you mean {}?", *near) : ""));
+                            near ? fmt::format(": did you mean {}?", *near)
+                                 : ": remove it, unless a fork of audiocraft has it; then only that fork loads this"));
   }
 }
 

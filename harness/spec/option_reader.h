@@ -55,6 +55,7 @@ class OptionReader {
   std::string Path(std::string_view key) const;
   void Wrong(std::string_view key, const std::string& what);
   void Unsupported(std::string_view key, const std::string& what);
+  bool all_right() const { return problems_.wrong.empty(); }  // so far, in all that shares `problems`
 
   // No dimension of any model is larger; keeps every product of two in range.
   static constexpr int64_t kMaxSize = int64_t{1} << 24;

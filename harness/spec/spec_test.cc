@@ -112,7 +112,7 @@ TEST(LmSpec, SaysWhatIsWrong) {
       {"QuotedExponent", "transformer_lm.layer_scale", Text("1e-4"),
        "transformer_lm.layer_scale must be a number, found the text '1e-4' (quotes, or"},
       {"QuotedInteger", "transformer_lm.hidden_scale", Text("4"), "must be a number, found the text '4' (quotes, or"},
-      {"QuotedFloatForAnInteger", "transformer_lm.dim", Text("1.5"), "must be an integer, found the text '1.5'; "},
+      {"QuotedFloatForAnInteger", "transformer_lm.dim", Text("1.5"), "must be an integer, found the text '1.5'"},
       {"QuotedFalse", "transformer_lm.bias_ff", Text("false"),
        "transformer_lm.bias_ff must be true or false, found the text 'false' (quotes, or an interpolation such as "
        "oc.env, make a text of it, and any text is true to Python: production builds the model with it switched on. "

@@ -118,12 +118,14 @@ Outcome CheckInitialised(Context& context, Role role) {
                       "(FSDP), or missed when a checkpoint was loaded with strict=False",
                       Plural(initial.size(), "layer is at its", "layers are at their"), harness::FoldNames(initial)));
     }
-    for (const auto& group : copies) {
+    if (!copies.empty()) {
+      Offenders alike;
+      for (const auto& group : copies) alike.Add(harness::FoldNames(group));
       findings.push_back(
           fmt::format("{} are copies of each other, bit for bit. Training leaves no two alike: a script "
                       "that renamed, merged or added layers wrote one over the other, or a model that "
                       "was extended by copies was never trained",
-                      harness::FoldNames(group)));
+                      alike.Text()));
     }
     Offenders dead;
     for (const auto& codebook : harness::CountDeadEntries(weights)) {

@@ -154,7 +154,9 @@ TEST(GenerationRecord, SurvivesTheWayToAnotherProcess) {
                     .differing_codes = 8,
                     .load_s = 9,
                     .generate_s = 10,
-                    .decode_s = 11};
+                    .decode_s = 11,
+                    .first_code_s = 12,
+                    .step_s = 13};
   const fs::path path = Scratch("generation.json");
   ASSERT_TRUE(WriteRecord(path, "s", record).ok());
   const auto back = ReadRecord(path, "s");
@@ -168,6 +170,7 @@ TEST(GenerationRecord, SurvivesTheWayToAnotherProcess) {
             "2 3 4 5");
   EXPECT_EQ(fmt::format("{} {} {}", run.samples, run.repeated_frames, run.differing_codes), "6 7 8");
   EXPECT_EQ(fmt::format("{} {} {}", run.load_s, run.generate_s, run.decode_s), "9 10 11");
+  EXPECT_EQ(fmt::format("{} {}", run.first_code_s, run.step_s), "12 13");
 }
 
 TEST(Catalogue, HasUniqueReadableNamesAndNoLooseEnds) {

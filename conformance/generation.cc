@@ -75,8 +75,12 @@ Outcome Runs(Context& context, const Slot& slot) {
       return Fail(fmt::format("{} ({}): {}", slot.device, PromptText(run), run.message));
     case GenerationRun::Status::kDone: break;
   }
-  return Pass(
-      {{"frames", run.frames}, {"load_s", run.load_s}, {"generate_s", run.generate_s}, {"decode_s", run.decode_s}});
+  return Pass({{"frames", run.frames},
+               {"load_s", run.load_s},
+               {"first_code_s", run.first_code_s},
+               {"step_s", run.step_s},
+               {"generate_s", run.generate_s},
+               {"decode_s", run.decode_s}});
 }
 
 Outcome Codes(Context& context, const Slot& slot) {
@@ -157,9 +161,10 @@ std::vector<Check> GenerationChecks() {
                       }});
   }
   // A run that passed has passed all that it needs itself: nothing unsafe is loaded.
-  checks.push_back({kProductionCheck, "ProductionLoader", {"generation/cpu/prompt0/runs"}, [](Context& c) {
-                      return JudgeProduction(c.Production());
-                    }});
+  checks.push_back({kProductionCheck,
+                    "ProductionLoader",
+                    {"generation/text_encoder", "generation/cpu/prompt0/runs"},
+                    [](Context& c) { return JudgeProduction(c.Production()); }});
   return checks;
 }
 

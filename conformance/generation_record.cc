@@ -36,7 +36,9 @@ harness::Status WriteRecord(const std::filesystem::path& path, const std::string
                     {"differing_codes", run.differing_codes},
                     {"load_s", run.load_s},
                     {"generate_s", run.generate_s},
-                    {"decode_s", run.decode_s}});
+                    {"decode_s", run.decode_s},
+                    {"first_code_s", run.first_code_s},
+                    {"step_s", run.step_s}});
   }
   return WriteArtifact(path, stamp,
                        {{"device", record.device},
@@ -73,6 +75,8 @@ harness::Result<GenerationRecord> ReadRecord(const std::filesystem::path& path, 
       run.load_s = from.at("load_s").get<double>();
       run.generate_s = from.at("generate_s").get<double>();
       run.decode_s = from.at("decode_s").get<double>();
+      run.first_code_s = from.at("first_code_s").get<double>();
+      run.step_s = from.at("step_s").get<double>();
     }
     const json& greedy = body.at("greedy");
     record.greedy.problem = greedy.at("problem").get<std::string>();

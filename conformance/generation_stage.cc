@@ -2,12 +2,16 @@
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <sstream>
 
 #include "conformance/slots.h"
 #include "harness/audio/npy.h"
@@ -51,6 +55,47 @@ harness::GenerationCallbacks Progress(const std::string& what) {
   };
   return callbacks;
 }
+
+// When the system started this process, in seconds of its monotonic clock: field 22 of /proc/self/stat (proc(5)), in
+// ticks of 10 ms. The time before main, in which LibTorch is loaded, counts.
+double ProcessStartS() {
+  std::ifstream stream("/proc/self/stat");
+  std::string text((std::istreambuf_iterator<char>(stream)), {});
+  std::istringstream fields(text.substr(std::min(text.size(), text.rfind(')') + 1)));
+  std::string field;
+  for (int i = 3; i <= 22; ++i) fields >> field;
+  return static_cast<double>(std::strtoll(field.c_str(), nullptr, 10)) / static_cast<double>(sysconf(_SC_CLK_TCK));
+}
+
+double NowS() {
+  timespec now = {};
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+// When each step was done.
+class StepTimes {
+ public:
+  harness::GenerationCallbacks Watch(harness::GenerationCallbacks callbacks) {
+    callbacks.progress = [this, next = callbacks.progress](int64_t done, int64_t total) {
+      times_.push_back(NowS());
+      if (next) next(done, total);
+    };
+    return callbacks;
+  }
+  double first_s() const { return times_.empty() ? 0 : times_.front() - ProcessStartS(); }
+  // The median of the later ones: the first step also prepares.
+  double step_s() const {
+    std::vector<double> steps;
+    for (size_t i = 1; i < times_.size(); ++i) steps.push_back(times_[i] - times_[i - 1]);
+    if (steps.empty()) return 0;
+    std::nth_element(steps.begin(), steps.begin() + static_cast<ptrdiff_t>(steps.size() / 2), steps.end());
+    return steps[steps.size() / 2];
+  }
+
+ private:
+  std::vector<double> times_;
+};
 
 // codes: [K, T]
 harness::Status WriteCodes(const fs::path& path, const at::Tensor& tokens) {
@@ -112,13 +157,16 @@ void GenerateSlot(Context& context, const harness::Models& models, const Slot& s
     return;
   }
   const Sampling sampling = SamplingOf(context.profile());
-  const auto music = harness::GenerateMusic(models, {sample}, run.frames, sampling, Progress(slot.Path()));
+  StepTimes times;
+  const auto music = harness::GenerateMusic(models, {sample}, run.frames, sampling, times.Watch(Progress(slot.Path())));
   if (!music.ok()) {
     // An input that can't be encoded here (texts through spaCy, a style): the export is not to blame.
     if (music.error().code == harness::ErrorCode::kUnsupported) run.status = GenerationRun::Status::kSkipped;
     run.message = music.error().message;
     return;
   }
+  run.first_code_s = times.first_s();
+  run.step_s = times.step_s();
   run.generate_s = music->generate_s;
   run.decode_s = music->decode_s;
   if (auto status = WriteArtifacts(context.settings().output_dir, *music, static_cast<int>(codec.sample_rate_hz), run);
@@ -148,6 +196,12 @@ std::optional<std::string> FirstText(const Profile& profile) {
   return std::nullopt;
 }
 
+// The profile's first text, where the model can be given one here.
+std::optional<std::string> EncodableText(const harness::Models& models, const Profile& profile) {
+  const bool can = models.without_text.empty() && models.conditions.has_text_encoder();
+  return can ? FirstText(profile) : std::nullopt;
+}
+
 // What the slot generates from; nullopt where it can't, with the reason in `run`.
 std::optional<harness::ConditioningInput> InputOf(const Context& context, const harness::Models& models,
                                                   const Slot& slot, GenerationRun& run) {
@@ -162,7 +216,7 @@ std::optional<harness::ConditioningInput> InputOf(const Context& context, const 
     if (!models.conditions.has_melody_encoder()) return skip(kTakesNoMelody);
     if (!profile.melody) return skip("the profile names no melody (generation.melody: a WAV file)");
     run.melody = *profile.melody;
-    run.prompt = models.without_text.empty() ? FirstText(profile) : std::nullopt;
+    run.prompt = EncodableText(models, profile);
     const auto read = harness::ReadMelody(ResolveInput(*profile.melody), models.codec->facts(), sample);
     if (!read.ok()) {
       run.status = GenerationRun::Status::kFailed;
@@ -189,7 +243,7 @@ void GenerateGreedy(Context& context, const harness::Models& models, GreedyRun& 
   }
   greedy.duration_s = kDurationS;
   greedy.cfg_coef = context.profile().cfg_coef;
-  if (models.without_text.empty()) greedy.prompt = FirstText(context.profile());
+  greedy.prompt = EncodableText(models, context.profile());
   Sampling sampling;
   sampling.mode = Sampling::Mode::kGreedy;
   sampling.cfg_coef = greedy.cfg_coef;

@@ -152,11 +152,13 @@ Outcome JudgeProduction(const ProductionRun& run) {
   switch (run.outcome) {
     case ProductionRun::Outcome::kNotRun: return Skip(run.message);
     case ProductionRun::Outcome::kRaises:
-      return Fail(fmt::format(
-          "MusicGen.get_pretrained, run by AUDIOCRAFT_PYTHON, fails on this export although every check of this suite "
-          "passes: {}. Is that Python's audiocraft complete, and its T5 in the cache? Else this suite is wrong: report "
-          "it",
-          run.message));
+      return Fail(
+          fmt::format("MusicGen.get_pretrained, run by AUDIOCRAFT_PYTHON, fails on this export although every "
+                      "check of this suite passes: {}. {}",
+                      run.message,
+                      run.message.find("Unrecognized conditioning model") != std::string::npos
+                          ? "That audiocraft is too old for this conditioner: name a Python with a newer one"
+                          : "Is that Python's audiocraft complete? Else this suite is wrong: report it"));
     case ProductionRun::Outcome::kRuns: break;
   }
   const json measured = {

@@ -139,6 +139,8 @@ void RunAsTest(const Check& check) {
     const auto status = harness::WriteCheckResult(context.settings().output_dir / "checks", ToResult(check, outcome));
     if (!status.ok()) ADD_FAILURE() << status.error().message;
   }
+  if (outcome.status == CheckStatus::kPass && !outcome.message.empty())
+    testing::Test::RecordProperty("note", outcome.message);
   switch (outcome.status) {
     case CheckStatus::kPass: return;
     case CheckStatus::kFail: FAIL() << outcome.message;

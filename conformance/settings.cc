@@ -107,8 +107,8 @@ std::string Stamp(const Settings& settings) {
     }
   }
   stamp["profile"] = settings.profile_path.empty() ? "" : FileStamp(settings.profile_path);
-  for (const char* name : {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME", "HOME",
-                           "CONFORMANCE_REQUIRE", "AUDIOCRAFT_PYTHON"}) {
+  stamp["hub"] = settings.hub_root.string();
+  for (const char* name : {"HOME", "CONFORMANCE_REQUIRE", "AUDIOCRAFT_PYTHON"}) {
     stamp["variables"][name] = Variable(name);
   }
   for (const char* program : {"conformance", "conformance_judge"}) {

@@ -9,6 +9,7 @@
 #include "conformance/context.h"
 #include "conformance/file_names.h"
 #include "conformance/suite.h"
+#include "harness/export/folder_contents.h"
 #include "harness/spec/likely_cause.h"
 
 namespace conformance {
@@ -17,9 +18,10 @@ namespace {
 using harness::Role;
 
 // What the builders read of the config; nothing else is ever resolved (models/builders.py, loaders.py, genmodel.py).
+// Of codebooks_pattern, only the chosen pattern's options are read: shape_config_agreement/.../options does.
 const std::vector<std::string>& SubtreesRead(Role role) {
   static const std::vector<std::string> language_model = {
-      "lm_model", "transformer_lm", "codebooks_pattern",       "attribute_dropout", "classifier_free_guidance",
+      "lm_model", "transformer_lm", "codebooks_pattern.modeling", "attribute_dropout", "classifier_free_guidance",
       "fuser",    "conditioners",   "dataset.segment_duration"};
   static const std::vector<std::string> codec = {"compression_model", "encodec", "seanet"};
   return role == Role::kLanguageModel ? language_model : codec;
@@ -37,13 +39,33 @@ void FindMissing(const harness::ConfigValue& value, const std::string& path, std
   }
 }
 
-Outcome CheckSubtrees(const harness::Config& config, Role role) {
-  const Role other = role == Role::kLanguageModel ? Role::kCodec : Role::kLanguageModel;
+Role OtherThan(Role role) { return role == Role::kLanguageModel ? Role::kCodec : Role::kLanguageModel; }
+
+// How the config of the other role got into this file, by what the other file holds.
+std::string WhichFileIsWrong(Context& context, Role role) {
+  const Role other = OtherThan(role);
+  harness::ExportFile& beside = context.exported().file(other);
+  const bool readable = context.Evaluate(fmt::format("state_dict_integrity/{}/package", Slug(other))).status ==
+                        harness::CheckStatus::kPass;
+  const bool has_config = readable && !beside.package()->pretrained && beside.config().ok();
+  if (has_config && beside.config()->Has(SubtreesRead(role).front())) {
+    return fmt::format("The two files are swapped: {} holds the {}. Exchange their names", harness::FileName(other),
+                       harness::Describe(role));
+  }
+  if (has_config && beside.config()->Has(SubtreesRead(other).front())) {
+    return fmt::format("The {} was exported twice: {} holds one, too. {} must come from {}", harness::Describe(other),
+                       harness::FileName(other), harness::FileName(role), harness::ExporterCall(role));
+  }
+  return fmt::format("The two files are swapped, or the {} was exported twice. {} must come from {}",
+                     harness::Describe(other), harness::FileName(role), harness::ExporterCall(role));
+}
+
+Outcome CheckSubtrees(Context& context, const harness::Config& config, Role role) {
+  const Role other = OtherThan(role);
   if (!config.Has(SubtreesRead(role).front()) && config.Has(SubtreesRead(other).front())) {
-    return Fail(fmt::format(
-        "{}: has no {}, but {}: this is the config of a {}. The two files are swapped, or one was exported "
-        "twice",
-        config.source(), SubtreesRead(role).front(), SubtreesRead(other).front(), harness::Describe(other)));
+    return Fail(fmt::format("{}: has no {}, but {}: this is the config of a {}. {}", config.source(),
+                            SubtreesRead(role).front(), SubtreesRead(other).front(), harness::Describe(other),
+                            WhichFileIsWrong(context, role)));
   }
   std::vector<std::string> problems;
   for (const std::string& path : SubtreesRead(role)) {
@@ -71,7 +93,30 @@ Outcome CheckConfig(Context& context, Role role) {
         fmt::format("the codec is a reference to '{}': it brings no config of its own", *file.package()->pretrained));
   }
   const auto& config = file.config();
-  return config.ok() ? CheckSubtrees(*config, role) : FromStatus(config.error());
+  return config.ok() ? CheckSubtrees(context, *config, role) : FromStatus(config.error());
+}
+
+// What get_pretrained fetches beside the export.
+std::vector<std::string> Fetches(const harness::LmSpec& spec) {
+  std::vector<std::string> fetches;
+  for (const harness::ConditionerSpec& conditioner : spec.conditioners)
+    fetches.insert(fetches.end(), conditioner.fetches.begin(), conditioner.fetches.end());
+  return fetches;
+}
+
+// Empty where audiocraft 1.3.0 builds every conditioner.
+std::string NewerAudiocraft(const harness::LmSpec& spec) {
+  for (const harness::ConditionerSpec& conditioner : spec.conditioners) {
+    if (conditioner.needs_audiocraft.empty()) continue;
+    return fmt::format(
+        "state_dict.bin: conditioners.{}.model is {}, which audiocraft knows from {} on: with 1.3.0, the newest "
+        "release "
+        "on PyPI, get_pretrained raises ValueError \"Unrecognized conditioning model: {}\". Tell people which "
+        "audiocraft "
+        "they need",
+        conditioner.name, conditioner.model, conditioner.needs_audiocraft, conditioner.model);
+  }
+  return "";
 }
 
 Outcome CheckOptions(Context& context, Role role) {
@@ -79,11 +124,14 @@ Outcome CheckOptions(Context& context, Role role) {
   if (role == Role::kLanguageModel) {
     const auto& spec = exported.lm_spec();
     if (!spec.ok()) return FromStatus(spec.error());
-    return Pass({{"layers", spec->num_layers},
-                 {"dim", spec->dim},
-                 {"heads", spec->num_heads},
-                 {"codebooks", spec->num_codebooks},
-                 {"cardinality", spec->cardinality}});
+    Outcome outcome = Pass({{"layers", spec->num_layers},
+                            {"dim", spec->dim},
+                            {"heads", spec->num_heads},
+                            {"codebooks", spec->num_codebooks},
+                            {"cardinality", spec->cardinality},
+                            {"fetches", Fetches(*spec)}});
+    outcome.message = NewerAudiocraft(*spec);
+    return outcome;
   }
   const auto& spec = exported.codec_spec();
   if (!spec.ok()) return FromStatus(spec.error());

@@ -12,7 +12,10 @@
 #include "conformance/suite.h"
 #include "conformance/weight_values.h"
 #include "harness/checkpoint/crc32.h"
+#include "harness/checkpoint/sharing.h"
 #include "harness/checkpoint/zip_archive.h"
+#include "harness/export/folder_contents.h"
+#include "harness/export/weight_findings.h"
 #include "harness/spec/agreement.h"
 #include "harness/spec/shard_traces.h"
 
@@ -110,6 +113,52 @@ std::string TensorsWithoutStorage(harness::ExportFile& file) {
   return names.empty() ? "" : fmt::format(". Tensors that lie there: {}", harness::FoldNames(names));
 }
 
+Outcome CheckArchive(Context& context, Role role) {
+  Outcome outcome = FromStatus(context.exported().file(role).checkpoint().structure_status());
+  const bool told = outcome.message.find("opy it again") != std::string::npos;
+  if (outcome.status == harness::CheckStatus::kFail && !told) {
+    outcome.message += ". Copy the file as it was written, or export it again";
+  }
+  return outcome;
+}
+
+// Damage must not hide what would run: an archive that this suite refuses may be one that the loader reads.
+Outcome CheckSafety(Context& context, Role role) {
+  const harness::Checkpoint& checkpoint = context.exported().file(role).checkpoint();
+  if (!checkpoint.safety_status().ok()) return FromStatus(checkpoint.safety_status());
+  if (checkpoint.structure_status().ok()) return Pass();
+  return checkpoint.structure_status().error().code == harness::ErrorCode::kUnsupported
+             ? FromStatus(checkpoint.structure_status())
+             : Blocked(fmt::format("state_dict_integrity/{}/archive", Slug(role)));
+}
+
+// See Note [Storage sharing].
+Outcome CheckSharing(harness::ExportFile& file, Role role) {
+  std::vector<harness::NamedTensor> read;
+  for (const harness::NamedTensor& tensor : file.package()->best_state) {
+    if (!harness::IsTrainingOnly(tensor.name) && harness::IsModelTensor(tensor.name)) read.push_back(tensor);
+  }
+  const auto shared = harness::FindSharedElements(file.checkpoint(), read);
+  if (shared.empty()) return Pass();
+  Offenders groups;
+  for (const harness::SharedElements& group : shared) {
+    if (group.names.size() == 1) {
+      groups.Add(fmt::format("{} of the elements of {} lie on others of its own", group.elements, group.names[0]));
+      continue;
+    }
+    groups.Add(group.identical
+                   ? fmt::format("{} are the same {} elements", harness::FoldNames(group.names, 4), group.elements)
+                   : fmt::format("{} overlap by {} elements", harness::FoldNames(group.names, 4), group.elements));
+  }
+  return Fail(
+      fmt::format("{}: tensors lie on each other's bytes: {}. In audiocraft each is a parameter of its own; "
+                  "these have what was written there last. Whoever collected the state dict filled one buffer "
+                  "again and again, or cut a flat one at wrong offsets: clone() each tensor into best_state, or "
+                  "export again",
+                  harness::FileName(role), groups.Text()),
+      shared.size(), 0);
+}
+
 Outcome CheckStorages(Context& context, Role role) {
   harness::ExportFile& file = context.exported().file(role);
   const harness::Checkpoint& checkpoint = file.checkpoint();
@@ -119,6 +168,7 @@ Outcome CheckStorages(Context& context, Role role) {
     return outcome;
   }
   Outcome outcome = FromStatus(checkpoint.tensor_status());
+  if (outcome.status == harness::CheckStatus::kPass && file.package().ok()) outcome = CheckSharing(file, role);
   if (outcome.status == harness::CheckStatus::kPass) {
     outcome.measured = {{"storages", checkpoint.storages().size()}, {"tensors", checkpoint.tensors().size()}};
   }
@@ -128,17 +178,21 @@ Outcome CheckStorages(Context& context, Role role) {
 Outcome CheckPickle(Context& context, Role role) {
   harness::ExportFile& file = context.exported().file(role);
   if (DamagedMetadata(file)) return Blocked(fmt::format("state_dict_integrity/{}/checksums", Slug(role)));
-  return FromStatus(file.checkpoint().pickle_status());
+  Outcome outcome = FromStatus(file.checkpoint().pickle_status());
+  if (outcome.status == harness::CheckStatus::kFail) {
+    outcome.message += ". torch.load raises there: the file was written wrongly, or changed since: export it again";
+  }
+  return outcome;
 }
 
 Outcome CheckPackage(Context& context, Role role) {
   const auto& package = context.exported().file(role).package();
   if (!package.ok()) return FromStatus(package.error());
   if (role == Role::kLanguageModel && package->pretrained) {
-    return Fail(
-        fmt::format("{} is a reference to the codec '{}', not a language model: the two files are swapped, or "
-                    "export_pretrained_compression_model wrote to the wrong name",
-                    harness::FileName(role), *package->pretrained));
+    return Fail(fmt::format(
+        "{} is a reference to the codec '{}', not a language model: the two files are swapped, or "
+        "export_pretrained_compression_model wrote to the wrong name. {} must come from {}",
+        harness::FileName(role), *package->pretrained, harness::FileName(role), harness::ExporterCall(role)));
   }
   return Pass({{"keys", package->keys}, {"tensors", package->best_state.size()}});
 }
@@ -153,15 +207,9 @@ std::vector<Check> StateDictIntegrityChecks() {
     Outcome (*run)(Context&, Role);
   };
   const std::vector<Row> rows = {
-      {"archive",
-       "Archive",
-       {},
-       [](Context& c, Role r) { return FromStatus(c.exported().file(r).checkpoint().structure_status()); }},
+      {"archive", "Archive", {}, CheckArchive},
       {"checksums", "Checksums", {"archive"}, CheckChecksums},
-      {"safety",
-       "Safety",
-       {"archive"},
-       [](Context& c, Role r) { return FromStatus(c.exported().file(r).checkpoint().safety_status()); }},
+      {"safety", "Safety", {}, CheckSafety},
       {"pickle", "Pickle", {"archive", "safety"}, CheckPickle},
       {"storages", "Storages", {"pickle"}, CheckStorages},
       {"package", "Package", {"pickle"}, CheckPackage},

@@ -196,6 +196,57 @@ def case_stages(build: Path, folder: Path) -> None:
         shutil.copytree(folder / "kept", output)
 
 
+# Stand-ins for a Python with audiocraft: what they print, and what the check must say of it. They run where the greedy
+# run's codes lie (an .npy file: a header, then int32).
+REPORTS = """
+import array, json, pathlib, re, sys, time
+data = pathlib.Path("generation/cpu/greedy/tokens.npy").read_bytes()
+rows, columns = map(int, re.search(rb"\\((\\d+), (\\d+)\\)", data).groups())
+values = array.array("i", data[-4 * rows * columns:])
+tokens = [list(values[k * columns:(k + 1) * columns]) for k in range(rows)]
+def runs():
+    return json.dumps({"outcome": "runs", "audiocraft": "1.3.0", "load_s": 1.0, "tokens": tokens})
+"""
+PRODUCTION = [
+    ("equal", "print('a warning'); print(runs())", "pass", ""),
+    ("another code", "tokens[1][7] ^= 1; print(runs())", "fail", "generates other codes than this suite: 1 of"),
+    ("fewer codebooks", "tokens.pop(); print(runs())", "fail", "codes of another shape"),
+    ("raises", "print(json.dumps({'outcome': 'raises', 'stage': 'load', 'error': 'KeyError: dim'}))", "fail", "load: KeyError: dim"),
+    ("too old", "print(json.dumps({'outcome': 'raises', 'stage': 'load', 'error': 'ValueError: Unrecognized conditioning model: style'}))",
+     "fail", "too old for this conditioner"),
+    ("says nothing", "sys.exit(3)", "fail", "gave no result (exit status 3)"),
+    ("is killed", "import os; os.kill(os.getpid(), 9)", "fail", "ended by signal 9"),
+    ("hangs", "time.sleep(600)", "fail", "still running after"),
+]
+
+
+def case_production(build: Path, folder: Path) -> None:
+    profile = folder / "profile.yaml"
+    profile.write_text("generation: {prompts: [null], duration_s: 0.4}\nlimits: {production.max_seconds: 3}\n")
+
+    def judge(name: str, hub: Path, python: Path, export=GOOD) -> dict:
+        output = folder / "out" / name
+        environment = clean_environment(AUDIOCRAFT_EXPORT_DIR=str(export), CONFORMANCE_OUTPUT_DIR=str(output),
+                                        CONFORMANCE_PROFILE=str(profile), HF_HUB_CACHE=str(hub), AUDIOCRAFT_PYTHON=str(python))
+        subprocess.run([build / "bin" / "conformance", "--quiet"], env=environment, stdout=subprocess.DEVNULL)
+        checks = json.loads((output / "report.json").read_text())["checks"]
+        return next(check for check in checks if check["id"] == "generation/production_loader")
+
+    ran = folder / "ran"
+    for name, code, status, words in PRODUCTION:
+        python = folder / "python"
+        python.write_text(f"#!{sys.executable}\n{REPORTS}\npathlib.Path({str(ran)!r}).touch()\n{code}\n")
+        python.chmod(0o755)
+        check = judge(name, ROOT / "fixtures" / "hub", python)
+        expect(check["status"] == status and words in check["message"], f"{name}: {check['status']}: {check['message']}")
+    ran.unlink()
+    check = judge("no T5", folder / "no-hub", python)
+    expect(check["status"] == "skip" and not ran.exists(), f"without T5: {check['status']}: {check['message']}")
+    derive_recipe(json.loads((FAULTS / "pickle-runs-command-by-reduce.json").read_text()), folder / "export")
+    check = judge("unsafe", ROOT / "fixtures" / "hub", python, folder / "export")
+    expect(check["status"] == "blocked" and not ran.exists(), f"a pickle that runs a command was given to production: {check}")
+
+
 def case_flips(build: Path, folder: Path) -> None:
     """One flipped bit in the middle of every record of both files: found, and the record named."""
     for name in ("state_dict.bin", "compression_state_dict.bin"):

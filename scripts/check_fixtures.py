@@ -42,11 +42,14 @@ def find_fixtures() -> list:
 
 
 def documented() -> dict:
-    """What CHECKS.md says of each fixture: {fixture: (check id, first line of its message)}, "..." for what varies."""
+    """What CHECKS.md says: {fault: (check id, first line of its message)}, "..." for what varies; {harmless: None}."""
     lines = CHECKS.read_text().partition("\n## Kinds of fault\n")[2].splitlines()
     rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines if line.startswith("| ")]
-    return {f"faults/{name}.json": (row[1].strip("`"), row[2])
-            for row in rows if len(row) == 4 and row[0] != "kind" for name in row[3].split(", ")}
+    found = {f"faults/{name}.json": (row[1].strip("`"), row[2])
+             for row in rows if len(row) == 4 and row[0] != "kind" for name in row[3].split(", ")}
+    found.update({f"harmless/{name}.json": None
+                  for row in rows if len(row) == 2 and row[0] != "kind" for name in row[1].split(", ")})
+    return found
 
 
 def matches(line: str, pattern: str) -> bool:
@@ -105,6 +108,9 @@ def compare(expect: dict, status, report, output: str) -> list:
     statuses = {check["id"]: check["status"] for check in report.get("checks", [])}
     problems += [f"{name}: expected pass, found {statuses.get(name)}" for name in expect.get("passing", [])
                  if statuses.get(name) != "pass"]
+    messages = {check["id"]: check["message"] for check in report.get("checks", [])}
+    problems += [f"{name}: its note does not contain {word!r}" for name, words in expect.get("notes", {}).items()
+                 for word in words if word not in messages.get(name, "")]
     if expect["verdict"] != "fail" or not failing:
         return problems
     first = failing[0]
@@ -115,6 +121,8 @@ def compare(expect: dict, status, report, output: str) -> list:
         problems.append(f"the message of {first['id']} does not contain {', '.join(map(repr, missing))}")
     if len(failing) > MOST_FAILING_CHECKS:
         problems.append(f"{len(failing)} checks fail, at most {MOST_FAILING_CHECKS} may")
+    problems += [f"{name}: expected fail, found {statuses.get(name)}" for name in expect.get("failing", [])
+                 if statuses.get(name) != "fail"]
     return problems
 
 
@@ -135,7 +143,7 @@ def check(program: Path, name: str, folder: Path):
     status, report, output = run(program, folder, run_as if "run_as" in recipe else str(export), device,
                                  recipe.get("hub", True))
     problems = compare(recipe["expect"], status, report, output)
-    if not problems and name in DOCUMENTED:
+    if not problems and DOCUMENTED.get(name):
         identifier, pattern = DOCUMENTED[name]
         first = next(check for check in report["checks"] if check["status"] == "fail")
         if first["id"] != identifier or not matches(first["message"].splitlines()[0], pattern):

@@ -6,12 +6,14 @@
 #include <atomic>
 #include <charconv>
 #include <thread>
+#include <unordered_set>
 
 #include "harness/checkpoint/file_kind.h"
 #include "harness/checkpoint/legacy_reader.h"
 #include "harness/checkpoint/payload_layout.h"
 #include "harness/checkpoint/pickle_reader.h"
 #include "harness/checkpoint/printable.h"
+#include "harness/checkpoint/record_safety.h"
 #include "harness/checkpoint/zip_archive.h"
 
 namespace harness {
@@ -21,21 +23,6 @@ constexpr int64_t kMinVersion = 1, kMaxVersion = 10;  // caffe2/serialize/versio
 
 std::string_view AsText(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-// What torch.load would also look at. torch ignores what follows STOP; a second pickle there matters only if it would
-// run something, once another loader reads on. Mere padding must not be taken for one.
-Status TrailingSafety(std::span<const std::byte> bytes, size_t end, std::string_view place) {
-  while (end < bytes.size()) {
-    const std::span<const std::byte> rest = bytes.subspan(end);
-    const PickleReading reading = ReadPickle(rest, place);
-    const bool looks_like_one = reading.status.ok() || rest[0] == std::byte{0x80};
-    if (!looks_like_one) return {};
-    RETURN_IF_ERROR(DescribeForeign(reading, fmt::format("{}, in a second pickle behind the first", place), end));
-    if (!reading.status.ok()) return {};
-    end += reading.end;
-  }
-  return {};
 }
 
 }  // namespace
@@ -162,7 +149,12 @@ void Checkpoint::Impl::ReadZip(Payload deflated) {
   if (structure.ok()) structure = Small(prefix);
   // A damaged archive's pickle is read all the same: the loader might get as far, and run it.
   const std::optional<size_t> data = archive->Find(prefix + "data.pkl");
+  std::unordered_set<size_t> read;
+  const auto judge_other_records = [&] {
+    if (safety.ok()) safety = RecordSafety(*archive, read, name());
+  };
   if (!data) {
+    judge_other_records();
     if (structure.ok()) {
       structure = Error{ErrorCode::kCorrupt, fmt::format("{}: has no record {}data.pkl", name(), Printable(prefix))};
     }
@@ -170,15 +162,17 @@ void Checkpoint::Impl::ReadZip(Payload deflated) {
   }
   const Result<std::span<const std::byte>> bytes = archive->Read(*data);
   if (!bytes.ok()) {
+    judge_other_records();
     if (structure.ok()) structure = bytes.error();
     return Stop(structure);
   }
+  read.insert(*data);
   const std::string place = name() + ": data.pkl";
   reading = ReadPickle(*bytes, place);
   safety = DescribeForeign(reading, place);
   if (!reading.status.ok()) {
-    Stop(reading.status);
-    return;
+    judge_other_records();
+    return Stop(reading.status);
   }
   if (safety.ok()) safety = TrailingSafety(*bytes, reading.end, place);
 
@@ -190,10 +184,12 @@ void Checkpoint::Impl::ReadZip(Payload deflated) {
     if (!index || !archive->records()[*index].readable) continue;
     const ZipRecord& record = archive->records()[*index];
     named.record_index = *index;
+    read.insert(*index);
     named.file_offset = record.data_offset;
     places[i] = {true, record.size};
     if (!record.deflated()) named.bytes = file.bytes().subspan(record.data_offset, record.size);
   }
+  judge_other_records();
   Layout(places);
   if (deflated == Payload::kLater) return;
   const Status inflated = InflateStorages();

@@ -44,6 +44,14 @@ bool StartsWithAny(std::string_view text, std::initializer_list<std::string_view
   return std::any_of(starts.begin(), starts.end(), [&](std::string_view start) { return text.starts_with(start); });
 }
 
+// The beginning of a checkpoint of either format, cut before it could be told.
+bool IsCutStart(std::string_view head) {
+  using namespace std::string_view_literals;
+  constexpr std::string_view kZip = "PK\x03\x04"sv,
+                             kLegacy = "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"sv;
+  return head.size() >= 2 && (kZip.starts_with(head) || kLegacy.starts_with(head));
+}
+
 FileKind SniffZip(std::span<const std::byte> file) {
   if (!HasEndOfZipDirectory(file)) return FileKind::kTruncatedZip;
   const Result<ZipDirectory> directory = ReadZipDirectory(file, "");
@@ -91,6 +99,7 @@ FileKind SniffFileKind(std::span<const std::byte> file) {
   using namespace std::string_view_literals;
   if (head.starts_with("PK\x03\x04"sv)) return SniffZip(file);
   if (head.starts_with("PK\x05\x06"sv)) return FileKind::kOtherZip;  // no records at all
+  if (IsCutStart(head)) return FileKind::kTruncatedStart;
   if (HasLegacyMagic(head)) return FileKind::kTorchLegacy;
   if (head.starts_with(kLfsVersion)) return FileKind::kGitLfsPointer;
   if (head.starts_with("GGUF")) return FileKind::kGguf;
@@ -123,8 +132,8 @@ FileKind SniffFileKind(std::span<const std::byte> file) {
   return IsText(head) ? FileKind::kText : FileKind::kUnknown;
 }
 
-std::string DescribeFileKind(FileKind kind, std::span<const std::byte> file) {
-  constexpr std::string_view kExporter = "Export with audiocraft.utils.export";
+std::string DescribeFileKind(FileKind kind, std::span<const std::byte> file, std::string_view exporter) {
+  const std::string export_it = fmt::format("Export with {}", exporter);
   switch (kind) {
     case FileKind::kTorchZip: return "is a PyTorch checkpoint (ZIP)";
     case FileKind::kTorchLegacy: return "is a PyTorch checkpoint (legacy format)";
@@ -133,20 +142,29 @@ std::string DescribeFileKind(FileKind kind, std::span<const std::byte> file) {
              "Load "
              "it with PyTorch and save it again";
     case FileKind::kTorchScript:
-      return fmt::format("is a TorchScript archive (torch.jit.save), not a checkpoint. {}", kExporter);
+      return fmt::format("is a TorchScript archive (torch.jit.save), not a checkpoint. {}", export_it);
     case FileKind::kOtherZip:
       return fmt::format(
           "is a ZIP archive, but not one that torch.save writes: it has no data.pkl (.npz, .docx and .zip "
           "files are ZIP archives, too). {}",
-          kExporter);
+          export_it);
     case FileKind::kTruncatedZip:
       return fmt::format(
           "is the beginning of a ZIP archive without its directory, which stands at the end ({} bytes are "
-          "here): an interrupted download or copy, or a full disk. Copy it again",
+          "here): an interrupted download or copy, a full disk, or an end that was overwritten. Copy it again",
           file.size());
-    case FileKind::kDamagedZip: return "is a ZIP archive whose directory is damaged. Copy it again";
+    case FileKind::kTruncatedStart:
+      return fmt::format(
+          "is the beginning of a PyTorch checkpoint, and only {} bytes of it: an interrupted download or copy, or a "
+          "full disk. Copy it again",
+          file.size());
+    case FileKind::kDamagedZip: {
+      const Result<ZipDirectory> directory = ReadZipDirectory(file, "");
+      const std::string_view what = directory.ok() ? std::string_view() : directory.error().message;
+      return fmt::format("is a ZIP archive whose directory is damaged{}. Copy it again", what);
+    }
     case FileKind::kPlainPickle:
-      return fmt::format("is a plain Python pickle (pickle.dump), not a file of torch.save. {}", kExporter);
+      return fmt::format("is a plain Python pickle (pickle.dump), not a file of torch.save. {}", export_it);
     case FileKind::kGitLfsPointer: {
       const std::string_view head = Head(file);
       return fmt::format(
@@ -164,17 +182,18 @@ std::string DescribeFileKind(FileKind kind, std::span<const std::byte> file) {
     case FileKind::kJson:
       return fmt::format(
           "is JSON text (it starts with '{}'): an error message of a server, or a config file under the "
-          "wrong name",
-          Printable(Head(file), 80));
+          "wrong name. Download it again, or export it with {}",
+          Printable(Head(file), 80), exporter);
     case FileKind::kSafetensors:
-      return fmt::format("is a safetensors file. audiocraft loads only files of torch.save. {}", kExporter);
+      return fmt::format("is a safetensors file. audiocraft loads only files of torch.save. {}", export_it);
     case FileKind::kGguf:
-      return fmt::format("is a GGUF model. audiocraft loads only files of torch.save. {}", kExporter);
-    case FileKind::kOnnx: return fmt::format("looks like an ONNX model, not a checkpoint. {}", kExporter);
-    case FileKind::kNumpy: return fmt::format("is a NumPy array (.npy), not a checkpoint. {}", kExporter);
-    case FileKind::kHdf5: return fmt::format("is an HDF5 file, not a checkpoint. {}", kExporter);
-    case FileKind::kAudio: return fmt::format("is an audio file, not a checkpoint. {}", kExporter);
-    case FileKind::kCompressed: return "is compressed as a whole (gzip, bzip2, xz, zstd, 7z or rar). Unpack it first";
+      return fmt::format("is a GGUF model. audiocraft loads only files of torch.save. {}", export_it);
+    case FileKind::kOnnx: return fmt::format("looks like an ONNX model, not a checkpoint. {}", export_it);
+    case FileKind::kNumpy: return fmt::format("is a NumPy array (.npy), not a checkpoint. {}", export_it);
+    case FileKind::kHdf5: return fmt::format("is an HDF5 file, not a checkpoint. {}", export_it);
+    case FileKind::kAudio: return fmt::format("is an audio file, not a checkpoint. {}", export_it);
+    case FileKind::kCompressed:
+      return "is compressed as a whole (gzip, bzip2, xz, zstd, 7z or rar). Unpack it first: gunzip and the like";
     case FileKind::kTar: return "is a tar archive. Unpack it first";
     case FileKind::kEmpty: return "is empty: a full disk, or an interrupted download or copy. Copy it again";
     case FileKind::kZeros:
@@ -182,14 +201,15 @@ std::string DescribeFileKind(FileKind kind, std::span<const std::byte> file) {
           "holds only zero bytes ({} of them): space was reserved, but the content was never written. Copy "
           "it again",
           file.size());
-    case FileKind::kText: return fmt::format("is plain text (it starts with '{}')", Printable(Head(file), 80));
+    case FileKind::kText:
+      return fmt::format("is plain text (it starts with '{}'). {}", Printable(Head(file), 80), export_it);
     case FileKind::kUnknown: break;
   }
   std::string bytes;
   for (const std::byte b : file.first(std::min<size_t>(file.size(), 16))) {
     bytes += fmt::format("{}{:02x}", bytes.empty() ? "" : " ", static_cast<unsigned>(b));
   }
-  return fmt::format("is no PyTorch checkpoint (it starts with the bytes {}). {}", bytes, kExporter);
+  return fmt::format("is no PyTorch checkpoint (it starts with the bytes {}). {}", bytes, export_it);
 }
 
 }  // namespace harness

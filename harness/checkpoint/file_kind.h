@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace harness {
 
@@ -15,6 +16,7 @@ enum class FileKind {
   kTorchScript,  // torch.jit.save
   kOtherZip,
   kTruncatedZip,
+  kTruncatedStart,  // less than what tells ZIP and legacy format
   kDamagedZip,
   kPlainPickle,  // pickle.dump
   kGitLfsPointer,
@@ -37,7 +39,8 @@ enum class FileKind {
 FileKind SniffFileKind(std::span<const std::byte> file);
 
 // A sentence about the file: "is a Git LFS pointer to ... (3364394304 bytes), not the file itself: run `git lfs pull`".
-// It continues "FILE ".
-std::string DescribeFileKind(FileKind kind, std::span<const std::byte> file);
+// It continues "FILE ". `exporter`: what writes the right file, for "Export with ...".
+std::string DescribeFileKind(FileKind kind, std::span<const std::byte> file,
+                             std::string_view exporter = "audiocraft.utils.export");
 
 }  // namespace harness

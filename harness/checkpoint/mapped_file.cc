@@ -42,6 +42,13 @@ Error OpenError(const fs::path& path, int error) {
     }
     return {ErrorCode::kNotFound, fmt::format("{}: {}", path.string(), std::strerror(error))};
   }
+  if (error == ELOOP) {
+    return {
+        ErrorCode::kIo,
+        fmt::format("{}: is a link that leads back to itself, as `ln -s` in the wrong folder makes it: remove it, and "
+                    "put the file itself there",
+                    path.string())};
+  }
   if (error == EACCES || error == EPERM) {
     return {ErrorCode::kIo, fmt::format("{}: can't be read: {}. Change the file's permissions (chmod a+r)",
                                         path.string(), std::strerror(error))};
@@ -66,7 +73,9 @@ Result<MappedFile> MappedFile::Open(const fs::path& path) {
   if (fd.get() < 0) return OpenError(path, errno);
   struct stat status {};
   if (fstat(fd.get(), &status) != 0) return OpenError(path, errno);
-  if (S_ISDIR(status.st_mode)) return Error{ErrorCode::kIo, fmt::format("{}: is a folder, not a file", path.string())};
+  if (S_ISDIR(status.st_mode))
+    return Error{ErrorCode::kIo,
+                 fmt::format("{}: is a folder, not a file: move what is in it, or remove it", path.string())};
   if (!S_ISREG(status.st_mode)) {
     return Error{ErrorCode::kIo, fmt::format("{}: is not a regular file (a pipe, socket or device)", path.string())};
   }

@@ -13,15 +13,33 @@ namespace {
 
 using Kind = PickleNode::Kind;
 
-constexpr std::string_view kExporter =
-    "Make it with audiocraft.utils.export: export_lm(checkpoint, 'state_dict.bin') for the language model, "
-    "export_encodec "
-    "or export_pretrained_compression_model for compression_state_dict.bin";
+// By the file's name, so that a person reads the one call that is missing.
+std::string ExporterFor(std::string_view file) {
+  const std::string lm = "export_lm('checkpoint.th', 'state_dict.bin')";
+  const std::string codec =
+      "export_encodec('checkpoint.th', 'compression_state_dict.bin'), or export_pretrained_compression_model where the "
+      "codec is a known one";
+  if (file == "state_dict.bin") return "Make it with audiocraft.utils.export: " + lm;
+  if (file == "compression_state_dict.bin") return "Make it with audiocraft.utils.export: " + codec;
+  return fmt::format("Make it with audiocraft.utils.export: {} for the language model, {}", lm, codec);
+}
+
+// MusicgenForConditionalGeneration and MusicgenForCausalLM.
+bool IsNameOfTransformers(std::string_view name) {
+  for (const std::string_view start : {"decoder.model.decoder.", "decoder.lm_heads.", "text_encoder.", "audio_encoder.",
+                                       "enc_to_dec_proj.", "model.decoder.", "lm_heads."}) {
+    if (name.starts_with(start)) return true;
+  }
+  return false;
+}
 
 class PackageReader {
  public:
   explicit PackageReader(const Checkpoint& checkpoint)
-      : pickle_(checkpoint.pickle()), file_(checkpoint.file().name()) {}
+      : checkpoint_(checkpoint),
+        pickle_(checkpoint.pickle()),
+        file_(checkpoint.file().name()),
+        exporter_(ExporterFor(file_)) {}
 
   Result<Package> Run() {
     const PickleNode& root = *pickle_.Root();
@@ -102,14 +120,14 @@ class PackageReader {
 
   Error NoDict(const PickleNode& root) const {
     switch (root.kind) {
-      case Kind::kTensor: return Mismatch(fmt::format("holds a single tensor, not an export. {}", kExporter));
+      case Kind::kTensor: return Mismatch(fmt::format("holds a single tensor, not an export. {}", exporter_));
       case Kind::kObject:
         return Mismatch(
             fmt::format("holds an object ({}), not an export: it was made by torch.save(model) or the like. {}",
-                        pickle_.Describe(pickle_.root, 80), kExporter));
+                        pickle_.Describe(pickle_.root, 80), exporter_));
       default:
         return Mismatch(fmt::format("holds {}, not a dict with best_state and xp.cfg. {}",
-                                    pickle_.Describe(pickle_.root, 80), kExporter));
+                                    pickle_.Describe(pickle_.root, 80), exporter_));
     }
   }
 
@@ -117,34 +135,90 @@ class PackageReader {
   Error LookAlike() const {
     const NodeId root = pickle_.root;
     const std::string keys = Keys(root);
-    if (pickle_[root].pairs.empty()) return Mismatch(fmt::format("holds an empty dict. {}", kExporter));
+    if (pickle_[root].pairs.empty()) return Mismatch(fmt::format("holds an empty dict. {}", exporter_));
     if (Has("pytorch-lightning_version") || (Has("state_dict") && Has("global_step"))) {
-      return Mismatch(fmt::format("is a PyTorch Lightning checkpoint (its keys: {}), not an export of audiocraft. {}",
-                                  keys, kExporter));
+      return Mismatch(
+          fmt::format("is a PyTorch Lightning checkpoint (its keys: {}), not an export of audiocraft{}. {}. {}", keys,
+                      NamesIn(Find("state_dict")), exporter_, ByHand()));
+    }
+    if (Has("ds_version") || Has("ds_config")) {
+      return Mismatch(fmt::format("is a DeepSpeed checkpoint (its keys: {}), not an export of audiocraft{}. {}. {}",
+                                  keys, NamesIn(Find("module")), exporter_, ByHand()));
     }
     if (Has("xp.sig") || Has("history") || Has("fsdp_best_state")) {
       return Mismatch(
-          fmt::format("is a training checkpoint of audiocraft without a best_state (its keys: {}): training "
-                      "had not yet finished an epoch with evaluation. {}",
-                      keys, kExporter));
+          fmt::format("is a training checkpoint of audiocraft without a best_state (its keys: {}): "
+                      "checkpoint.keep_every_states left it out. Take the checkpoint.th of the same run. {}",
+                      keys, exporter_));
     }
     if (const size_t tensors = CountTensors(root); tensors * 2 > pickle_[root].pairs.size()) {
-      const bool trainer = Has("lm_head.weight") || keys.find("decoder.model.") != std::string::npos;
-      return Mismatch(fmt::format("is a bare state dict ({} tensors at the top: {}), without xp.cfg: {}. {}", tensors,
-                                  keys,
-                                  trainer ? "a model of the Transformers library (save_pretrained)"
-                                          : "torch.save(model.state_dict(), ...) or a "
-                                            "pytorch_model.bin of diffusers or Accelerate",
-                                  kExporter));
+      const bool transformers =
+          std::any_of(pickle_[root].pairs.begin(), pickle_[root].pairs.end(),
+                      [&](const auto& pair) { return IsNameOfTransformers(pickle_[pair.first].text); });
+      if (transformers) {
+        return Mismatch(fmt::format(
+            "is the bare state dict of a model of the Transformers library (save_pretrained; {} tensors: {}), "
+            "whose names audiocraft does not know. Transformers converts audiocraft's exports; there is no "
+            "converter back. {}",
+            tensors, keys, exporter_));
+      }
+      return Mismatch(
+          fmt::format("is a bare state dict ({} tensors at the top: {}), without xp.cfg: "
+                      "torch.save(model.state_dict(), ...), or the pytorch_model.bin that Accelerate and "
+                      "Diffusers write. {}. {}",
+                      tensors, keys, exporter_, ByHand()));
     }
     if (Has("model") && (Has("optimizer") || Has("optimizer_state_dict") || Has("epoch"))) {
-      return Mismatch(fmt::format("is a training checkpoint (its keys: {}), not an export. {}", keys, kExporter));
+      return Mismatch(fmt::format("is a training checkpoint (its keys: {}), not an export. {}", keys, exporter_));
     }
     if (Has("state_dict") || Has("model_state_dict")) {
-      return Mismatch(
-          fmt::format("is a checkpoint of another trainer (its keys: {}), not an export. {}", keys, kExporter));
+      return Mismatch(fmt::format("is a checkpoint of another trainer (its keys: {}), not an export. {}. {}", keys,
+                                  exporter_, ByHand()));
     }
-    return Mismatch(fmt::format("has no best_state (its keys: {}). {}", keys, kExporter));
+    return Mismatch(fmt::format("has no best_state (its keys: {}). {}", keys, exporter_));
+  }
+
+  // "; its tensors are named model.emb.0.weight, ..."
+  std::string NamesIn(NodeId dict) const {
+    if (dict == kNoNode || pickle_[dict].pairs.empty()) return "";
+    return fmt::format("; its tensors are named {}", Keys(dict));
+  }
+
+  std::string ByHand() const {
+    return fmt::format(
+        "What audiocraft did not train needs the package by hand: torch.save({{'best_state': tensors by "
+        "audiocraft's names, 'xp.cfg': OmegaConf.to_yaml(cfg)}}, '{}')",
+        file_);
+  }
+
+  // `nested`: best_state[key], in which the tensors are.
+  Error Nested(const std::string& key, NodeId nested) const {
+    std::string what = fmt::format("best_state has the tensors one level too deep, in best_state['{}'] ({} of them)",
+                                   key, CountTensors(nested));
+    const NodeId gathered = Find("fsdp_best_state");
+    const bool raw = Has("xp.sig") || Has("history") || gathered != kNoNode || Has("optimizer");
+    if (!raw) return Mismatch(fmt::format("{}. {}", what, exporter_));
+    what += fmt::format(": this is the raw training checkpoint (its keys: {})", Keys(pickle_.root));
+    const NodeId whole = gathered == kNoNode ? kNoNode : pickle_.Find(gathered, "model");
+    if (whole == kNoNode) return Mismatch(fmt::format("{}. {}", what, exporter_));
+    if (pickle_[whole].kind == Kind::kDict && pickle_[whole].pairs.empty()) {
+      // FullStateDictConfig(rank0_only=True) leaves the other ranks an empty dict.
+      return Mismatch(
+          fmt::format("{}, and one rank's shard of a training with FSDP (checkpoint.th.1 and so on){}: its "
+                      "fsdp_best_state is empty. The whole model is in rank 0's checkpoint.th only. {}",
+                      what, Flat(nested), exporter_));
+    }
+    return Mismatch(fmt::format("{}, trained with FSDP: the full weights are in fsdp_best_state. {}", what, exporter_));
+  }
+
+  // " with 20 of 36 tensors empty", where some are: flat parts of what other ranks hold.
+  std::string Flat(NodeId dict) const {
+    size_t empty = 0;
+    for (const auto& [key, value] : pickle_[dict].pairs) {
+      if (pickle_[value].kind == Kind::kTensor && checkpoint_.tensors()[pickle_[value].tensor].num_elements() == 0)
+        ++empty;
+    }
+    return empty == 0 ? "" : fmt::format(", with {} of {} tensors empty", empty, CountTensors(dict));
   }
 
   Status OwnWeights() {
@@ -154,7 +228,7 @@ class PackageReader {
     const NodeId config = Find("xp.cfg");
     if (config == kNoNode) {
       return Mismatch(fmt::format("has no xp.cfg, from which the model is built (its keys: {}). {}", Keys(pickle_.root),
-                                  kExporter));
+                                  exporter_));
     }
     const Kind kind = pickle_[config].kind;
     if (kind != Kind::kString && kind != Kind::kDict && kind != Kind::kObject) {
@@ -167,26 +241,29 @@ class PackageReader {
   Status BestState(NodeId best) {
     if (pickle_[best].kind != Kind::kDict) {
       return Mismatch(
-          fmt::format("best_state is {}, not a dict of tensors. {}", pickle_.Describe(best, 60), kExporter));
+          fmt::format("best_state is {}, not a dict of tensors. {}", pickle_.Describe(best, 60), exporter_));
     }
     const auto& pairs = pickle_[best].pairs;
     if (pairs.empty()) {
-      return Mismatch(
-          fmt::format("best_state is empty: the checkpoint was written before the first evaluation, or by a rank "
-                      "that holds no weights (FSDP). {}",
-                      kExporter));
+      if (file_ == "compression_state_dict.bin") {
+        return Mismatch(
+            fmt::format("best_state is empty: it holds no tensor, nor did the checkpoint's "
+                        "best_state['model'], from which the exporter takes them. {}",
+                        exporter_));
+      }
+      return Mismatch(fmt::format(
+          "best_state is empty: export_lm was given the file of a rank above 0 of a training with FSDP "
+          "(checkpoint.th.1 and so on), whose fsdp_best_state holds nothing; the whole model is in rank 0's "
+          "checkpoint.th. {}",
+          exporter_));
     }
-    const NodeId nested = pickle_.Find(best, "model");
-    if (nested != kNoNode && pickle_[nested].kind == Kind::kDict) {
-      const bool raw = Has("xp.sig") || Has("history") || Has("fsdp_best_state") || Has("optimizer");
-      const bool in_fsdp = Has("fsdp_best_state") && !pickle_[Find("fsdp_best_state")].pairs.empty();
-      return Mismatch(
-          fmt::format("best_state has the tensors one level too deep, in best_state['model'] ({} of them){}. {}",
-                      CountTensors(nested),
-                      raw ? fmt::format(": this is the raw training checkpoint (its keys: {}){}", Keys(pickle_.root),
-                                        in_fsdp ? ", trained with FSDP: the full weights are in fsdp_best_state" : "")
-                          : "",
-                      kExporter));
+    if (CountTensors(best) == 0) {
+      for (const auto& [key, value] : pairs) {
+        if (pickle_[value].kind != Kind::kDict) continue;
+        if (CountTensors(value) > 0 || (pickle_[key].kind == Kind::kString && pickle_[key].text == "model")) {
+          return Nested(KeyText(key), value);
+        }
+      }
     }
     std::vector<std::string> others;
     size_t count_others = 0;
@@ -222,11 +299,13 @@ class PackageReader {
                                  "dict before saving (audiocraft does it in fsdp_best_state)",
                                  Printable(shard_type));
     return Mismatch(fmt::format("best_state holds {} of {} entries that are no tensors: {}. {}. {}", count_others,
-                                pairs.size(), fmt::join(others, "; "), cause, kExporter));
+                                pairs.size(), fmt::join(others, "; "), cause, exporter_));
   }
 
+  const Checkpoint& checkpoint_;
   const Pickle& pickle_;
   const std::string file_;
+  const std::string exporter_;
   Package package_;
 };
 

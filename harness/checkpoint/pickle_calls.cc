@@ -152,6 +152,16 @@ Result<NodeId> PickleMachine::Sequence(Kind kind, NodeId callable, NodeId argume
   return id;
 }
 
+// BUILD asks the instance for __setstate__, which an earlier BUILD may have set to any function: this one calls it.
+void PickleMachine::CallOwnSetState(NodeId target, NodeId state) {
+  const NodeId before = node(target).state;
+  if (before == kNoNode || node(before).kind != Kind::kDict) return;
+  const NodeId function = reading_.pickle.Find(before, "__setstate__");
+  if (function == kNoNode || Role(function) != GlobalRole::kForeign) return;
+  const NodeId call = Object(function, Tuple({state}));
+  Foreign(call);
+}
+
 Status PickleMachine::Build(NodeId target, NodeId state) {
   switch (node(target).kind) {
     case Kind::kObject:
@@ -169,6 +179,7 @@ Status PickleMachine::Build(NodeId target, NodeId state) {
     }
     default: return Corrupt(fmt::format("sets attributes of {}", reading_.pickle.Describe(target, 60)));
   }
+  CallOwnSetState(target, state);
   node(target).state = state;
   return {};
 }
@@ -238,8 +249,11 @@ Result<bool> PickleMachine::Call(uint8_t op) {
         RETURN_IF_ERROR(CallAndPush(callable, arguments));
         return true;
       }
-      const NodeId object = Object(callable, arguments);
-      node(object).state = keywords;
+      if (node(arguments).kind != Kind::kTuple) return Corrupt("the arguments are no tuple");
+      // The keywords are shown as one more argument.
+      std::vector<NodeId> all = node(arguments).items;
+      all.push_back(keywords);
+      const NodeId object = Object(callable, Tuple(std::move(all)));
       if (Role(callable) == GlobalRole::kForeign) Foreign(object);
       RETURN_IF_ERROR(Push(object));
       return true;

@@ -65,6 +65,7 @@ class PickleMachine {
   NodeId Foreign(NodeId id);
   GlobalRole Role(NodeId id);
   Status Build(NodeId target, NodeId state);
+  void CallOwnSetState(NodeId target, NodeId state);
   Result<NodeId> Mapping(NodeId callable, NodeId arguments, size_t first);
   Result<NodeId> Sequence(Kind kind, NodeId callable, NodeId arguments);
   Status Persistent(NodeId id);

@@ -48,8 +48,9 @@ struct PickleReading {
 PickleReading ReadPickle(std::span<const std::byte> bytes, std::string_view place);
 
 // kUnsafe where `reading` has something foreign: each call with its arguments, offset and key path. `base_offset` is
-// added to offsets. ok() otherwise.
-Status DescribeForeign(const PickleReading& reading, std::string_view place, uint64_t base_offset = 0);
+// added to offsets. ok() otherwise. `is_loaded`: whether torch.load, as audiocraft calls it, reads this pickle.
+Status DescribeForeign(const PickleReading& reading, std::string_view place, uint64_t base_offset = 0,
+                       bool is_loaded = true);
 
 // "BININT1", ...; "" for a byte that is no opcode.
 std::string_view PickleOpcodeName(uint8_t opcode);

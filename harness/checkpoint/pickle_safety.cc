@@ -2,6 +2,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "harness/checkpoint/key_paths.h"
@@ -31,12 +32,28 @@ bool BelongsToShardedTensor(const Pickle& pickle, NodeId id) {
          fetches(pickle[node.callable]);
 }
 
+// For each foreign name that is not called itself: the harmless call that it is an argument of, and which may call it
+// (copyreg._reconstructor(subprocess.Popen, ...)).
+std::unordered_map<NodeId, NodeId> CallsAround(const Pickle& pickle, const std::vector<NodeId>& foreign) {
+  const std::unordered_set<NodeId> names(foreign.begin(), foreign.end());
+  std::unordered_map<NodeId, NodeId> around;
+  for (NodeId id = 0; id < pickle.nodes.size(); ++id) {
+    const PickleNode& node = pickle[id];
+    if (node.kind != PickleNode::Kind::kObject || node.arguments == kNoNode) continue;
+    for (const NodeId argument : pickle[node.arguments].items) {
+      if (names.contains(argument)) around.emplace(argument, id);
+    }
+  }
+  return around;
+}
+
 }  // namespace
 
-Status DescribeForeign(const PickleReading& reading, std::string_view place, uint64_t base_offset) {
+Status DescribeForeign(const PickleReading& reading, std::string_view place, uint64_t base_offset, bool is_loaded) {
   if (reading.foreign.empty()) return {};
   const Pickle& pickle = reading.pickle;
   std::unordered_set<NodeId> called;
+  const std::unordered_map<NodeId, NodeId> around = CallsAround(pickle, reading.foreign);
   for (const NodeId id : reading.foreign) {
     if (pickle[id].kind == PickleNode::Kind::kObject) called.insert(pickle[id].callable);
   }
@@ -49,7 +66,10 @@ Status DescribeForeign(const PickleReading& reading, std::string_view place, uin
     if (!is_call && called.contains(id)) continue;  // shown with its call
     if (++count > kShown) continue;
     const std::string path = paths.Of(id);
-    shown.push_back(fmt::format("{}{} (offset {}{}{})", is_call ? "calls " : "imports ", pickle.Describe(id, 160),
+    const auto call = around.find(id);
+    const bool is_passed = !is_call && call != around.end();
+    shown.push_back(fmt::format("{}{}{}{} (offset {}{}{})", is_call ? "calls " : "imports ", pickle.Describe(id, 160),
+                                is_passed ? " for " : "", is_passed ? pickle.Describe(call->second, 160) : "",
                                 base_offset + node.offset, path.empty() ? "" : ", at ", path));
   }
   if (count > kShown) shown.push_back(fmt::format("and {} more", count - kShown));
@@ -65,10 +85,12 @@ Status DescribeForeign(const PickleReading& reading, std::string_view place, uin
   }
   return Error{
       ErrorCode::kUnsafe,
-      fmt::format("{}: loading this file runs code that it names: {}. torch.load, as audiocraft calls it, would "
-                  "execute that. A MusicGen export needs nothing of the kind: do not load the file; export again "
-                  "from a checkpoint that you trust, saving only best_state, xp.cfg, version and exported",
-                  place, fmt::join(shown, "; "))};
+      fmt::format(
+          "{}: {}: {}. {} would execute that. A MusicGen export needs nothing of the kind: do not load the file; "
+          "export again from a checkpoint that you trust, saving only best_state, xp.cfg, version and exported",
+          place, is_loaded ? "loading this file runs code that it names" : "is a pickle that runs code",
+          fmt::join(shown, "; "),
+          is_loaded ? "torch.load, as audiocraft calls it," : "torch.load does not get there today; what reads on")};
 }
 
 std::string_view PickleOpcodeName(uint8_t op) {

@@ -70,8 +70,14 @@ std::vector<UnsafeCase> UnsafeCases() {
       {"Obj", "(" + system + command + "o.", {"calls posix.system('touch"}},
       {"NewObj", "cevil\nClass\n)\x81.", {"calls evil.Class()"}},
       {"NewObjEx", "cevil\nClass\n)}\x92.", {"calls evil.Class()"}},
-      {"NewObjExKeywords", "cevil\nClass\n)}U\x01kNs\x92.", {"calls evil.Class()"}},
+      {"NewObjExKeywords", "cevil\nClass\n)}U\x01kNs\x92.", {"calls evil.Class({'k': None})"}},
       {"BuildSetState", "cevil\nClass\n)\x81}b.", {"calls evil.Class()"}},
+      {"SetStateOfTheInstance",
+       "ctypes\nSimpleNamespace\n)R}U\x0c__setstate__" + system + "sb" + command + "b.",
+       {"calls types.SimpleNamespace()", "calls posix.system('touch /tmp/pwned')"}},
+      {"SetStateOfAHarmlessInstance",
+       "cargparse\nNamespace\n)R}U\x0c__setstate__" + system + "sb" + command + "b.",
+       {"names: calls posix.system('touch /tmp/pwned')"}},
       {"BuildOfAClass",
        "comegaconf.dictconfig\nDictConfig\n}U\x0c__setstate__Nsb.",
        {"calls omegaconf.dictconfig.DictConfig({'__setstate__': None})"}},
@@ -99,7 +105,10 @@ std::vector<UnsafeCase> UnsafeCases() {
        {"imports evil.FloatStorage"}},
       {"ReconstructorOfAClass",
        "ccopy_reg\n_reconstructor\n(cevil\nClass\nc__builtin__\nobject\nNtR.",
-       {"imports evil.Class"}},
+       {"imports evil.Class for copyreg._reconstructor(evil.Class, builtins.object, None)"}},
+      {"FromType",
+       "ctorch._tensor\n_rebuild_from_type_v2\n(" + system + "ctorch\nTensor\n" + command + "\x85NtR.",
+       {"imports posix.system for torch._tensor._rebuild_from_type_v2(posix.system, torch.Tensor, ('touch"}},
       {"FactoryOfADefaultDict", "ccollections\ndefaultdict\n" + system + "\x85R.", {"imports posix.system"}},
       {"PythonTwoNames", "c__builtin__\nexecfile\nU\x01x\x85R.", {"builtins.execfile('x')"}},
       {"Partial", "cfunctools\npartial\n" + system + "\x85R.", {"functools.partial(posix.system)"}},
@@ -117,13 +126,24 @@ TEST(PickleSafety, ManyCallsAreCounted) {
   EXPECT_THAT(OpenPickle(pickle + "t.").safety_status(), FailsWith(ErrorCode::kUnsafe, Parts{"at [7]", "and 92 more"}));
 }
 
+// Every opcode that puts into the memo or gets out of it.
+TEST(PickleSafety, WholeMemo) {
+  const std::string system = "cposix\nsystem\n", call = "U\x01x\x85R.";
+  for (const std::string& way : {"q\x07"
+                                 "0h\x07"s,
+                                 "r\x07\1\0\0000j\x07\1\0\0"s, "p7\n0g7\n"s, "\x94\x30h\0"s, "p7\n0h\x07"s}) {
+    EXPECT_THAT(OpenPickle(system + way + call).safety_status(),
+                FailsWith(ErrorCode::kUnsafe, Parts{"calls posix.system('x')"}));
+  }
+}
+
 // torch.load ignores it; another loader may read on.
 TEST(PickleSafety, SecondPickleBehindStop) {
-  EXPECT_THAT(
-      OpenPickle("}.\x80\x02"
-                 "cposix\nsystem\n)R.")
-          .safety_status(),
-      FailsWith(ErrorCode::kUnsafe, Parts{"in a second pickle behind the first", "calls posix.system() (offset 19)"}));
+  EXPECT_THAT(OpenPickle("}.\x80\x02"
+                         "cposix\nsystem\n)R.")
+                  .safety_status(),
+              FailsWith(ErrorCode::kUnsafe, Parts{"the second pickle behind the first: is a pickle that runs code",
+                                                  "calls posix.system() (offset 19)"}));
   EXPECT_FALSE(OpenPickle("}.}.cevil\nf\n)R.").safety_status().ok());
 }
 

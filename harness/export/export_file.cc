@@ -4,6 +4,8 @@
 
 #include "harness/checkpoint/file_kind.h"
 #include "harness/checkpoint/plain_value.h"
+#include "harness/checkpoint/record_safety.h"
+#include "harness/export/folder_contents.h"
 #include "harness/export/plain_config.h"
 
 namespace harness {
@@ -24,15 +26,17 @@ const Status& ExportFile::Present() {
   if (present_) return *present_;
   auto mapped = MappedFile::Open(path_);
   if (!mapped.ok()) {
-    present_ =
-        Error{mapped.error().code,
-              fmt::format("{}. audiocraft.utils.export.{} writes it", mapped.error().message,
-                          role_ == Role::kLanguageModel ? "export_lm"
-                                                        : "export_encodec or export_pretrained_compression_model")};
+    const Error& error = mapped.error();
+    std::error_code ignored;
+    const bool is_link = std::filesystem::is_symlink(path_, ignored);
+    const std::string what = error.code == ErrorCode::kNotFound && !is_link
+                                 ? DescribeFolder(path_.parent_path(), role_)
+                                 : fmt::format("Or write it with {}", ExporterCall(role_));
+    present_ = Error{error.code, fmt::format("{}. {}", error.message, what)};
   } else if (mapped->bytes().empty()) {
-    present_ =
-        Error{ErrorCode::kCorrupt,
-              fmt::format("{} is empty (0 bytes): the copy or the export broke off; write it again", path_.string())};
+    present_ = Error{ErrorCode::kCorrupt,
+                     fmt::format("{} is empty (0 bytes): the copy or the export broke off: copy or export it again",
+                                 path_.string())};
   } else {
     mapped_ = std::move(mapped).value();
     present_ = Status{};
@@ -45,10 +49,15 @@ const Status& ExportFile::Format() {
   const FileKind kind = SniffFileKind(mapped_.bytes());
   if (kind == FileKind::kTorchZip || kind == FileKind::kTorchLegacy) {
     format_ = Status{};
-  } else {
-    format_ = Error{ErrorCode::kMismatch, fmt::format("{} is no PyTorch checkpoint: {}", FileName(role_),
-                                                      DescribeFileKind(kind, mapped_.bytes()))};
+    return *format_;
   }
+  std::string message = fmt::format("{} is no PyTorch checkpoint: it {}", FileName(role_),
+                                    DescribeFileKind(kind, mapped_.bytes(), ExporterCall(role_)));
+  // torch.load takes every file that is no archive for a pickle, and runs it before it finds out.
+  if (const Status safety = StraySafety(mapped_.bytes(), FileName(role_)); !safety.ok()) {
+    message += ". It is dangerous, too: " + safety.error().message;
+  }
+  format_ = Error{ErrorCode::kMismatch, std::move(message)};
   return *format_;
 }
 

@@ -25,6 +25,7 @@ namespace fs = std::filesystem;
 constexpr double kLogitTolerance = 1e-4;
 // Convolutions and an LSTM on top; samples are of the order of one.
 constexpr double kAudioTolerance = 1e-4;
+constexpr int64_t kEvery = 37;  // goldens.py, EVERY: of a sound too large to keep whole, each 37th sample
 
 fs::path ExportFolder(const std::string& name) { return fs::path(HARNESS_FIXTURES_DIR) / "exports" / name; }
 
@@ -148,8 +149,9 @@ TEST_P(GoldenRunTest, TokensAndTheirAudio) {
   ASSERT_EQ(music->codes.sizes(), tokens.sizes());
   EXPECT_TRUE(at::equal(music->codes, tokens))
       << "codes that differ: " << (music->codes != tokens).sum().item<int64_t>() << " of " << tokens.numel();
-  if (!HasGolden(run.name + ".audio")) return;
-  const double error = Difference(music->audio, Golden(run.name + ".audio"));
+  const bool whole = HasGolden(run.name + ".audio");
+  const at::Tensor audio = Golden(run.name + (whole ? ".audio" : ".audio_" + std::to_string(kEvery)));
+  const double error = Difference(whole ? music->audio : music->audio.slice(2, 0, std::nullopt, kEvery), audio);
   RecordProperty("error", std::to_string(error));
   EXPECT_LE(error, kAudioTolerance);
 }

@@ -39,6 +39,7 @@ class Summary {
     Verdict();
     Categories();
     Failures();
+    Notes();
     Blocked();
     Skipped();
     List("Required, but not run", report_.missing());
@@ -97,6 +98,16 @@ class Summary {
       if (&check != &failures.front()) Line("");
       Line(fmt::format("  {}", Paint(kRed, CleanLine(check.id))));
       Item("      ", check.message.empty() ? "no message was given" : check.message);
+    }
+  }
+  void Notes() {
+    bool first = true;
+    for (const CheckResult& check : WithStatus(report_.checks, CheckStatus::kPass)) {
+      if (check.message.empty()) continue;
+      if (first) Title("Passed, with something to know");
+      first = false;
+      Line(fmt::format("  {}", Paint(kYellow, CleanLine(check.id))));
+      Item("      ", check.message);
     }
   }
   void Blocked() {

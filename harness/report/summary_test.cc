@@ -79,6 +79,14 @@ TEST(Summary, SaysWhenNothingWasJudged) {
   EXPECT_THAT(RenderSummary(WithVerdict(Verdict::kPass)), Not(HasSubstr("nothing was judged")));
 }
 
+TEST(Summary, TellsWhatAPassHasToSay) {
+  Report report;
+  report.checks = {MakeCheck("a/b", CheckStatus::kPass), MakeCheck("a/c", CheckStatus::kPass, "needs audiocraft 1.4")};
+  EXPECT_THAT(RenderSummary(report), HasSubstr("Passed, with something to know\n  a/c\n      needs audiocraft 1.4\n"));
+  report.checks.pop_back();
+  EXPECT_THAT(RenderSummary(report), Not(HasSubstr("something to know")));
+}
+
 TEST(Summary, MissingTextIsSaidNotHidden) {
   Report report;
   report.checks = {MakeCheck("a/b", CheckStatus::kFail), MakeCheck("a/c", CheckStatus::kSkip)};

@@ -85,7 +85,7 @@ ActivationSpec ReadActivation(OptionReader& options, std::string_view name_key, 
   ConfigValue::Map given;
   if (params == nullptr && default_alpha) {
     given.emplace_back("alpha", ConfigValue{1.0});
-  } else if (params != nullptr && !(params->is_null() && !default_alpha)) {
+  } else if (params != nullptr && (default_alpha || Truthy(params))) {  // final_activation_params or {}
     const auto* map = AsMap(*params);
     if (map == nullptr) {
       options.Wrong(params_key, "must be a mapping, found " + params->Describe());

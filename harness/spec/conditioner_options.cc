@@ -11,17 +11,6 @@ namespace {
 
 constexpr const char* kSpacyModel = "spaCy's English model en_core_web_sm";
 
-// As Python's `if value:` takes it.
-bool Truthy(const ConfigValue* value) {
-  if (value == nullptr || value->is_null()) return false;
-  if (const auto* flag = std::get_if<bool>(&value->data)) return *flag;
-  if (const auto* number = std::get_if<int64_t>(&value->data)) return *number != 0;
-  if (const auto* number = std::get_if<double>(&value->data)) return *number != 0;
-  if (const auto* text = std::get_if<std::string>(&value->data)) return !text->empty();
-  if (const auto* list = std::get_if<ConfigValue::List>(&value->data)) return !list->empty();
-  return !std::get<ConfigValue::Map>(value->data).empty();
-}
-
 // Where a bool is no substitute: torch.empty and range take no True for a size, Module.train nothing but a bool.
 int64_t StrictInt(OptionReader& options, std::string_view key) {
   const ConfigValue* value = options.Raw(key);

@@ -68,7 +68,7 @@ void ReadTransformer(OptionReader& options, LmSpec& spec, std::optional<std::str
   // Initialisation only, but asserted when the model is built (LMModel._init_weights).
   const auto weight_init = options.NullableString("weight_init");
   const auto depthwise_init = options.NullableString("depthwise_init");
-  const bool zero_bias_init = options.Bool("zero_bias_init", false);
+  const bool zero_bias_init = Truthy(options.Raw("zero_bias_init"));  // nothing of it is left after loading
   if (weight_init && *weight_init != "gaussian" && *weight_init != "uniform") {
     options.Wrong("weight_init", fmt::format("must be gaussian, uniform or null, found '{}'", *weight_init));
   }

@@ -172,8 +172,11 @@ std::vector<std::string> OptionReader::StringList(std::string_view key,
   const ConfigValue* value = Take(key, !fallback);
   std::vector<std::string> substitute = std::move(fallback).value_or(std::vector<std::string>{});
   if (value == nullptr) return substitute;
-  const auto* list = std::get_if<ConfigValue::List>(&value->data);
   std::vector<std::string> texts;
+  // Who only iterates finds nothing in these, either.
+  if (const auto* map = AsMap(*value); map != nullptr && map->empty()) return texts;
+  if (const auto* text = std::get_if<std::string>(&value->data); text != nullptr && text->empty()) return texts;
+  const auto* list = std::get_if<ConfigValue::List>(&value->data);
   for (const ConfigValue& item : list != nullptr ? *list : ConfigValue::List{}) {
     const auto* text = std::get_if<std::string>(&item.data);
     if (text == nullptr) {
@@ -196,6 +199,16 @@ void OptionReader::Finish() {
     Wrong(name, fmt::format("is no parameter of {}{}{}", callee_, consequence_,
                             near ? fmt::format(": did you mean {}?", *near) : ""));
   }
+}
+
+bool Truthy(const ConfigValue* value) {
+  if (value == nullptr || value->is_null()) return false;
+  if (const auto* flag = std::get_if<bool>(&value->data)) return *flag;
+  if (const auto* number = std::get_if<int64_t>(&value->data)) return *number != 0;
+  if (const auto* number = std::get_if<double>(&value->data)) return *number != 0;
+  if (const auto* text = std::get_if<std::string>(&value->data)) return !text->empty();
+  if (const auto* list = std::get_if<ConfigValue::List>(&value->data)) return !list->empty();
+  return !std::get<ConfigValue::Map>(value->data).empty();
 }
 
 const ConfigValue::Map* AsMap(const ConfigValue& value) { return std::get_if<ConfigValue::Map>(&value.data); }

@@ -71,6 +71,9 @@ class OptionReader {
   std::set<std::string, std::less<>> known_;
 };
 
+// As Python's `if value:` takes it; null is absent.
+bool Truthy(const ConfigValue* value);
+
 // The mapping in `value`, or null.
 const ConfigValue::Map* AsMap(const ConfigValue& value);
 

@@ -102,10 +102,11 @@ PatternSpec ReadPattern(const Config& config, int64_t num_codebooks, const std::
   static const std::vector<std::string> kChoices = {"parallel", "delay", "unroll", "coarse_first", "musiclm"};
   PatternSpec pattern;
   pattern.modeling = "delay";
-  const auto tree = ReadMapping(config, "codebooks_pattern", problems);
-  const ConfigValue* modeling = tree ? tree->Find("modeling") : nullptr;
-  if (modeling == nullptr) {
-    if (tree) problems.wrong.push_back("codebooks_pattern.modeling is missing");
+  // get_codebooks_pattern_provider looks at nothing but these two: another pattern's options may be anything.
+  const auto modeling = config.Get("codebooks_pattern.modeling");
+  if (!modeling.ok()) {
+    (modeling.error().code == ErrorCode::kUnsupported ? problems.unsupported : problems.wrong)
+        .push_back(modeling.error().message);
     SetKind(pattern, num_codebooks);
     return pattern;
   }
@@ -124,16 +125,15 @@ PatternSpec ReadPattern(const Config& config, int64_t num_codebooks, const std::
     SetKind(pattern, num_codebooks);
     return pattern;
   }
-  OptionReader options(*AsMap(*tree), "codebooks_pattern", "get_codebooks_pattern_provider", problems);
+  const ConfigValue::Map chosen = {{"modeling", *modeling}};
+  OptionReader options(chosen, "codebooks_pattern", "get_codebooks_pattern_provider", problems);
   pattern.modeling = options.Choice("modeling", "delay", kChoices);
   SetKind(pattern, num_codebooks);
-  const ConfigValue* arguments = tree->Find(pattern.modeling);
-  const ConfigValue::Map none;
-  if (const ConfigValue::Map* map = arguments != nullptr ? AsMap(*arguments) : &none) {
-    ReadArguments(*map, pattern, problems);
-  } else {
-    problems.wrong.push_back(
-        fmt::format("codebooks_pattern.{} must be a mapping, found {}", pattern.modeling, arguments->Describe()));
+  const std::string path = "codebooks_pattern." + pattern.modeling;
+  if (!config.Has(path)) {
+    ReadArguments({}, pattern, problems);
+  } else if (const auto arguments = ReadMapping(config, path, problems)) {
+    ReadArguments(*AsMap(*arguments), pattern, problems);
   }
   return pattern;
 }

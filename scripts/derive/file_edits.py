@@ -1,8 +1,4 @@
 """Edits of files as bytes, and of the archive's records. None of them touches what it does not name."""
-import json
-import os
-import struct
-
 from . import archive, values
 from .export import edit
 
@@ -25,30 +21,6 @@ def truncate(export, file, keep):
 def append(export, file, hex):
     """Adds bytes behind the end."""
     export.write_bytes(file, export.read_bytes(file) + bytes.fromhex(hex))
-
-
-@edit
-def replace_with(export, file, what):
-    """Puts something else in the file's place: lfs_pointer, html, json, safetensors, empty, zeros, text, folder,
-    dangling_link."""
-    name = export.name_of(file)
-    size = len(export.read_bytes(file))
-    header = json.dumps({"emb.0.weight": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}).encode()
-    contents = {
-        "lfs_pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"4d7a" * 16 +
-                       b"\nsize %d\n" % size,
-        "html": b"<!DOCTYPE html>\n<html><head><title>401 Unauthorized</title></head><body>Please log in.</body></html>\n",
-        "json": b'{"error": "Entry not found"}\n',
-        "safetensors": struct.pack("<Q", len(header)) + header + bytes(8),
-        "empty": b"",
-        "zeros": bytes(size),
-        "text": b"state_dict.bin: see the shared drive\n"}
-    specials = {"folder": lambda path: path.mkdir(), "dangling_link": lambda path: os.symlink("../blobs/0123abcd", path)}
-    export.write_bytes(file, contents.get(what, b""))
-    if what in specials:
-        export.special[name] = specials[what]
-    elif what not in contents:
-        raise ValueError(f"replace_with knows no {what!r}")
 
 
 @edit

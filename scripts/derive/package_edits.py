@@ -1,4 +1,4 @@
-"""Edits of the package: its keys, its config, and pickles that would run something."""
+"""Edits of the package: its keys and its config."""
 from collections import OrderedDict
 
 from . import config_text
@@ -101,16 +101,6 @@ def nest_best_state(export, file, under="model"):
 
 
 @edit
-def raw_training_checkpoint(export, file):
-    """checkpoint.th of the trainer, copied without audiocraft.utils.export."""
-    package = export.package(file)
-    state, cfg = package["best_state"], config_text.parse(package["xp.cfg"])
-    export.checkpoint(file).package = {
-        "xp.cfg": omegaconf_node(cfg, None), "xp.sig": "1a2b3c4d", "history": [{"train": {"loss": 4.25}}],
-        "best_state": {"model": state}, "fsdp_best_state": {}, "model": state}
-
-
-@edit
 def bare_state_dict(export, file):
     """torch.save(model.state_dict()): no package around it."""
     checkpoint = export.checkpoint(file)
@@ -121,36 +111,6 @@ def bare_state_dict(export, file):
 def empty_best_state(export, file):
     """best_state without a tensor: an FSDP rank that held nothing."""
     export.package(file)["best_state"] = OrderedDict()
-
-
-def text(value: str) -> bytes:
-    data = value.encode()
-    return b"X" + len(data).to_bytes(4, "little") + data
-
-
-@edit
-def inject_global(export, file, style="reduce", function="posix.system", argument="touch executed", key="comment"):
-    """Adds a key whose value calls `function` when it is unpickled. Styles: reduce, stack_global, inst, obj, setstate
-    (the call hides in BUILD), ext (an extension code), best_state (reduce, inside the state dict)."""
-    module, name = function.rsplit(".", 1)
-    by_name = f"c{module}\n{name}\n".encode()
-    opcodes = {
-        "reduce": by_name + text(argument) + b"\x85R",
-        "best_state": by_name + text(argument) + b"\x85R",
-        "stack_global": b"".join(b"\x8c" + bytes([len(part)]) + part.encode() for part in (module, name)) +
-                        b"\x93" + text(argument) + b"\x85R",
-        "inst": b"(" + text(argument) + f"i{module}\n{name}\n".encode(),
-        "obj": b"(" + by_name + text(argument) + b"o",
-        "setstate": b"ctypes\nSimpleNamespace\n)R}" + text("__setstate__") + by_name + b"sb" + text(argument) + b"b",
-        "ext": b"\x82\x01" + text(argument) + b"\x85R"}[style]
-    target = export.state(file) if style == "best_state" else export.package(file)
-    target[key] = Raw(opcodes)
-
-
-@edit
-def patch_pickle(export, file, opcodes_hex, key="comment"):
-    """Adds a key whose value is whatever these opcodes make."""
-    export.package(file)[key] = Raw(bytes.fromhex(opcodes_hex))
 
 
 @edit

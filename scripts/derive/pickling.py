@@ -5,6 +5,7 @@ parameters and ordered dicts become values of their own. Writing: the same globa
 """
 import io
 import pickle
+import pickletools
 import struct
 from collections import OrderedDict
 
@@ -76,6 +77,12 @@ class Reader(pickle.Unpickler):
 def read(data: bytes, storage_of_key):
     """The value in `data`; `storage_of_key(key)` gives the bytes of each storage that it names."""
     return Reader(data, storage_of_key).load()
+
+
+def end_of(data: bytes, at: int) -> int:
+    """Where the pickle that starts at `at` ends."""
+    *_, (_, _, stop) = pickletools.genops(io.BytesIO(data[at:]))
+    return at + stop + 1
 
 
 class Writer:

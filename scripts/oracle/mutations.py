@@ -99,6 +99,18 @@ class Mutator:
             {"edit": "set_config", "file": file, "key": f"{parent}.{rng.choice(['surprise', 'dim', 'use', 'norm'])}".strip("."),
              "value": rng.choice(VALUES)}])]
 
+    def config_text(self) -> list:
+        """A slip in a line of xp.cfg: a character more or less, another indentation, the line twice."""
+        file, rng = self.file(), self.rng
+        lines = self.export.package(file)["xp.cfg"].splitlines()
+        start = rng.choice([i for i, line in enumerate(lines) if line.startswith(tuple(f"{key.split('.')[0]}:" for key in READ[file]))])
+        end = next((i for i in range(start + 1, len(lines)) if not lines[i].startswith(" ")), len(lines))
+        line = lines[rng.randrange(start, end)]
+        at = rng.randrange(len(line) + 1)
+        slip = rng.choice([line[:at] + line[at + 1:], line[:at] + rng.choice(":'\"[]{}#&*!|>-%@\t,?$ \\0e.") + line[at:],
+                           " " + line, line[1:], line + "\n" + line, line.partition(":")[0], line + " # a remark"])
+        return [{"edit": "config_text_replace", "file": file, "find": f"\n{line}\n", "replace": f"\n{slip}\n"}]
+
     def tensor_names(self) -> list:
         file, rng = self.file(), self.rng
         name = re.escape(self.tensor(file))
@@ -149,7 +161,7 @@ class Mutator:
             {"edit": "copy_file", "source": "codec", "file": "language_model"},
             {"edit": "remove_file", "file": rng.choice(["codec", "language_model"])}])]
 
-    KINDS = (archive, pickle, config, config, tensor_names, shapes_and_types, values, pairing)
+    KINDS = (archive, pickle, config, config, config_text, tensor_names, shapes_and_types, values, pairing)
 
     def draw(self):
         """(kind, edits)"""

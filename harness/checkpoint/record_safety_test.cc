@@ -1,0 +1,79 @@
+// What would run, where torch.load does not read: behind STOP, in other records, in files that are no checkpoint.
+#include "harness/checkpoint/record_safety.h"
+
+#include "harness/checkpoint/test_support.h"
+
+namespace harness {
+namespace {
+
+using namespace testing_support;
+using namespace std::string_literals;
+
+const std::string kCall = "cposix\nsystem\nX\x05\0\0\0touch\x85R."s;
+
+std::vector<ZipEntry> With(const ZipEntry& entry) {
+  std::vector<ZipEntry> entries = SmallExport();
+  entries.push_back(entry);
+  return entries;
+}
+
+struct RecordCase {
+  const char* name;
+  std::vector<ZipEntry> entries;
+  Parts words;  // empty: nothing unsafe
+};
+void PrintTo(const RecordCase& c, std::ostream* out) { *out << c.name; }
+class RecordSafetyTest : public ::testing::TestWithParam<RecordCase> {};
+
+TEST_P(RecordSafetyTest, IsNamedWithItsRecord) {
+  const Checkpoint checkpoint = Open(WriteZip(GetParam().entries));
+  if (GetParam().words.empty()) {
+    EXPECT_THAT(checkpoint.safety_status(), Succeeds());
+  } else {
+    EXPECT_THAT(checkpoint.safety_status(), FailsWith(ErrorCode::kUnsafe, GetParam().words));
+  }
+}
+
+std::vector<RecordCase> RecordCases() {
+  const std::string proto = "\x80\x02" + kCall;
+  const Parts extra = {"state_dict.bin: record archive/extra", "calls posix.system('touch')"};
+  std::vector<ZipEntry> twice = SmallExport();
+  twice.insert(twice.begin(), {.name = "archive/data.pkl", .data = proto});
+  return {
+      {"NamedSo", With({.name = "archive/extra.pkl", .data = kCall}), extra},
+      {"StartsAsOne", With({.name = "archive/extra", .data = proto}), extra},
+      {"Deflated", With({.name = "archive/extra", .data = proto, .deflate = true}), extra},
+      {"AmongTheStorages", With({.name = "archive/data/77.pkl", .data = kCall}), {"record archive/data/77.pkl"}},
+      {"OutsideTheFolder", With({.name = "other/extra.pkl", .data = kCall}), {"record other/extra.pkl"}},
+      {"BehindItsStop",
+       With({.name = "archive/extra.pkl", .data = "\x80\x02}." + proto}),
+       {"record archive/extra.pkl, the second pickle behind"}},
+      {"FirstOfTwo", twice, {"record archive/data.pkl: loading this file", "posix.system('touch')"}},
+      {"HarmlessPickle", With({.name = "archive/extra.pkl", .data = "\x80\x02}."}), {}},
+      {"Text", With({.name = "archive/NOTES", .data = "cposix\nsystem\n"}), {}},
+      {"Empty", With({.name = "archive/extra.pkl", .data = ""}), {}},
+  };
+}
+INSTANTIATE_TEST_SUITE_P(Records, RecordSafetyTest, ::testing::ValuesIn(RecordCases()),
+                         [](const auto& row) { return std::string(row.param.name); });
+
+// A storage's bytes are weights, whatever they look like.
+TEST(RecordSafety, StoragesAreNotRead) {
+  std::vector<ZipEntry> entries = SmallExport();
+  const std::string proto = "\x80\x02" + kCall;
+  entries[2].data.replace(0, proto.substr(0, 24).size(), proto.substr(0, 24));
+  EXPECT_THAT(Open(WriteZip(entries)).safety_status(), Succeeds());
+}
+
+TEST(StraySafety, OnlyCallsCount) {
+  EXPECT_THAT(StraySafety(Bytes("\x80\x04" + kCall), "a.bin"),
+              FailsWith(ErrorCode::kUnsafe, Parts{"a.bin: loading", "calls posix.system('touch') (offset 27)"}));
+  EXPECT_THAT(StraySafety(Bytes(kCall.substr(0, kCall.size() - 1)), "a.bin"),
+              FailsWith(ErrorCode::kUnsafe, Parts{"posix.system"}));
+  for (const std::string& text : {"compression\nmodel\n"s, "cposix\nsystem\n."s, "{}"s, ""s, "PK" + kCall}) {
+    EXPECT_THAT(StraySafety(Bytes(text), "a.bin"), Succeeds()) << text;
+  }
+}
+
+}  // namespace
+}  // namespace harness

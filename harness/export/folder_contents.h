@@ -1,0 +1,20 @@
+// What a folder without the expected file holds instead, for the person who has to find out which step is missing.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "harness/export/export_file.h"
+
+namespace harness {
+
+// "audiocraft.utils.export.export_lm('checkpoint.th', 'state_dict.bin')": what writes the file of that role.
+// `checkpoint`: the training checkpoint to name.
+std::string ExporterCall(Role role, const std::string& checkpoint = "checkpoint.th");
+
+// Sentences: whose folder this looks like (Transformers, Accelerate, Lightning, a training of audiocraft, a download
+// that is still running), and what to do; else the names that are there. Only names are looked at. Starts with a
+// capital.
+std::string DescribeFolder(const std::filesystem::path& folder, Role role);
+
+}  // namespace harness

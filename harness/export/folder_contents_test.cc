@@ -1,0 +1,75 @@
+#include "harness/export/folder_contents.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <fstream>
+
+namespace harness {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Case {
+  const char* name;
+  std::vector<std::string> files;
+  std::vector<std::string> words;
+};
+void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
+
+class FolderContentsTest : public ::testing::TestWithParam<Case> {
+ protected:
+  void SetUp() override { fs::create_directories(folder_); }
+  void TearDown() override { fs::remove_all(folder_); }
+  const fs::path folder_ = fs::path(::testing::TempDir()) / ("folder_contents_test_" + std::to_string(getpid()));
+};
+
+TEST_P(FolderContentsTest, SaysWhoseFolderItIs) {
+  for (const std::string& file : GetParam().files) std::ofstream(folder_ / file) << "x";
+  const std::string text = DescribeFolder(folder_, Role::kLanguageModel);
+  for (const std::string& word : GetParam().words) EXPECT_THAT(text, ::testing::HasSubstr(word));
+}
+
+std::vector<Case> Cases() {
+  const std::string export_lm = "export_lm('checkpoint.th', 'state_dict.bin')";
+  return {
+      {"Transformers",
+       {"config.json", "generation_config.json", "model.safetensors"},
+       {"model.safetensors and config.json", "no converter back", export_lm}},
+      {"TransformersSharded",
+       {"config.json", "pytorch_model-00001-of-00002.bin", "pytorch_model-00002-of-00002.bin"},
+       {"pytorch_model-00001-of-00002.bin and config.json"}},
+      {"Accelerate", {"optimizer.bin", "pytorch_model.bin"}, {"pytorch_model.bin", "Accelerate", export_lm}},
+      {"Training", {"checkpoint.th", "checkpoint.th.1", "history.json"}, {"holds checkpoint.th, a", export_lm}},
+      {"BestOfTraining",
+       {"checkpoint_best.th"},
+       {"holds checkpoint_best.th", "export_lm('checkpoint_best.th', 'state_dict.bin')"}},
+      {"Shard", {"checkpoint_20.th.3"}, {"holds checkpoint_20.th.3", "checkpoint_20.th of rank 0 only"}},
+      {"NoShard", {"checkpoint.th.old", "checkpoint.th."}, {"holds checkpoint.th., checkpoint.th.old."}},
+      {"Lightning", {"last.ckpt"}, {"holds last.ckpt", "PyTorch Lightning"}},
+      {"Download", {"state_dict.bin.part"}, {"state_dict.bin.part", "still running"}},
+      {"DownloadOfTheOther",
+       {"compression_state_dict.bin.part"},
+       {"holds compression_state_dict.bin.part. Write it with"}},
+      // One half of an export: what else lies there is beside the point.
+      {"OtherHalf",
+       {"compression_state_dict.bin", "config.json", "model.safetensors"},
+       {"holds compression_state_dict.bin, config.json, model.safetensors. Write it with", export_lm}},
+      {"Renamed",
+       {"compression_state_dict.bin", "state_dict.pt"},
+       {"holds state_dict.pt: if", "rename it to state_dict.bin"}},
+      {"Many", {"a", "b", "c", "d", "e", "f", "g", "h"}, {"holds a, b, c, d, e, f, and 2 more"}},
+      {"ControlCharacters", {"a\nb"}, {"holds a\\nb."}},
+  };
+}
+INSTANTIATE_TEST_SUITE_P(Folders, FolderContentsTest, ::testing::ValuesIn(Cases()),
+                         [](const auto& row) { return std::string(row.param.name); });
+
+TEST(ExporterCall, NamesTheFunctionOfTheRole) {
+  EXPECT_EQ(ExporterCall(Role::kLanguageModel), "audiocraft.utils.export.export_lm('checkpoint.th', 'state_dict.bin')");
+  EXPECT_THAT(ExporterCall(Role::kCodec, "c.th"), ::testing::HasSubstr("export_encodec('c.th', 'compression_state"));
+}
+
+}  // namespace
+}  // namespace harness

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -85,33 +86,54 @@ Outcome CheckReference(Context& context) {
 
 using Judge = Outcome (*)(Context&, const LmSpec&, const Codec&);
 
-Outcome Codebooks(Context&, const LmSpec& lm, const Codec& codec) {
+// The one key that would make the numbers of codebooks agree, where there is one; else what was exported wrongly.
+std::string EditForCodebooks(const LmSpec& lm, const Codec& codec, int64_t active, bool mono) {
+  const std::string other = "the codec is another one than the model was trained with: export that one";
+  if (lm.num_codebooks == 2 * active && !lm.interleave_stereo && codec.facts.channels == 1 && !mono) {
+    return "interleave_stereo_codebooks.use: true in state_dict.bin would make them agree, if the model is stereo; "
+           "if not, " +
+           other;
+  }
+  if (lm.interleave_stereo && !lm.stereo_per_timestep && active == 2 * lm.num_codebooks) {
+    return "interleave_stereo_codebooks.per_timestep: true (left and right in turn), or .use: false (mono), in "
+           "state_dict.bin would make them agree: set what the model was trained with";
+  }
+  const int64_t wanted = lm.num_codebooks / (lm.interleave_stereo && !lm.stereo_per_timestep ? 2 : 1);
+  if (wanted <= codec.facts.codebooks && harness::WithCodebooks(codec.facts, wanted).ok()) {
+    return fmt::format("compression_model_n_q: {} in state_dict.bin would make them agree; if that is not it, {}",
+                       wanted, other);
+  }
+  return "T" + other.substr(1);
+}
+
+Outcome Codebooks(Context& context, const LmSpec& lm, const Codec& codec) {
   if (lm.compression_model_n_q &&
       (*lm.compression_model_n_q < 1 || *lm.compression_model_n_q > codec.facts.codebooks)) {
     return Fail(
         fmt::format("state_dict.bin: compression_model_n_q is {}, the codec has {} codebooks ({}): set_num_codebooks "
-                    "asserts against it",
+                    "asserts against it. Set it to what the model was trained with, or to null for all of them",
                     *lm.compression_model_n_q, codec.facts.codebooks, codec.From("rvq.n_q")));
   }
   if (lm.compression_model_n_q && !harness::WithCodebooks(codec.facts, *lm.compression_model_n_q).ok()) {
     return Fail(fmt::format(
         "state_dict.bin: compression_model_n_q is {}, the bandwidths of the codec allow {} codebooks ({}): "
-        "set_num_codebooks raises ValueError",
+        "set_num_codebooks raises ValueError. Set it to what the model was trained with",
         *lm.compression_model_n_q, fmt::join(codec.facts.possible_codebooks, " or "), codec.From("rvq.n_q")));
   }
   const bool doubled = lm.interleave_stereo && !lm.stereo_per_timestep;
   const int64_t active = lm.compression_model_n_q.value_or(codec.facts.codebooks) * (doubled ? 2 : 1);
   if (active == lm.num_codebooks) return Pass(active, lm.num_codebooks);
+  const char* consequence = doubled                     ? "Decoding raises AssertionError"
+                            : active < lm.num_codebooks ? "Decoding raises, or leaves codebooks out"
+                                                        : "It decodes, with codebooks missing: wrong sound, no error";
   return Fail(
       fmt::format(
           "the language model generates {} codebooks (state_dict.bin: transformer_lm.n_q), the codec has {} "
-          "({}: {}{}{}). {}. It is another codec than the one that the model was trained with, or "
-          "compression_model_n_q or interleave_stereo_codebooks was lost",
+          "({}: {}{}{}). {}. {}",
           lm.num_codebooks, active, codec.From("rvq.n_q"), codec.facts.codebooks,
           lm.compression_model_n_q ? fmt::format("; compression_model_n_q is {}", *lm.compression_model_n_q) : "",
-          doubled ? "; doubled for stereo" : "",
-          active < lm.num_codebooks ? "Decoding raises, or leaves codebooks out"
-                                    : "It decodes, with codebooks missing: wrong sound, no error"),
+          doubled ? "; doubled for stereo" : "", consequence,
+          EditForCodebooks(lm, codec, active, LmNumber(context, "channels") == 1)),
       active, lm.num_codebooks);
 }
 
@@ -119,7 +141,8 @@ Outcome Cardinality(Context&, const LmSpec& lm, const Codec& codec) {
   if (lm.cardinality == codec.facts.cardinality) return Pass(codec.facts.cardinality, lm.cardinality);
   return Fail(
       fmt::format("the language model draws from {} codes (state_dict.bin: transformer_lm.card), the codec's codebooks "
-                  "have {} entries ({}). {}. It is another codec than the one that the model was trained with",
+                  "have {} entries ({}). {}. It is another codec than the one that the model was trained with: export "
+                  "that one",
                   lm.cardinality, codec.facts.cardinality, codec.From("rvq.bins"),
                   lm.cardinality > codec.facts.cardinality
                       ? "Codes beyond the codebook raise an IndexError when they come up"
@@ -134,7 +157,7 @@ Outcome SampleRate(Context& context, const LmSpec&, const Codec& codec) {
   return Fail(
       fmt::format(
           "the language model was trained at {} Hz (state_dict.bin: sample_rate), the codec is of {} Hz ({}): the "
-          "music plays at the wrong speed and pitch, without an error",
+          "music plays at the wrong speed and pitch, without an error. Export the codec that it was trained with",
           *rate, codec.facts.sample_rate_hz, codec.From("encodec.sample_rate")),
       codec.facts.sample_rate_hz, *rate);
 }
@@ -144,7 +167,9 @@ Outcome FrameRate(Context&, const LmSpec&, const Codec& codec) {
   if (!codec.is_named() && codec.facts.sample_rate_hz % codec.description.encoder_hop != 0) {
     return Fail(
         fmt::format("compression_state_dict.bin: seanet.ratios give a hop of {} samples, which does not divide {} Hz "
-                    "(encodec.sample_rate): production rounds the frame rate down to {} Hz, and every duration is off",
+                    "(encodec.sample_rate): production rounds the frame rate down to {} Hz, and every duration is off. "
+                    "Set both to what the codec "
+                    "was trained with",
                     codec.description.encoder_hop, codec.facts.sample_rate_hz, codec.facts.frame_rate_hz),
         codec.facts.frame_rate_hz);
   }
@@ -152,7 +177,8 @@ Outcome FrameRate(Context&, const LmSpec&, const Codec& codec) {
     return Fail(
         fmt::format(
             "compression_state_dict.bin: the encoder's hop is {} samples, the decoder's {} (seanet.encoder.ratios, "
-            "seanet.decoder.ratios): a frame decodes to another length than it stands for",
+            "seanet.decoder.ratios): a frame decodes to another length than it stands for. Remove the override that "
+            "does not belong there",
             codec.description.encoder_hop, codec.description.decoder_hop),
         codec.description.decoder_hop, codec.description.encoder_hop);
   }
@@ -160,8 +186,8 @@ Outcome FrameRate(Context&, const LmSpec&, const Codec& codec) {
 }
 
 Outcome Stereo(Context& context, const LmSpec& lm, const Codec& codec) {
+  const auto channels = LmNumber(context, "channels");
   if (!lm.interleave_stereo) {
-    const auto channels = LmNumber(context, "channels");
     if (channels && *channels == 2 && codec.facts.channels == 1) {
       return Fail(fmt::format(
           "the language model was trained on stereo (state_dict.bin: channels is 2), the codec is mono ({} is 1) and "
@@ -174,14 +200,21 @@ Outcome Stereo(Context& context, const LmSpec& lm, const Codec& codec) {
   if (codec.facts.channels != 1) {
     return Fail(fmt::format(
         "state_dict.bin: interleave_stereo_codebooks.use is true, but the codec has {} channels ({}): the wrap "
-        "asserts that it is mono",
+        "asserts that it is mono. Set it to false, or export the mono codec that the model was trained with",
         codec.facts.channels, codec.From("encodec.channels")));
   }
   if (!lm.stereo_per_timestep && lm.num_codebooks % 2 != 0) {
     return Fail(fmt::format(
         "state_dict.bin: interleave_stereo_codebooks.use is true, but transformer_lm.n_q is {}: left and right "
-        "share the codebooks, so it must be even",
+        "share the codebooks, so it must be even. Set use to false, or per_timestep to true: what the model was "
+        "trained with",
         lm.num_codebooks));
+  }
+  if (channels && *channels == 1) {
+    return Fail(
+        "state_dict.bin: interleave_stereo_codebooks.use is true, but the language model was trained on one channel "
+        "(channels is 1): the flag was added, and the codec's codes are taken for left and right. Set "
+        "interleave_stereo_codebooks.use to false; for a model that was trained on stereo, set channels to 2");
   }
   return Pass("interleaved");
 }
@@ -189,7 +222,7 @@ Outcome Stereo(Context& context, const LmSpec& lm, const Codec& codec) {
 Outcome Channels(Context& context, const LmSpec& lm, const Codec& codec) {
   if (codec.seanet_channels != codec.facts.channels) {
     return Fail(fmt::format("compression_state_dict.bin: encodec.channels is {}, seanet.channels is {}: production "
-                            "announces one and decodes the other",
+                            "announces one and decodes the other. Set encodec.channels to the latter",
                             codec.facts.channels, codec.seanet_channels),
                 codec.seanet_channels, codec.facts.channels);
   }
@@ -198,9 +231,16 @@ Outcome Channels(Context& context, const LmSpec& lm, const Codec& codec) {
   if (channels && *channels != audio_channels) {
     return Fail(
         fmt::format(
-            "the language model was trained on {} channels (state_dict.bin: channels), the decoded audio has {} ({}{})",
-            *channels, audio_channels, codec.From("encodec.channels"),
-            lm.interleave_stereo ? ", interleaved to stereo" : ""),
+            "the language model was trained on {} (state_dict.bin: channels is {}), the decoded audio has {} ({}{}): "
+            "it is another codec than the one that it was trained with. Export that one",
+            *channels == 1   ? "mono"
+            : *channels == 2 ? "stereo"
+                             : "another number of channels",
+            *channels,
+            audio_channels == 1   ? "one channel"
+            : audio_channels == 2 ? "two channels"
+                                  : fmt::format("{} channels", audio_channels),
+            codec.From("encodec.channels"), lm.interleave_stereo ? ", interleaved to stereo" : ""),
         audio_channels, *channels);
   }
   Outcome outcome = Pass(audio_channels);
@@ -217,8 +257,19 @@ Outcome CheckDelays(Context& context) {
   const LmSpec& lm = *context.exported().lm_spec();
   const std::string problem = harness::PatternProblem(lm.pattern, lm.num_codebooks);
   if (problem.empty()) return Pass(lm.pattern.delays);
+  // What musicgen's own configs have, where that is not it already.
+  std::string usual;
+  if (lm.pattern.kind == harness::PatternSpec::Kind::kDelay) {
+    const int64_t share = lm.interleave_stereo && !lm.stereo_per_timestep ? 2 : 1;
+    std::vector<int64_t> delays;
+    for (int64_t k = 0; k < std::min<int64_t>(lm.num_codebooks, 64); ++k) delays.push_back(k / share);
+    usual =
+        fmt::format("; for a {} model they usually are [{}]", share == 2 ? "stereo" : "mono", fmt::join(delays, ", "));
+  }
   return Fail(
-      fmt::format("state_dict.bin: {}. The pattern provider asserts against it when the model is built", problem));
+      fmt::format("state_dict.bin: {}. The pattern provider asserts against it when the model is built, without a "
+                  "message. Set what the model was trained with{}",
+                  problem, usual));
 }
 
 // Own weights can't be told apart by name: their rates and channels are held against what the trained-on codec has.

@@ -39,6 +39,16 @@ void FindMissing(const harness::ConfigValue& value, const std::string& path, std
   }
 }
 
+// The first key on the way to `path` that is not there; empty where the whole path is, or can't be followed.
+std::string FirstAbsent(const harness::Config& config, const std::string& path) {
+  for (size_t end = path.find('.'); end != std::string::npos; end = path.find('.', end + 1)) {
+    const std::string parent = path.substr(0, end);
+    if (!config.Has(parent)) return parent;
+    if (!config.Keys(parent).ok()) return "";  // an interpolation, ???, or no mapping: told by Get
+  }
+  return config.Has(path) ? "" : path;
+}
+
 Role OtherThan(Role role) { return role == Role::kLanguageModel ? Role::kCodec : Role::kLanguageModel; }
 
 // How the config of the other role got into this file, by what the other file holds.
@@ -67,23 +77,40 @@ Outcome CheckSubtrees(Context& context, const harness::Config& config, Role role
                             SubtreesRead(role).front(), SubtreesRead(other).front(), harness::Describe(other),
                             WhichFileIsWrong(context, role)));
   }
-  std::vector<std::string> problems;
+  std::vector<std::string> absent, problems, never_given;
   for (const std::string& path : SubtreesRead(role)) {
+    if (const std::string key = FirstAbsent(config, path); !key.empty()) {
+      absent.push_back(key == path ? key : fmt::format("{} (read for {})", key, path));
+      continue;
+    }
     const auto value = config.Get(path);
     if (!value.ok()) {
       if (value.error().code == harness::ErrorCode::kUnsupported) return FromStatus(value.error());
-      problems.push_back(value.error().message);
+      problems.push_back(value.error().message.substr(config.source().size() + 2));
       continue;
     }
-    std::vector<std::string> missing;
-    FindMissing(*value, path, missing);
-    for (const std::string& key : missing) {
-      problems.push_back(fmt::format("{}: {} is ???, a value that was never given", config.source(), key));
-    }
+    FindMissing(*value, path, never_given);
   }
-  if (problems.empty()) return Pass({{"subtrees", SubtreesRead(role).size()}});
-  return Fail(fmt::format("{}. The config does not resolve where audiocraft reads it: get_pretrained raises",
-                          fmt::join(problems, "; ")));
+  if (absent.empty() && problems.empty() && never_given.empty()) return Pass({{"subtrees", SubtreesRead(role).size()}});
+  std::vector<std::string> sentences;
+  if (!absent.empty()) {
+    sentences.push_back(fmt::format(
+        "has no {}, which the {} is built from: a part of the config was lost. Export the run's whole config, as {} "
+        "does",
+        fmt::join(absent, ", "), harness::Describe(role), harness::ExporterCall(role)));
+  }
+  if (!never_given.empty()) {
+    sentences.push_back(
+        fmt::format("{} {} ???, a value that was never given. Set it to the one that the model was trained with",
+                    fmt::join(never_given, ", "), never_given.size() == 1 ? "is" : "are"));
+  }
+  if (!problems.empty()) {
+    sentences.push_back(
+        fmt::format("{}. Write the values of the training in its place: where it ran, OmegaConf.to_yaml(cfg, "
+                    "resolve=True) knows them",
+                    fmt::join(problems, "; ")));
+  }
+  return Fail(fmt::format("{}: {}. get_pretrained raises", config.source(), fmt::join(sentences, ". ")));
 }
 
 Outcome CheckConfig(Context& context, Role role) {
@@ -93,7 +120,12 @@ Outcome CheckConfig(Context& context, Role role) {
         fmt::format("the codec is a reference to '{}': it brings no config of its own", *file.package()->pretrained));
   }
   const auto& config = file.config();
-  return config.ok() ? CheckSubtrees(context, *config, role) : FromStatus(config.error());
+  if (config.ok()) return CheckSubtrees(context, *config, role);
+  Outcome outcome = FromStatus(config.error());
+  if (outcome.status == harness::CheckStatus::kFail && outcome.message.find("OmegaConf.to_yaml") == std::string::npos) {
+    outcome.message += ". xp.cfg must be what OmegaConf.to_yaml(cfg) gives, cfg being the run's whole config";
+  }
+  return outcome;
 }
 
 // What get_pretrained fetches beside the export.

@@ -12,6 +12,7 @@
 #include "conformance/suite.h"
 #include "conformance/weight_values.h"
 #include "harness/checkpoint/crc32.h"
+#include "harness/checkpoint/pickle_environment.h"
 #include "harness/checkpoint/sharing.h"
 #include "harness/checkpoint/zip_archive.h"
 #include "harness/export/folder_contents.h"
@@ -126,7 +127,11 @@ Outcome CheckArchive(Context& context, Role role) {
 Outcome CheckSafety(Context& context, Role role) {
   const harness::Checkpoint& checkpoint = context.exported().file(role).checkpoint();
   if (!checkpoint.safety_status().ok()) return FromStatus(checkpoint.safety_status());
-  if (checkpoint.structure_status().ok()) return Pass();
+  if (checkpoint.structure_status().ok()) {
+    Outcome outcome = Pass();
+    outcome.message = harness::RefusedByNewerTorch(checkpoint.pickle(), harness::FileName(role));
+    return outcome;
+  }
   return checkpoint.structure_status().error().code == harness::ErrorCode::kUnsupported
              ? FromStatus(checkpoint.structure_status())
              : Blocked(fmt::format("state_dict_integrity/{}/archive", Slug(role)));
@@ -181,8 +186,11 @@ Outcome CheckPickle(Context& context, Role role) {
   Outcome outcome = FromStatus(file.checkpoint().pickle_status());
   if (outcome.status == harness::CheckStatus::kFail) {
     outcome.message += ". torch.load raises there: the file was written wrongly, or changed since: export it again";
+    return outcome;
   }
-  return outcome;
+  return outcome.status == harness::CheckStatus::kPass
+             ? FromStatus(harness::LoadsInProduction(file.checkpoint().pickle(), harness::FileName(role)))
+             : outcome;
 }
 
 Outcome CheckPackage(Context& context, Role role) {

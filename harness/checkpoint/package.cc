@@ -232,7 +232,8 @@ class PackageReader {
     }
     const Kind kind = pickle_[config].kind;
     if (kind != Kind::kString && kind != Kind::kDict && kind != Kind::kObject) {
-      return Mismatch(fmt::format("xp.cfg is {}; YAML text or a config expected", pickle_.Describe(config, 60)));
+      return Mismatch(fmt::format("xp.cfg is {}, no config: the text that OmegaConf.to_yaml(cfg) gives is expected. {}",
+                                  pickle_.Describe(config, 60), exporter_));
     }
     package_.config = config;
     return {};

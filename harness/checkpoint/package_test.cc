@@ -206,11 +206,23 @@ TEST(PlainValue, OmegaConfObjects) {
   EXPECT_EQ(value->Find("e")->integer, 5);
 }
 
+TEST(PlainValue, PathsAreTheirText) {
+  const std::string type = "cpathlib\nPosixPath\n";
+  const Result<PlainValue> value =
+      Plain(DictValue({{"a", type + "(" + Text("/") + Text("checkpoint") + Text("me") + "tR"},
+                       {"b", type + "(" + Text("runs") + Text("1") + "tR"},
+                       {"c", type + ")R"}}));
+  ASSERT_THAT(value, Succeeds());
+  EXPECT_EQ(value->Find("a")->text, "/checkpoint/me");
+  EXPECT_EQ(value->Find("b")->text, "runs/1");
+  EXPECT_EQ(value->Find("c")->text, ".");
+}
+
 TEST(PlainValue, WhatNoConfigHolds) {
   EXPECT_THAT(Plain(DictValue({{"a", DictValue({{"b", TensorValue("0")}})}})),
               FailsWith(ErrorCode::kMismatch, Parts{"the config at a.b is <tensor>"}));
-  EXPECT_THAT(Plain(DictValue({{"p", "cpathlib\nPosixPath\n)R"}})),
-              FailsWith(ErrorCode::kMismatch, Parts{"at p is pathlib.PosixPath()"}));
+  EXPECT_THAT(Plain(DictValue({{"p", "cargparse\nNamespace\n)R"}})),
+              FailsWith(ErrorCode::kMismatch, Parts{"at p is argparse.Namespace()", "OmegaConf.to_yaml(cfg)"}));
   EXPECT_THAT(Plain("]q\0h\0a"s), FailsWith(ErrorCode::kMismatch, Parts{"the config at 0 contains itself"}));
   EXPECT_THAT(Plain(Container("dictconfig\nDictConfig",
                               "}q\0"s + Text("x") + Container("dictconfig\nDictConfig", "h\0"s) + "s")),

@@ -14,6 +14,21 @@ namespace {
 
 constexpr size_t kShown = 8;
 
+// For each foreign name that is not called itself: the harmless call that it is an argument of, and which may call it
+// (copyreg._reconstructor(subprocess.Popen, ...)).
+std::unordered_map<NodeId, NodeId> CallsAround(const Pickle& pickle, const std::vector<NodeId>& foreign) {
+  const std::unordered_set<NodeId> names(foreign.begin(), foreign.end());
+  std::unordered_map<NodeId, NodeId> around;
+  for (NodeId id = 0; id < pickle.nodes.size(); ++id) {
+    const PickleNode& node = pickle[id];
+    if (node.kind != PickleNode::Kind::kObject || node.arguments == kNoNode) continue;
+    for (const NodeId argument : pickle[node.arguments].items) {
+      if (names.contains(argument)) around.emplace(argument, id);
+    }
+  }
+  return around;
+}
+
 constexpr std::string_view kShardedTensor = "torch.distributed._shard.sharded_tensor.api.ShardedTensor";
 
 // What a ShardedTensor's own state calls: getattr(ShardedTensor, 'ProcessGroupState'), and what that gives. Foreign it
@@ -32,19 +47,45 @@ bool BelongsToShardedTensor(const Pickle& pickle, NodeId id) {
          fetches(pickle[node.callable]);
 }
 
-// For each foreign name that is not called itself: the harmless call that it is an argument of, and which may call it
-// (copyreg._reconstructor(subprocess.Popen, ...)).
-std::unordered_map<NodeId, NodeId> CallsAround(const Pickle& pickle, const std::vector<NodeId>& foreign) {
-  const std::unordered_set<NodeId> names(foreign.begin(), foreign.end());
-  std::unordered_map<NodeId, NodeId> around;
-  for (NodeId id = 0; id < pickle.nodes.size(); ++id) {
-    const PickleNode& node = pickle[id];
-    if (node.kind != PickleNode::Kind::kObject || node.arguments == kNoNode) continue;
-    for (const NodeId argument : pickle[node.arguments].items) {
-      if (names.contains(argument)) around.emplace(argument, id);
-    }
+// Python's own modules, and those of which a name does something: what they bring in is no object of anybody's trainer.
+constexpr std::string_view kNoPackages[] = {
+    "_codecs",   "_io",        "_pickle",  "_thread",     "asyncio",   "atexit",
+    "bdb",       "builtins",   "codecs",   "code",        "codeop",    "collections",
+    "copyreg",   "ctypes",     "dill",     "cloudpickle", "ensurepip", "ftplib",
+    "functools", "gc",         "http",     "importlib",   "inspect",   "io",
+    "joblib",    "linecache",  "logging",  "marshal",     "mmap",      "multiprocessing",
+    "nt",        "numpy",      "operator", "os",          "pathlib",   "pdb",
+    "pickle",    "pip",        "pkgutil",  "platform",    "posix",     "pty",
+    "pydoc",     "runpy",      "select",   "setuptools",  "shelve",    "shlex",
+    "shutil",    "signal",     "site",     "smtplib",     "socket",    "sqlite3",
+    "ssl",       "subprocess", "sys",      "tarfile",     "tempfile",  "test",
+    "threading", "timeit",     "torch",    "trace",       "turtle",    "types",
+    "typing",    "unittest",   "urllib",   "venv",        "weakref",   "webbrowser",
+    "xmlrpc",    "yaml",       "zipfile",  "zipimport"};
+
+// The package of "my_trainer.config.RunConfig": a class, by its capital, of no module of Python's own. Empty for
+// whatever else, and so for every function.
+std::string PackageOf(const std::string& name) {
+  const size_t first = name.find('.'), last = name.rfind('.');
+  if (first == std::string::npos || last + 1 >= name.size() || name[last + 1] < 'A' || name[last + 1] > 'Z') return "";
+  std::string package = name.substr(0, first);
+  for (const std::string_view known : kNoPackages) {
+    if (package == known) return "";
   }
-  return around;
+  return package;
+}
+
+// The one package whose classes are all that is foreign, and only as values: what a trainer's own checkpoint holds.
+std::string OnlyPackage(const Pickle& pickle, const std::vector<NodeId>& foreign) {
+  std::string only;
+  for (const NodeId id : foreign) {
+    const NodeId named = pickle[id].kind == PickleNode::Kind::kObject ? pickle[id].callable : id;
+    if (named == kNoNode || pickle[named].kind != PickleNode::Kind::kGlobal) return "";
+    const std::string package = PackageOf(pickle[named].text);
+    if (package.empty() || (!only.empty() && package != only)) return "";
+    only = package;
+  }
+  return only;
 }
 
 }  // namespace
@@ -82,6 +123,15 @@ Status DescribeForeign(const PickleReading& reading, std::string_view place, uin
                              "full state dict, gathered on all ranks: audiocraft does so into fsdp_best_state, which "
                              "audiocraft.utils.export.export_lm takes. (Calls that no export needs: {})",
                              place, kShardedTensor, shown.front())};
+  }
+  if (const std::string package = OnlyPackage(pickle, reading.foreign); is_loaded && !package.empty()) {
+    return Error{
+        ErrorCode::kUnsafe,
+        fmt::format("{}: loading this file needs the package {}: {}. Where it is not installed, torch.load raises "
+                    "ModuleNotFoundError; where it is, its code runs, whatever that does. If it is of your own "
+                    "training code, load the file where the package is, put plain types (dict, list, str, numbers; "
+                    "OmegaConf.to_yaml(cfg) for xp.cfg) in the place of its objects, and save it again",
+                    place, package, fmt::join(shown, "; "))};
   }
   return Error{
       ErrorCode::kUnsafe,

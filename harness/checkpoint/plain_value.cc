@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <optional>
 #include <unordered_map>
 
 #include "harness/checkpoint/printable.h"
@@ -15,6 +16,7 @@ using Kind = PickleNode::Kind;
 
 constexpr size_t kMaxDepth = 200;
 constexpr size_t kMaxValues = 1'000'000;
+constexpr size_t kMaxPathText = 4096;
 constexpr size_t kMaxTextBytes = size_t{64} << 20;
 
 class Converter {
@@ -30,6 +32,12 @@ class Converter {
     ASSIGN_OR_RETURN(id, Unwrap(id));
     const PickleNode& node = pickle_[id];
     PlainValue value;
+    if (const auto path = PathText(id)) {
+      value.kind = PlainValue::Kind::kString;
+      value.text = *path;
+      text_bytes_ += value.text.size();
+      return value;
+    }
     switch (node.kind) {
       case Kind::kNone: return value;
       case Kind::kBool: value.kind = PlainValue::Kind::kBool, value.boolean = node.boolean; return value;
@@ -44,7 +52,7 @@ class Converter {
       case Kind::kList:
       case Kind::kTuple:
       case Kind::kDict: break;
-      default: return Fail(ErrorCode::kMismatch, fmt::format("is {}, which no config holds", pickle_.Describe(id, 80)));
+      default: return Fail(ErrorCode::kMismatch, NoConfigHolds(id));
     }
     if (std::find(open_.begin(), open_.end(), id) != open_.end()) {
       return Fail(ErrorCode::kMismatch, "contains itself");
@@ -104,9 +112,31 @@ class Converter {
     return {};
   }
 
+  std::string NoConfigHolds(NodeId id) const {
+    return fmt::format(
+        "is {}, which OmegaConf can't take: text, numbers, booleans, None, lists and dicts are what a "
+        "config holds. Convert it, or save the text of OmegaConf.to_yaml(cfg)",
+        pickle_.Describe(id, 80));
+  }
+
+  // pathlib's paths, which OmegaConf holds as they are and where nobody asks for them: as their text.
+  std::optional<std::string> PathText(NodeId id) const {
+    const PickleNode& node = pickle_[id];
+    if (node.kind != Kind::kObject || node.callable == kNoNode || pickle_[node.callable].kind != Kind::kGlobal ||
+        !pickle_[node.callable].text.starts_with("pathlib.") || node.arguments == kNoNode) {
+      return std::nullopt;
+    }
+    std::string text;
+    for (const NodeId part : pickle_[node.arguments].items) {
+      if (pickle_[part].kind != Kind::kString || text.size() > kMaxPathText) return std::nullopt;
+      text += (text.empty() || text.ends_with('/') ? "" : "/") + pickle_[part].text;
+    }
+    return text.empty() ? "." : text;
+  }
+
   // From OmegaConf's objects to what they hold.
   Result<NodeId> Unwrap(NodeId id) const {
-    for (size_t steps = 0; pickle_[id].kind == Kind::kObject; ++steps) {
+    for (size_t steps = 0; pickle_[id].kind == Kind::kObject && !PathText(id); ++steps) {
       const PickleNode& node = pickle_[id];
       const std::string_view type = node.callable != kNoNode && pickle_[node.callable].kind == Kind::kGlobal
                                         ? std::string_view(pickle_[node.callable].text)
@@ -121,7 +151,7 @@ class Converter {
         if (inner == kNoNode) inner = pickle_.Find(node.state, "_val");
       }
       if (inner == kNoNode || steps > 4) {
-        return Fail(ErrorCode::kMismatch, fmt::format("is {}, which no config holds", pickle_.Describe(id, 80)));
+        return Fail(ErrorCode::kMismatch, NoConfigHolds(id));
       }
       id = inner;
     }

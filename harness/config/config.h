@@ -32,6 +32,9 @@ struct ConfigValue {
   // "the integer 24", "the text '1e-4'", "a list of 4": for messages.
   std::string Describe() const;
   const ConfigValue* Find(std::string_view key) const;  // in a Map; null where there is none
+  // What a text would be if it stood in the YAML without quotes: '32' is an integer, 'off' the boolean false. A text
+  // that stays one, and every other value, come back as they are.
+  ConfigValue WithoutQuotes() const;
 };
 
 // Reads one environment variable; injected so that tests do not depend on the environment.

@@ -66,6 +66,17 @@ TEST_F(ConfigReads, TypedValues) {
   EXPECT_THAT(config().GetString("[a.b]"), Holds("dotted"));
 }
 
+TEST(ConfigValue, WithoutQuotes) {
+  const auto bare = [](const char* text) { return ConfigValue{std::string(text)}.WithoutQuotes().Describe(); };
+  EXPECT_EQ(bare("32"), "the integer 32");
+  EXPECT_EQ(bare("1e-4"), "the float 0.0001");
+  EXPECT_EQ(bare("off"), "the boolean false");
+  EXPECT_EQ(bare("null"), "null");
+  EXPECT_EQ(bare("gelu"), "the text 'gelu'");
+  EXPECT_EQ(bare("<<"), "the text '<<'");
+  EXPECT_EQ(ConfigValue{true}.WithoutQuotes().Describe(), "the boolean true");
+}
+
 TEST_F(ConfigReads, AnotherTypeIsAMismatchThatSaysWhatToChange) {
   const auto fails = [](const char* words) { return FailsWith(ErrorCode::kMismatch, words); };
   EXPECT_THAT(config().GetInt("transformer_lm.num_heads"),

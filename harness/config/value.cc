@@ -16,6 +16,14 @@ std::string ConfigValue::Describe() const {
   return "null";
 }
 
+ConfigValue ConfigValue::WithoutQuotes() const {
+  const auto* text = std::get_if<std::string>(&data);
+  if (text == nullptr) return *this;
+  const auto scalar = config_internal::ConstructScalar(config_internal::ResolvePlain(*text), *text);
+  if (!scalar) return *this;
+  return std::visit([](const auto& value) { return ConfigValue{value}; }, *scalar);
+}
+
 const ConfigValue* ConfigValue::Find(std::string_view key) const {
   const Map* map = std::get_if<Map>(&data);
   if (map == nullptr) return nullptr;

@@ -113,7 +113,11 @@ class TreeBuilder {
                                      : TreeNode::Style::kQuoted;
     const ResolvedTag tag = Resolve(source);
     if (tag.tag_class == TagClass::kUnknown) {
-      return At(yaml, place, fmt::format("has the tag '{}', which OmegaConf cannot load", Quotable(source.tag)));
+      const bool python = source.tag.starts_with("tag:yaml.org,2002:python/");
+      return At(
+          yaml, place,
+          fmt::format("has the tag '{}', which OmegaConf cannot load{}", Quotable(source.tag),
+                      python ? ": yaml.dump writes objects so; xp.cfg is what OmegaConf.to_yaml(cfg) gives" : ""));
     }
     if (tag.tag_class == TagClass::kOpaque) {
       node.kind = TreeNode::Kind::kOpaque;

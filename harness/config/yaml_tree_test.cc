@@ -79,6 +79,9 @@ INSTANTIATE_TEST_SUITE_P(
         BadText{"DuplicateKeyInAList", "a:\n- {x: 1, x: 2}\n", "line 2, column 10: a[0].x is there twice"},
         BadText{"NullKey", "a: {~: 1}\n", "line 1, column 5: a has a null key"},
         BadText{"ListKey", "a: {[1]: 2}\n", "line 1, column 5: a has a key that is not a text"},
+        BadText{"PythonTuple", "a: !!python/tuple [1]\n",
+                "line 1, column 4: a has the tag 'tag:yaml.org,2002:python/tuple', which OmegaConf cannot load: "
+                "yaml.dump writes objects so; xp.cfg is what OmegaConf.to_yaml(cfg) gives"},
         BadText{"LocalTag", "a: {b: !x 1}\n", "line 1, column 8: a.b has the tag '!x', which OmegaConf cannot load"},
         BadText{"PythonTag", "a: !!python/name:os.system ''\n",
                 "line 1, column 4: a has the tag 'tag:yaml.org,2002:python/name:os.system'"},

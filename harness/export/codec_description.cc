@@ -34,9 +34,24 @@ bool LooksLikeAPath(const std::string& name) {
 Error Unknown(const std::string& name) {
   std::vector<std::string> names;
   for (const KnownCodec& codec : KnownCodecs()) names.push_back(codec.name);
+  for (const std::string& known : names) {
+    if (!known.ends_with("/" + name)) continue;
+    return {ErrorCode::kMismatch,
+            fmt::format("pretrained is '{}', without the organisation that the hub has it under: export again with "
+                        "export_pretrained_compression_model('{}')",
+                        name, known)};
+  }
+  if (name.starts_with("//sig/")) {
+    return {ErrorCode::kMismatch,
+            fmt::format("pretrained is '{}', the trainer's name of an experiment: only solvers on the machine that "
+                        "trained it look that up. Export with export_encodec, which puts the weights into the file",
+                        name)};
+  }
   if (const auto near = Nearest(name, names)) {
     return {ErrorCode::kMismatch,
-            fmt::format("pretrained is '{}', which is no codec: did you mean '{}'?", name, *near)};
+            fmt::format("pretrained is '{0}', which is no codec: did you mean '{1}'? Export again with "
+                        "export_pretrained_compression_model('{1}')",
+                        name, *near)};
   }
   if (LooksLikeAPath(name)) {
     return {

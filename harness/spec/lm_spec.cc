@@ -194,8 +194,10 @@ Result<LmSpec> DescribeLm(const Config& config) {
         "transformer_lm.qk_layer_norm_cross needs custom or memory_efficient attention (assertion)");
   }
   for (const char* path : {"attribute_dropout", "classifier_free_guidance"}) ReadMapping(config, path, problems);
-  double training_dropout = 0;
-  ReadNumber(config, "classifier_free_guidance.training_dropout", training_dropout, problems);
+  // Looked up when the model is built, and used in training only: any value does.
+  if (const auto dropout = config.Get("classifier_free_guidance.training_dropout"); !dropout.ok()) {
+    problems.wrong.push_back(dropout.error().message);
+  }
   ReadNumber(config, "classifier_free_guidance.inference_coef", spec.cfg_coef, problems);
   ReadNumber(config, "dataset.segment_duration", spec.segment_duration_s, problems);
   if (Status status = problems.ToStatus(config.source()); !status.ok()) return status.error();

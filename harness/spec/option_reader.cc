@@ -10,6 +10,31 @@ namespace harness {
 
 namespace {
 
+// What is wrong with a text that would be right without its quotes.
+std::string QuotesHint(const ConfigValue& found) {
+  const auto* text = std::get_if<std::string>(&found.data);
+  if (text == nullptr) return "";
+  return fmt::format(
+      " (quotes, or an interpolation such as oc.env, make a text of it: write {} without quotes, or wrap the "
+      "interpolation in ${{oc.decode:...}})",
+      *text);
+}
+
+// Python takes any value as a condition, and every text but the empty one is true.
+std::string TruthHint(const ConfigValue& found) {
+  const auto* text = std::get_if<std::string>(&found.data);
+  if (text == nullptr) return "";
+  const ConfigValue bare = found.WithoutQuotes();
+  const auto* meant = std::get_if<bool>(&bare.data);
+  const std::string taken = text->empty() ? "an empty text is false to Python" : "any text is true to Python";
+  if (meant == nullptr) return fmt::format(" ({}: write true or false)", taken);
+  if (*meant == !text->empty()) return QuotesHint(found);
+  return fmt::format(
+      " (quotes, or an interpolation such as oc.env, make a text of it, and {}: production builds the model with it "
+      "switched on. Write {} without quotes)",
+      taken, *text);
+}
+
 // One problem may be met twice (an option that encoder and decoder share), and some messages name the source already.
 std::string Join(const std::vector<std::string>& problems, const std::string& source) {
   std::vector<std::string> distinct;
@@ -77,7 +102,9 @@ int64_t OptionReader::Int(std::string_view key, std::optional<int64_t> fallback,
   const int64_t as_number = flag != nullptr && *flag ? 1 : 0;  // in Python a bool is an int
   if (flag != nullptr) number = &as_number;
   if (number == nullptr) {
-    WrongType(key, "an integer", *value);
+    const ConfigValue bare = value->WithoutQuotes();
+    Wrong(key, fmt::format("must be an integer, found {}{}", value->Describe(),
+                           std::holds_alternative<int64_t>(bare.data) ? QuotesHint(*value) : ""));
     return substitute;
   }
   if (*number < min || *number > max) {
@@ -92,7 +119,9 @@ double OptionReader::Float(std::string_view key, std::optional<double> fallback)
   if (value == nullptr) return fallback.value_or(0);
   if (const auto* number = std::get_if<double>(&value->data)) return *number;
   if (const auto* number = std::get_if<int64_t>(&value->data)) return static_cast<double>(*number);
-  WrongType(key, "a number", *value);
+  const ConfigValue bare = value->WithoutQuotes();
+  const bool number = std::holds_alternative<double>(bare.data) || std::holds_alternative<int64_t>(bare.data);
+  Wrong(key, fmt::format("must be a number, found {}{}", value->Describe(), number ? QuotesHint(*value) : ""));
   return fallback.value_or(0);
 }
 
@@ -105,7 +134,7 @@ bool OptionReader::Bool(std::string_view key, std::optional<bool> fallback) {
   if (const auto* number = std::get_if<int64_t>(&value->data)) return *number != 0;
   if (const auto* number = std::get_if<double>(&value->data)) return *number != 0;
   if (value->is_null()) return false;
-  WrongType(key, "true or false", *value);
+  Wrong(key, fmt::format("must be true or false, found {}{}", value->Describe(), TruthHint(*value)));
   return fallback.value_or(false);
 }
 
@@ -157,8 +186,10 @@ std::vector<int64_t> OptionReader::IntList(std::string_view key, std::optional<s
   for (const ConfigValue& item : list != nullptr ? *list : ConfigValue::List{}) {
     const auto* number = std::get_if<int64_t>(&item.data);
     if (number == nullptr || *number < -kMaxSize || *number > kMaxSize) {
-      list = nullptr;
-      break;
+      Wrong(fmt::format("{}[{}]", key, numbers.size()),
+            fmt::format("must be an integer, found {}{}", item.Describe(),
+                        std::holds_alternative<int64_t>(item.WithoutQuotes().data) ? QuotesHint(item) : ""));
+      return substitute;
     }
     numbers.push_back(*number);
   }
@@ -180,8 +211,8 @@ std::vector<std::string> OptionReader::StringList(std::string_view key,
   for (const ConfigValue& item : list != nullptr ? *list : ConfigValue::List{}) {
     const auto* text = std::get_if<std::string>(&item.data);
     if (text == nullptr) {
-      list = nullptr;
-      break;
+      Wrong(fmt::format("{}[{}]", key, texts.size()), fmt::format("must be a text, found {}", item.Describe()));
+      return substitute;
     }
     texts.push_back(*text);
   }

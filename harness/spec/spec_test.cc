@@ -106,9 +106,31 @@ struct BadOption {
 
 TEST(LmSpec, SaysWhatIsWrong) {
   const std::vector<BadOption> options = {
-      {"QuotedNumber", "transformer_lm.dim", Text("16"), "transformer_lm.dim must be an integer, found the text '16'"},
+      {"QuotedNumber", "transformer_lm.dim", Text("16"),
+       "transformer_lm.dim must be an integer, found the text '16' (quotes, or an interpolation such as oc.env, make a "
+       "text of it: write 16 without quotes, or wrap the interpolation in ${oc.decode:...})"},
+      {"QuotedExponent", "transformer_lm.layer_scale", Text("1e-4"),
+       "transformer_lm.layer_scale must be a number, found the text '1e-4' (quotes, or"},
+      {"QuotedInteger", "transformer_lm.hidden_scale", Text("4"), "must be a number, found the text '4' (quotes, or"},
+      {"QuotedFloatForAnInteger", "transformer_lm.dim", Text("1.5"), "must be an integer, found the text '1.5'; "},
       {"QuotedFalse", "transformer_lm.bias_ff", Text("false"),
-       "transformer_lm.bias_ff must be true or false, found the text 'false'"},
+       "transformer_lm.bias_ff must be true or false, found the text 'false' (quotes, or an interpolation such as "
+       "oc.env, make a text of it, and any text is true to Python: production builds the model with it switched on. "
+       "Write false without quotes)"},
+      {"QuotedTrue", "transformer_lm.bias_ff", Text("yes"),
+       "found the text 'yes' (quotes, or an interpolation such as "
+       "oc.env, make a text of it: write yes without quotes"},
+      {"EmptyTextAsASwitch", "transformer_lm.bias_ff", Text(""),
+       "found the text '' (an empty text is false to Python: write true or false)"},
+      {"TextAsASwitch", "transformer_lm.bias_ff", Text("never"), "(any text is true to Python: write true or false)"},
+      {"QuotedDelay",
+       "codebooks_pattern.delay.delays",
+       {ConfigValue::List{{int64_t{0}}, Text("1")}},
+       "codebooks_pattern.delay.delays[1] must be an integer, found the text '1' (quotes, or"},
+      {"NumberInTheFuser",
+       "fuser.cross",
+       {ConfigValue::List{{int64_t{0}}}},
+       "fuser.cross[0] must be a text, found the integer 0"},
       {"UnknownKey",
        "transformer_lm.num_head",
        {int64_t{4}},

@@ -99,8 +99,9 @@ Status CheckT5(const std::string& name, const HubCache& hub, int64_t dim, const 
     if (disagreement.empty()) continue;
     return Error{ErrorCode::kMismatch,
                  fmt::format("{}: {}. from_pretrained leaves what is missing at random, with a warning that audiocraft "
-                             "silences",
-                             weights.path().string(), DescribeDisagreement(disagreement))};
+                             "silences. {}",
+                             weights.path().string(), DescribeDisagreement(disagreement),
+                             files.in_working_directory ? InItsWay(name, files.folder) : Fetch(name))};
   }
   return {};
 }

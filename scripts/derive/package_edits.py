@@ -117,3 +117,30 @@ def empty_best_state(export, file):
 def nest_deeply(export, file, depth, key="comment"):
     """Adds a key that holds a list in a list in a list."""
     export.package(file)[key] = Raw(b"]" * depth + b"a" * (depth - 1))
+
+
+def numpy_scalar() -> Call:
+    """numpy.float64(1.5), as NumPy 1 pickles it."""
+    dtype = Call(Global("numpy", "dtype"), ("f8", False, True), (3, "<", None, None, None, -1, -1, 0))
+    data = Call(Global("_codecs", "encode"), ("\0\0\0\0\0\0\u00f8?", "latin1"))
+    return Call(Global("numpy.core.multiarray", "scalar"), (dtype, data))
+
+
+OBJECTS = {
+    "path": lambda: Call(Global("pathlib", "PosixPath"), ("/", "checkpoint", "me")),
+    "path_of_windows": lambda: Call(Global("pathlib", "WindowsPath"), ("C:\\", "checkpoint")),
+    "path_of_python_3_13": lambda: Call(Global("pathlib._local", "PosixPath"), ("/", "checkpoint", "me")),
+    "namespace": lambda: Call(Global("argparse", "Namespace"), (), {"lr": 1e-4, "name": "mine"}, new=True),
+    "numpy_scalar": numpy_scalar,
+    "of_a_package": lambda: Call(Global("my_trainer.config", "RunConfig"), (), {"name": "mine"}, new=True),
+}
+
+
+@edit
+def add_object(export, file, what, at):
+    """An object where the keys `at` (a list) lead to in the package, or in a config that is a dict by then: a path,
+    path_of_windows, path_of_python_3_13, namespace (argparse's), numpy_scalar, or one of_a_package that nobody has."""
+    target = export.package(file)
+    for key in at[:-1]:
+        target = target[key]
+    target[at[-1]] = OBJECTS[what]()

@@ -45,13 +45,15 @@ def without_demucs() -> None:
     ChromaStemConditioner._get_stemmed_wav = lambda self, wav, rate: convert_audio(wav, rate, self.sample_rate, 1)
 
 
-def forget_hub(empty: Path) -> None:
-    """From here on nothing is cached; the libraries have read the environment already."""
+def use_hub(folder: Path, empty: bool) -> None:
+    """From here on `folder` is the hub's cache; the libraries have read the environment already. `empty`: nothing is
+    cached anywhere, by DAC neither."""
     import huggingface_hub.constants
     import huggingface_hub.file_download
     import transformers.utils.hub
-    os.environ["HOME"] = str(empty)
+    if empty:
+        os.environ["HOME"] = str(folder)
     for module in (huggingface_hub.constants, huggingface_hub.file_download, transformers.utils.hub):
         for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "TRANSFORMERS_CACHE"):
             if hasattr(module, name):
-                setattr(module, name, str(empty))
+                setattr(module, name, str(folder))

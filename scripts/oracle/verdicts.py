@@ -22,6 +22,7 @@ from families import TEXTS
 HERE = Path(__file__).resolve().parent
 FIXTURES = production.FIXTURES
 sys.path.insert(0, str(HERE.parent))
+from derive.hub import derive_hub  # noqa: E402
 from derive_export import derive_recipe  # noqa: E402
 
 TIME_LIMIT_S = 60
@@ -102,9 +103,16 @@ def in_child(recipe: dict) -> dict:
         name = recipe.get("run_as", "export")
         derive_recipe(recipe, Path(scratch) / name)
         path = name if "run_as" in recipe else os.path.join(scratch, name)
-        hub = recipe.get("hub", True)
-        result = in_process(lambda: (hub or production.forget_hub(Path(scratch) / "no-hub"), run_production(path))[1],
-                            Path(scratch))
+        hub, other_hub = recipe.get("hub", True), Path(scratch) / "hub"
+        if isinstance(hub, list):
+            derive_hub(FIXTURES / "hub", hub, other_hub)
+
+        def body():
+            if hub is not True:
+                production.use_hub(other_hub, empty=not hub)
+            return run_production(path)
+
+        result = in_process(body, Path(scratch))
         if "error" in result:
             result["error"] = result["error"].replace(scratch, "TMP")
         return result

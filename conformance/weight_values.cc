@@ -119,13 +119,13 @@ Outcome CheckInitialised(Context& context, Role role) {
                       Plural(initial.size(), "layer is at its", "layers are at their"), harness::FoldNames(initial)));
     }
     if (!copies.empty()) {
-      std::vector<std::string> groups;
-      for (const auto& group : copies) groups.push_back(harness::FoldNames(group));
+      Offenders alike;
+      for (const auto& group : copies) alike.Add(harness::FoldNames(group));
       findings.push_back(
           fmt::format("{} are copies of each other, bit for bit. Training leaves no two alike: a script "
                       "that renamed, merged or added layers wrote one over the other, or a model that "
                       "was extended by copies was never trained",
-                      fmt::join(groups, "; and ")));
+                      alike.Text()));
     }
     Offenders dead;
     for (const auto& codebook : harness::CountDeadEntries(weights)) {

@@ -52,6 +52,7 @@ inline constexpr std::array kLimits = {
     Limit{"audio.max_constant_s", 0.5},     // one value, without a break
     Limit{"audio.max_repeated_share",
           0.5},  // of 50 ms windows that repeat an earlier one: loops give 0.87, codes at random 0
+    Limit{"codebook.max_dead_share", 0.9},     // of a codec's codebook: all zero, or equal to an earlier entry
     Limit{"production.max_seconds", 1800},     // of the real loader and its short generation
     Limit{"tokens.max_dominant_share", 0.95},  // of one code in a codebook
     Limit{"tokens.max_run_share", 0.9},        // of the longest run of one code in a codebook

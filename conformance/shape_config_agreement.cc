@@ -10,6 +10,7 @@
 #include "conformance/file_names.h"
 #include "conformance/suite.h"
 #include "harness/export/folder_contents.h"
+#include "harness/spec/likely_cause.h"
 
 namespace conformance {
 namespace {
@@ -183,6 +184,25 @@ Outcome CheckOptions(Context& context, Role role) {
                {"channels", spec->channels}});
 }
 
+// What follows "Strict loading raises": the likely cause, and what would make config and weights agree.
+std::string CauseAndRemedy(Context& context, Role role) {
+  const harness::CheckedTensors& tensors = context.exported().tensors(role);
+  const std::string cause = harness::LikelyCause(tensors.specs, tensors.found, tensors.agreement);
+  std::string text = cause.empty() ? "" : ". Likely cause: " + cause;
+  if (const auto edit = context.exported().SuggestedEdit(role)) {
+    const auto now = context.exported().file(role).config()->Get(edit->key);
+    text += fmt::format(
+        ". With `{}` in its xp.cfg{} config and weights would agree: if these are the right weights, "
+        "export them again with the config that they were trained with",
+        edit->Text(), now.ok() ? fmt::format(" (now {})", harness::YamlText(*now)) : "");
+  } else if (cause.empty()) {
+    text +=
+        ": the config and the weights are of different runs. Export both from one checkpoint, with "
+        "audiocraft.utils.export";
+  }
+  return text;
+}
+
 Outcome CheckGroup(Context& context, Role role, const std::string& group) {
   const harness::CheckedTensors& tensors = context.exported().tensors(role);
   const auto& groups = tensors.agreement.groups;
@@ -199,9 +219,7 @@ Outcome CheckGroup(Context& context, Role role, const std::string& group) {
     }
   }
   if (!others.empty()) message += fmt::format(". Also disagreeing: {}", fmt::join(others, ", "));
-  const std::string cause = harness::LikelyCause(tensors.specs, tensors.found, tensors.agreement);
-  message += cause.empty() ? ". Strict loading raises: the config and the weights are of different runs"
-                           : ". Likely cause: " + cause;
+  message += ". Strict loading raises" + CauseAndRemedy(context, role);
   return Fail(std::move(message), entry->second.missing.size() + entry->second.mismatched.size(), 0);
 }
 
@@ -209,11 +227,9 @@ Outcome CheckUnexpected(Context& context, Role role) {
   const harness::CheckedTensors& tensors = context.exported().tensors(role);
   const auto& unexpected = tensors.agreement.unexpected;
   if (unexpected.empty()) return Pass({{"tensors", tensors.specs.size()}});
-  const std::string cause = harness::LikelyCause(tensors.specs, tensors.found, tensors.agreement);
-  return Fail(fmt::format("{}: {} tensors belong to no module of the config: {}. Strict loading raises{}",
-                          harness::FileName(role), unexpected.size(), harness::FoldNames(unexpected),
-                          cause.empty() ? ": remove them, or export with the config that they were trained with"
-                                        : ". Likely cause: " + cause),
+  return Fail(fmt::format("{}: {} tensor{} to no module of the config: {}. Strict loading raises{}",
+                          harness::FileName(role), unexpected.size(), unexpected.size() == 1 ? " belongs" : "s belong",
+                          harness::FoldNames(unexpected), CauseAndRemedy(context, role)),
               unexpected.size(), 0);
 }
 
@@ -229,12 +245,13 @@ std::vector<Check> ShapeConfigAgreementChecks() {
   for (const auto role : kRoles) {
     const std::string prefix = std::string("shape_config_agreement/") + Slug(role) + "/";
     const std::string camel = CamelCase(role);
-    const auto add = [&](const char* slug, const char* name, std::string need, std::function<Outcome(Context&)> run) {
-      checks.push_back({prefix + slug, camel + name, {std::move(need)}, std::move(run)});
+    const auto add = [&](const char* slug, const char* name, std::vector<std::string> needs,
+                         std::function<Outcome(Context&)> run) {
+      checks.push_back({prefix + slug, camel + name, std::move(needs), std::move(run)});
     };
-    add("config", "Config", std::string("state_dict_integrity/") + Slug(role) + "/package",
-        [role](Context& c) { return CheckConfig(c, role); });
-    add("options", "Options", prefix + "config", [role](Context& c) { return CheckOptions(c, role); });
+    const std::string integrity = std::string("state_dict_integrity/") + Slug(role) + "/";
+    add("config", "Config", {integrity + "package"}, [role](Context& c) { return CheckConfig(c, role); });
+    add("options", "Options", {prefix + "config"}, [role](Context& c) { return CheckOptions(c, role); });
     const std::vector<Group> groups =
         role == Role::kLanguageModel
             ? std::vector<Group>{{"embeddings", "Embeddings"},
@@ -243,11 +260,12 @@ std::vector<Check> ShapeConfigAgreementChecks() {
                                  {"conditioners", "Conditioners"}}
             : std::vector<Group>{{"encoder", "Encoder"}, {"decoder", "Decoder"}, {"quantizer", "Quantizer"}};
     // One wrong number shows in several groups: each waits for the one before, so that it is told once, as a whole.
-    std::string previous = prefix + "options";
+    // The shapes of shards say nothing about the config.
+    std::vector<std::string> previous = {prefix + "options", integrity + "fsdp"};
     for (const Group& group : groups) {
       add(group.slug, group.name, previous,
           [role, slug = std::string(group.slug)](Context& c) { return CheckGroup(c, role, slug); });
-      previous = prefix + group.slug;
+      previous = {prefix + group.slug};
     }
     add("unexpected", "Unexpected", previous, [role](Context& c) { return CheckUnexpected(c, role); });
   }

@@ -5,70 +5,25 @@
 
 #include <algorithm>
 #include <optional>
-#include <unordered_map>
 
 #include "conformance/context.h"
 #include "conformance/file_names.h"
+#include "conformance/offenders.h"
 #include "conformance/suite.h"
+#include "conformance/weight_values.h"
 #include "harness/checkpoint/crc32.h"
 #include "harness/checkpoint/pickle_environment.h"
 #include "harness/checkpoint/sharing.h"
 #include "harness/checkpoint/zip_archive.h"
 #include "harness/export/folder_contents.h"
+#include "harness/export/weight_findings.h"
 #include "harness/spec/agreement.h"
+#include "harness/spec/shard_traces.h"
 
 namespace conformance {
 namespace {
 
 using harness::Role;
-
-// The tensors of best_state: name and statistics.
-struct NamedStatistics {
-  std::string name;
-  const harness::TensorView* view;
-  const harness::TensorStatistics* statistics;  // null where the tensor could not be read
-};
-
-std::vector<NamedStatistics> Statistics(Context& context, Role role, const harness::PayloadScan& scan) {
-  std::unordered_map<size_t, const harness::TensorStatistics*> by_tensor;
-  for (const auto& statistics : scan.statistics) by_tensor[statistics.tensor] = &statistics;
-  harness::ExportFile& file = context.exported().file(role);
-  std::vector<NamedStatistics> named;
-  for (const harness::NamedTensor& tensor : file.package()->best_state) {
-    const auto found = by_tensor.find(tensor.tensor);
-    named.push_back(
-        {tensor.name, &file.checkpoint().tensors()[tensor.tensor], found == by_tensor.end() ? nullptr : found->second});
-  }
-  return named;
-}
-
-// Statistics of the training that inference never reads: any values do.
-bool IsTrainingOnly(const std::string& name) {
-  return name.ends_with("._codebook.embed_avg") || name.ends_with("._codebook.cluster_size") ||
-         name.ends_with("._codebook.inited");
-}
-
-// A tensor that a MusicGen or its codec has, by its first name: what else lies in best_state is for the shape checks.
-bool IsModelTensor(const std::string& name) {
-  for (const char* module :
-       {"emb.", "transformer.", "out_norm.", "linears.", "condition_provider.", "encoder.", "decoder.", "quantizer."}) {
-    if (name.starts_with(module)) return true;
-  }
-  return false;
-}
-
-// "layers.3.x (12 of 4096 are NaN, the first at 17)" for up to six tensors, then a count.
-struct Offenders {
-  std::vector<std::string> shown;
-  size_t count = 0;
-  void Add(std::string text) {
-    if (++count <= 6) shown.push_back(std::move(text));
-  }
-  std::string Text() const {
-    return count > shown.size() ? fmt::format("{} and {} more", fmt::join(shown, ", "), count - shown.size())
-                                : fmt::format("{}", fmt::join(shown, ", "));
-  }
-};
 
 // The tensors that lie in `record`, for the person who knows names and not records.
 std::string TensorsIn(harness::ExportFile& file, const std::string& record) {
@@ -137,118 +92,14 @@ Outcome CheckChecksums(Context& context, Role role) {
               {{"bad", 0}});
 }
 
-// Runs `body` over every readable floating tensor that inference reads.
-template <class Body>
-Outcome OverTensors(Context& context, Role role, Body&& body) {
-  const auto& scan = context.Payload(role);
-  if (!scan.ok()) return Fail(scan.error().message);
-  return body(Statistics(context, role, *scan));
-}
-
-Outcome CheckFinite(Context& context, Role role) {
-  return OverTensors(context, role, [&](const std::vector<NamedStatistics>& tensors) {
-    Offenders bad;
-    int64_t elements = 0;
-    for (const auto& [name, view, s] : tensors) {
-      if (s == nullptr || IsTrainingOnly(name)) continue;
-      elements += s->elements;
-      if (s->nan == 0 && s->infinite == 0) continue;
-      const int64_t first = s->nan > 0 ? s->first_nan : s->first_infinite;
-      bad.Add(fmt::format("{} {} ({} NaN and {} infinite of {}, the first at flat index {})", name,
-                          harness::ShapeText(view->shape), s->nan, s->infinite, s->elements, first));
-    }
-    if (bad.count == 0) return Pass({{"elements", elements}, {"not_finite", 0}}, {{"not_finite", 0}});
-    return Fail(
-        fmt::format("{}: {} tensors hold values that are not finite: {}. The training diverged, or a cast to half "
-                    "precision overflowed before the export: export an earlier checkpoint",
-                    harness::FileName(role), bad.count, bad.Text()),
-        bad.count, 0);
-  });
-}
-
-Outcome CheckFloat16Range(Context& context, Role role) {
-  return OverTensors(context, role, [&](const std::vector<NamedStatistics>& tensors) {
-    Offenders bad;
-    double largest = 0;
-    for (const auto& [name, view, s] : tensors) {
-      if (s == nullptr || s->min > s->max) continue;
-      largest = std::max({largest, -s->min, s->max});
-      if (s->beyond_float16 == 0) continue;
-      bad.Add(fmt::format("{} {} ({} of {}, up to {:.6g}, the first at flat index {})", name,
-                          harness::ShapeText(view->shape), s->beyond_float16, s->elements, std::max(-s->min, s->max),
-                          s->first_beyond_float16));
-    }
-    if (bad.count == 0) return Pass({{"largest", largest}}, {{"largest", 65504}});
-    return Fail(
-        fmt::format("{}: {} tensors hold finite values beyond 65504, which become infinite where the language model "
-                    "is loaded on CUDA, as float16: {}. It works on the CPU only: clamp or retrain them",
-                    harness::FileName(role), bad.count, bad.Text()),
-        largest, 65504);
-  });
-}
-
 Outcome CheckFsdp(Context& context, Role role) {
-  static constexpr const char* kMarkers[] = {"_fsdp_wrapped_module", "_flat_param", "flat_param_"};
-  std::vector<std::string> wrapped, empty;
   harness::ExportFile& file = context.exported().file(role);
+  std::vector<harness::FoundTensor> found;
   for (const harness::NamedTensor& tensor : file.package()->best_state) {
-    for (const char* marker : kMarkers) {
-      if (tensor.name.find(marker) != std::string::npos) {
-        wrapped.push_back(tensor.name);
-        break;
-      }
-    }
-    if (file.checkpoint().tensors()[tensor.tensor].num_elements() == 0) empty.push_back(tensor.name);
+    found.push_back({tensor.name, file.checkpoint().tensors()[tensor.tensor].shape});
   }
-  const std::string remedy =
-      "gather it with FullStateDictConfig before saving: audiocraft does so into fsdp_best_state, which "
-      "export_lm takes where it is filled";
-  if (!wrapped.empty()) {
-    return Fail(
-        fmt::format("{}: best_state is that of a model still wrapped by FSDP: {} tensors such as {}. "
-                    "The state dict is a shard, not the model; {}",
-                    harness::FileName(role), wrapped.size(), harness::FoldNames(wrapped, 3), remedy));
-  }
-  if (!empty.empty()) {
-    return Fail(
-        fmt::format("{}: {} tensors have no elements: {}. That is what a rank keeps of parameters that others hold "
-                    "(a sharded state dict); {}",
-                    harness::FileName(role), empty.size(), harness::FoldNames(empty, 3), remedy));
-  }
-  return Pass();
-}
-
-Outcome CheckInitialised(Context& context, Role role) {
-  return OverTensors(context, role, [&](const std::vector<NamedStatistics>& tensors) {
-    std::vector<std::string> zero, constant;
-    for (const auto& [name, view, s] : tensors) {
-      if (s == nullptr || s->elements == 0 || IsTrainingOnly(name) || !IsModelTensor(name)) continue;
-      const bool matrix = view->shape.size() >= 2;
-      // One-dimensional tensors are biases, which may be zero, and norms, whose weight is zero in no model that works.
-      const bool norm_weight = name.ends_with(".weight") && name.find("norm") != std::string::npos;
-      if ((matrix || norm_weight) && s->zeros == s->elements) {
-        zero.push_back(name);
-      } else if (matrix && !name.ends_with(".weight_g") && s->elements > 1 && s->min == s->max) {
-        constant.push_back(name);
-      }
-    }
-    if (zero.empty() && constant.empty()) return Pass({{"zero", 0}, {"constant", 0}}, {{"zero", 0}, {"constant", 0}});
-    std::vector<std::string> what;
-    if (!zero.empty())
-      what.push_back(fmt::format("{} tensors are all zero: {}", zero.size(), harness::FoldNames(zero)));
-    if (!constant.empty()) {
-      what.push_back(
-          fmt::format("{} tensors hold one value throughout: {}", constant.size(), harness::FoldNames(constant)));
-    }
-    const bool codebooks =
-        std::any_of(zero.begin(), zero.end(), [](const std::string& name) { return name.ends_with(".embed"); });
-    return Fail(
-        fmt::format("{}: {}. {}", harness::FileName(role), fmt::join(what, "; "),
-                    codebooks ? "Codebooks that were never initialised decode every code alike: the codec was exported "
-                                "before its first training step"
-                              : "They were never trained, not gathered (FSDP), or lost in a sparse copy"),
-        zero.size() + constant.size(), 0);
-  });
+  const std::string shards = harness::DescribeShards(found);
+  return shards.empty() ? Pass() : Fail(fmt::format("{}: {}", harness::FileName(role), shards));
 }
 
 // The tensors whose storage is not all there.
@@ -290,7 +141,7 @@ Outcome CheckSafety(Context& context, Role role) {
 Outcome CheckSharing(harness::ExportFile& file, Role role) {
   std::vector<harness::NamedTensor> read;
   for (const harness::NamedTensor& tensor : file.package()->best_state) {
-    if (!IsTrainingOnly(tensor.name) && IsModelTensor(tensor.name)) read.push_back(tensor);
+    if (!harness::IsTrainingOnly(tensor.name) && harness::IsModelTensor(tensor.name)) read.push_back(tensor);
   }
   const auto shared = harness::FindSharedElements(file.checkpoint(), read);
   if (shared.empty()) return Pass();

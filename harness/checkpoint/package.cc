@@ -282,9 +282,13 @@ class PackageReader {
         }
         continue;
       }
-      if (shard_type.empty()) shard_type = ShardType(value);
-      if (++count_others <= kShown)
-        others.push_back(fmt::format("{} is {}", KeyText(key), pickle_.Describe(value, 60)));
+      const std::string_view type = ShardType(value);
+      if (shard_type.empty()) shard_type = type;
+      if (++count_others <= kShown) {
+        others.push_back(fmt::format(
+            "{} is {}", KeyText(key),
+            type.empty() ? pickle_.Describe(value, 60) : "a " + Printable(type.substr(type.rfind('.') + 1))));
+      }
     }
     if (count_others == 0) return {};
     package_.best_state.clear();

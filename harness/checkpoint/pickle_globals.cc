@@ -154,6 +154,7 @@ const Table& Names() {
         "torch.distributed._shard.sharding_spec.api.EnumerableShardingSpec",
         "torch.distributed.remote_device._remote_device",
         "torch.distributed._remote_device._remote_device",
+        "torch.fx.passes.shape_prop.TensorMetadata",  // a NamedTuple, in DTensors of torch 2.1
         "torch.distributed._tensor.api.DTensor",
         "torch.distributed.tensor._api.DTensor",
         "torch.distributed.tensor.DTensor",

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -26,6 +27,24 @@ std::unordered_map<NodeId, NodeId> CallsAround(const Pickle& pickle, const std::
     }
   }
   return around;
+}
+
+constexpr std::string_view kShardedTensor = "torch.distributed._shard.sharded_tensor.api.ShardedTensor";
+
+// What a ShardedTensor's own state calls: getattr(ShardedTensor, 'ProcessGroupState'), and what that gives. Foreign it
+// stays, since getattr could fetch anything; but nobody should take it for an attack.
+bool BelongsToShardedTensor(const Pickle& pickle, NodeId id) {
+  const auto fetches = [&](const PickleNode& node) {
+    if (node.kind != PickleNode::Kind::kObject || node.arguments == kNoNode) return false;
+    const auto& arguments = pickle[node.arguments].items;
+    return pickle[node.callable].text == "builtins.getattr" && arguments.size() == 2 &&
+           pickle[arguments[0]].text == kShardedTensor && pickle[arguments[1]].text == "ProcessGroupState";
+  };
+  const PickleNode& node = pickle[id];
+  if (node.kind == PickleNode::Kind::kGlobal) return node.text == "builtins.getattr";  // judged with its calls
+  if (fetches(node)) return true;
+  return node.kind == PickleNode::Kind::kObject && node.arguments != kNoNode && pickle[node.arguments].items.empty() &&
+         fetches(pickle[node.callable]);
 }
 
 // Python's own modules, and those of which a name does something: what they bring in is no object of anybody's trainer.
@@ -95,6 +114,16 @@ Status DescribeForeign(const PickleReading& reading, std::string_view place, uin
                                 base_offset + node.offset, path.empty() ? "" : ", at ", path));
   }
   if (count > kShown) shown.push_back(fmt::format("and {} more", count - kShown));
+  if (std::all_of(reading.foreign.begin(), reading.foreign.end(),
+                  [&](NodeId id) { return BelongsToShardedTensor(pickle, id); }) &&
+      !called.empty()) {
+    return Error{ErrorCode::kUnsafe,
+                 fmt::format("{}: holds ShardedTensor objects ({}): the pieces that FSDP leaves on each rank, with the "
+                             "process group that they need to be loaded, which audiocraft does not set up. Save the "
+                             "full state dict, gathered on all ranks: audiocraft does so into fsdp_best_state, which "
+                             "audiocraft.utils.export.export_lm takes. (Calls that no export needs: {})",
+                             place, kShardedTensor, shown.front())};
+  }
   if (const std::string package = OnlyPackage(pickle, reading.foreign); is_loaded && !package.empty()) {
     return Error{
         ErrorCode::kUnsafe,

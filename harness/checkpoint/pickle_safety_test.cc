@@ -34,8 +34,19 @@ TEST_P(UnsafePickleTest, IsNamedWhereThePickleBreaksOff) {
 std::vector<UnsafeCase> UnsafeCases() {
   const std::string system = "cposix\nsystem\n";
   const std::string command = "X\x10\0\0\0touch /tmp/pwned"s;
+  const std::string sharded = "ctorch.distributed._shard.sharded_tensor.api\nShardedTensor\n";
+  const auto fetched = [&](const char* name) {
+    return "cbuiltins\ngetattr\n" + sharded + PickleWriter().Str(name).str().substr(2) + "\x86R";
+  };
   return {
       {"Reduce", system + command + "\x85R.", {"data.pkl", "calls posix.system('touch /tmp/pwned') (offset 36)"}},
+      {"ShardedTensor",
+       fetched("ProcessGroupState") + ")\x81.",
+       {"holds ShardedTensor objects", "FSDP leaves on each rank", "fsdp_best_state"}},
+      {"AnotherAttributeOfShardedTensor", fetched("__reduce__") + ".", {"runs code", "getattr("}},
+      {"CallBesideShardedTensor",
+       fetched("ProcessGroupState") + "0" + system + command + "\x85R.",
+       {"runs code", "posix.system("}},
       {"GlobalAlone", "cos\nsystem\n.", {"imports os.system (offset 0)"}},
       {"DroppedByPop", "N" + system + command + "\x85R0.", {"posix.system('touch"}},
       {"KeyPath",

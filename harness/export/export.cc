@@ -49,11 +49,9 @@ const Status& Export::Folder() {
   return *folder_status_;
 }
 
-const Result<LmSpec>& Export::lm_spec() {
-  if (lm_spec_) return *lm_spec_;
-  lm_spec_ = DescribeLm(*language_model_.config());
-  if (!lm_spec_->ok()) return *lm_spec_;
-  for (ConditionerSpec& conditioner : (*lm_spec_)->conditioners) {
+Result<LmSpec> Export::DescribeLmWithCache(const Config& config) const {
+  ASSIGN_OR_RETURN(LmSpec spec, DescribeLm(config));
+  for (ConditionerSpec& conditioner : spec.conditioners) {
     if (conditioner.style && !conditioner.style->feature_codec.empty()) {
       // What is in the cache is what get_pretrained loads, whatever is known of that name.
       const auto codec = FollowReference(conditioner.style->feature_codec, CodecPlacesFor(hub_));
@@ -65,6 +63,11 @@ const Result<LmSpec>& Export::lm_spec() {
     conditioner.t5_tensors = T5StateTensors(t5->spec, T5Prefix(conditioner.name));
     for (TensorSpec& tensor : conditioner.t5_tensors) tensor.group = "conditioners";  // of the export, not of a T5
   }
+  return spec;
+}
+
+const Result<LmSpec>& Export::lm_spec() {
+  if (!lm_spec_) lm_spec_ = DescribeLmWithCache(*language_model_.config());
   return *lm_spec_;
 }
 
@@ -99,6 +102,21 @@ const CheckedTensors& Export::tensors(Role role) {
               role == Role::kLanguageModel ? UncheckedPrefixes(lm_spec()->conditioners) : std::vector<std::string>{});
   slot = std::move(checked);
   return *slot;
+}
+
+std::optional<ConfigEdit> Export::SuggestedEdit(Role role) {
+  const std::vector<FoundTensor>& found = tensors(role).found;
+  const Config& config = *file(role).config();
+  if (role == Role::kCodec) {
+    return FirstThatAgrees(config, CodecEdits(config, found), [&](const Config& edited) {
+      const auto spec = DescribeCodec(edited);
+      return spec.ok() && Compare(CodecTensors(*spec), found).complete();
+    });
+  }
+  return FirstThatAgrees(config, LmEdits(config, found), [&](const Config& edited) {
+    const auto spec = DescribeLmWithCache(edited);
+    return spec.ok() && Compare(LmTensors(*spec), found, UncheckedPrefixes(spec->conditioners)).complete();
+  });
 }
 
 const Result<PayloadScan>& Export::payload(Role role, const std::function<void(uint64_t, uint64_t)>& progress) {

@@ -12,6 +12,7 @@
 #include "harness/export/export_file.h"
 #include "harness/spec/agreement.h"
 #include "harness/spec/codec_spec.h"
+#include "harness/spec/config_edit.h"
 #include "harness/spec/lm_spec.h"
 
 namespace harness {
@@ -48,6 +49,8 @@ class Export {
   const Result<CodecDescription>& codec();
   // Precondition: the role's spec is ok.
   const CheckedTensors& tensors(Role role);
+  // The one edit of the role's config with which nothing would disagree. Precondition: as tensors().
+  std::optional<ConfigEdit> SuggestedEdit(Role role);
 
   // Scans every payload of the role's file, or returns what was adopted. Precondition: storage_status() is ok.
   const Result<PayloadScan>& payload(Role role, const std::function<void(uint64_t, uint64_t)>& progress = {});
@@ -55,6 +58,9 @@ class Export {
   void AdoptPayload(Role role, Result<PayloadScan> scan);
 
  private:
+  // What a config says, with what the cache adds to it.
+  Result<LmSpec> DescribeLmWithCache(const Config& config) const;
+
   std::filesystem::path folder_;
   HubCache hub_;
   std::filesystem::path working_directory_;

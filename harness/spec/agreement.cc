@@ -4,7 +4,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <set>
 #include <string_view>
@@ -50,7 +49,8 @@ std::string NumberSet(const std::set<int>& numbers) {
   return fmt::format("{{{}}}", fmt::join(runs, ","));
 }
 
-// 1 + the largest N in "<prefix>N.": how many modules a list has.
+}  // namespace
+
 int CountModules(const std::vector<std::string>& names, std::string_view prefix) {
   int count = 0;
   for (const std::string& name : names) {
@@ -65,9 +65,12 @@ int CountModules(const std::vector<std::string>& names, std::string_view prefix)
   return count;
 }
 
-}  // namespace
-
 std::string ShapeText(const std::vector<int64_t>& shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
+
+bool Agreement::complete() const {
+  return unexpected.empty() &&
+         std::all_of(groups.begin(), groups.end(), [](const auto& group) { return group.second.empty(); });
+}
 
 Agreement Compare(const std::vector<TensorSpec>& specs, const std::vector<FoundTensor>& found,
                   const std::vector<std::string>& unchecked_prefixes) {
@@ -141,83 +144,34 @@ std::string DescribeDisagreement(const Disagreement& disagreement) {
   }
   if (!disagreement.mismatched.empty()) {
     // Grouped by what was expected and found: a wrong width shows as a handful of lines, not as one a layer.
+    struct Group {
+      const Disagreement::Mismatch* first;
+      std::vector<std::string> names;
+    };
     std::vector<std::string> order;
-    std::unordered_map<std::string, std::vector<std::string>> groups;
+    std::unordered_map<std::string, Group> groups;
     for (const auto& mismatch : disagreement.mismatched) {
-      const std::string key = fmt::format("expected {} (from {}), found {}", ShapeText(mismatch.expected.shape),
-                                          mismatch.expected.origin, ShapeText(mismatch.found));
-      if (!groups.contains(key)) order.push_back(key);
-      groups[key].push_back(mismatch.expected.name);
+      const std::string key = fmt::format("{} {} {}", ShapeText(mismatch.expected.shape), ShapeText(mismatch.found),
+                                          mismatch.expected.origin);
+      const auto [group, added] = groups.try_emplace(key, Group{&mismatch, {}});
+      if (added) order.push_back(key);
+      group->second.names.push_back(mismatch.expected.name);
     }
     std::vector<std::string> lines;
+    std::string_view origin;  // told once for what follows from the same keys
     for (size_t i = 0; i < order.size() && i < 6; ++i) {
-      lines.push_back(fmt::format("{}: {}", FoldNames(groups[order[i]], 4), order[i]));
+      const auto& [mismatch, names] = groups[order[i]];
+      const bool told = origin == mismatch->expected.origin;
+      origin = mismatch->expected.origin;
+      lines.push_back(fmt::format("{}: expected {}{}, found {}", FoldNames(names, 4),
+                                  ShapeText(mismatch->expected.shape), told ? "" : fmt::format(" (from {})", origin),
+                                  ShapeText(mismatch->found)));
     }
     if (order.size() > 6) lines.push_back(fmt::format("and {} more kinds", order.size() - 6));
     sentences.push_back(fmt::format("{} tensor{} another shape: {}", disagreement.mismatched.size(),
                                     disagreement.mismatched.size() == 1 ? " has" : "s have", fmt::join(lines, "; ")));
   }
   return fmt::format("{}", fmt::join(sentences, ". "));
-}
-
-std::string LikelyCause(const std::vector<TensorSpec>& specs, const std::vector<FoundTensor>& found,
-                        const Agreement& agreement) {
-  std::vector<std::string> expected_names, found_names;
-  for (const TensorSpec& spec : specs) expected_names.push_back(spec.name);
-  for (const FoundTensor& tensor : found) found_names.push_back(tensor.name);
-
-  // A wrapper around the model at the time of saving puts its attribute in front of every name.
-  static constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kWrappers = {{
-      {"module.", "DistributedDataParallel or DataParallel"},
-      {"_orig_mod.", "torch.compile"},
-      {"_fsdp_wrapped_module.", "FullyShardedDataParallel"},
-      {"model.", "a module that holds the model as `model`"},
-      {"lm.", "a MusicGen object: save its .lm"},
-      {"compression_model.", "a MusicGen object: save its .compression_model"},
-  }};
-  const std::set<std::string_view> expected_set(expected_names.begin(), expected_names.end());
-  for (const auto& [marker, wrapper] : kWrappers) {
-    size_t wrapped = 0;
-    for (const std::string& name : agreement.unexpected) {
-      const size_t at = name.find(marker);
-      if (at == std::string::npos || (at > 0 && name[at - 1] != '.')) continue;
-      std::string stripped = name;
-      for (size_t hit = at; hit != std::string::npos; hit = stripped.find(marker, hit))
-        stripped.erase(hit, marker.size());
-      wrapped += expected_set.contains(stripped) ? 1 : 0;
-    }
-    if (wrapped > 0 && wrapped * 2 > agreement.unexpected.size()) {
-      return fmt::format("the names carry '{}': the state dict was taken from {}; remove it from every name", marker,
-                         wrapper);
-    }
-  }
-
-  struct Counted {
-    const char* prefix;
-    const char* what;
-    const char* key;
-  };
-  static constexpr std::array<Counted, 4> kCounted = {{
-      {"transformer.layers.", "layers", "transformer_lm.num_layers"},
-      {"emb.", "codebooks", "transformer_lm.n_q"},
-      {"quantizer.vq.layers.", "codebooks", "rvq.n_q"},
-      {"decoder.model.", "decoder modules", "seanet.ratios, n_residual_layers, lstm"},
-  }};
-  for (const Counted& counted : kCounted) {
-    const int want = CountModules(expected_names, counted.prefix), have = CountModules(found_names, counted.prefix);
-    if (want != have && have > 0) {
-      return fmt::format(
-          "{} {} in the file, {} in the config ({}): the config of one model with the weights of another", have,
-          counted.what, want, counted.key);
-    }
-  }
-  if (found_names.empty()) return "best_state is empty";
-  size_t missing = 0;
-  for (const auto& [group, disagreement] : agreement.groups) missing += disagreement.missing.size();
-  if (missing == specs.size() && missing > 0) {
-    return "none of the names fits: this is the state dict of another kind of model (are the two files swapped?)";
-  }
-  return "";
 }
 
 }  // namespace harness

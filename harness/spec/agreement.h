@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "harness/spec/tensor_spec.h"
@@ -34,6 +35,9 @@ struct Agreement {
   // Spec index -> index into `found`; npos where missing.
   std::vector<size_t> binding;
   static constexpr size_t npos = static_cast<size_t>(-1);
+
+  // Strict loading has nothing to say.
+  bool complete() const;
 };
 
 // Names are matched exactly, as load_state_dict(strict=True) does, aliases included. Of tensors under one of
@@ -48,9 +52,7 @@ std::string DescribeDisagreement(const Disagreement& disagreement);
 // Names with their numbers folded: {"a.0.w", "a.1.w"} -> "a.{0..1}.w"; at most `limit` patterns, then a count.
 std::string FoldNames(const std::vector<std::string>& names, size_t limit = 6);
 
-// The likely cause, in the exporter's terms, from the two name lists taken together; empty where none is known:
-// prefixes of wrappers, another number of layers or codebooks, training wrappers.
-std::string LikelyCause(const std::vector<TensorSpec>& specs, const std::vector<FoundTensor>& found,
-                        const Agreement& agreement);
+// 1 + the largest N in "<prefix>N.": how many modules a list has.
+int CountModules(const std::vector<std::string>& names, std::string_view prefix);
 
 }  // namespace harness

@@ -7,7 +7,6 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::IsEmpty;
 
 TensorSpec Spec(std::string name, std::vector<int64_t> shape, std::string group = "g") {
   return {.name = std::move(name), .shape = std::move(shape), .group = std::move(group), .origin = "some.key"};
@@ -48,37 +47,6 @@ TEST(FoldNames, KeepsItShort) {
   EXPECT_EQ(FoldNames({"a", "b", "c"}, 2), "a, b, and 1 more kinds");
   EXPECT_EQ(FoldNames({"a.99999999999999999999"}), "a.99999999999999999999") << "no number of a module";
   EXPECT_EQ(FoldNames({}), "");
-}
-
-struct Cause {
-  const char* name;
-  std::vector<FoundTensor> found;
-  const char* words;
-};
-
-TEST(LikelyCause, SpeaksOfTheExporter) {
-  const std::vector<TensorSpec> specs = {Spec("emb.0.weight", {2}), Spec("transformer.layers.0.w", {2}),
-                                         Spec("transformer.layers.1.w", {2})};
-  const std::vector<Cause> causes = {
-      {"Ddp", {{"module.emb.0.weight", {2}}, {"module.transformer.layers.0.w", {2}}}, "DistributedDataParallel"},
-      {"Compiled", {{"_orig_mod.emb.0.weight", {2}}}, "torch.compile"},
-      {"FsdpInside", {{"transformer.layers.0._fsdp_wrapped_module.w", {2}}}, "FullyShardedDataParallel"},
-      {"FewerLayers",
-       {{"emb.0.weight", {2}}, {"transformer.layers.0.w", {2}}},
-       "1 layers in the file, 2 in the config (transformer_lm.num_layers)"},
-      {"MoreCodebooks",
-       {{"emb.0.weight", {2}}, {"emb.1.weight", {2}}, {"transformer.layers.1.w", {2}}},
-       "2 codebooks in the file, 1 in the config"},
-      {"Empty", {}, "best_state is empty"},
-      {"AnotherModel", {{"bert.w", {2}}}, "another kind of model"},
-  };
-  for (const Cause& cause : causes) {
-    SCOPED_TRACE(cause.name);
-    EXPECT_THAT(LikelyCause(specs, cause.found, Compare(specs, cause.found)), HasSubstr(cause.words));
-  }
-  const std::vector<FoundTensor> whole = {
-      {"emb.0.weight", {2}}, {"transformer.layers.0.w", {2}}, {"transformer.layers.1.w", {2}}};
-  EXPECT_THAT(LikelyCause(specs, whole, Compare(specs, whole)), IsEmpty());
 }
 
 }  // namespace

@@ -21,7 +21,7 @@ class LmTensorList {
     if (rotary) Rotary("transformer.rope");
     for (int64_t layer = 0; layer < spec_.num_layers; ++layer)
       Layer(fmt::format("transformer.layers.{}", layer), rotary);
-    if (spec_.norm_first) Norm("heads", "out_norm", spec_.dim, kDim);
+    if (spec_.norm_first) Norm("heads", "out_norm", spec_.dim, "transformer_lm.norm_first, dim");
     for (int64_t k = 0; k < spec_.num_codebooks; ++k) {
       Linear("heads", fmt::format("linears.{}", k), spec_.cardinality, spec_.dim, spec_.bias_proj,
              "transformer_lm.card, transformer_lm.dim", "transformer_lm.bias_proj");

@@ -139,8 +139,8 @@ class Writer:
         self.write_tuple(fields + [None] if self.legacy else fields)
         self.out += b"Q"
 
-    def write_call(self, function: Global, args, state=None, new: bool = False) -> None:
-        self.write_global(function.module, function.name)
+    def write_call(self, function, args, state=None, new: bool = False) -> None:
+        self.write(function)
         self.write_tuple(args)
         self.out += b"\x81" if new else b"R"
         if state is not None:

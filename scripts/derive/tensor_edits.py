@@ -40,12 +40,12 @@ def set_values(export, file, tensors, value, at=0):
 
 
 @edit
-def fill(export, file, tensors, value, row=None):
-    """Every element of each tensor, or of one row (first dimension)."""
+def fill(export, file, tensors, value, row=None, from_row=0):
+    """Every element of each tensor, or of one row (first dimension), or of all rows from `from_row` on."""
     for name in matching(export, file, tensors):
         tensor = export.tensor(file, name)
         numbers, size = values.read(tensor), prod(tensor.shape[1:])
-        first, end = (0, len(numbers)) if row is None else (row * size, (row + 1) * size)
+        first, end = (from_row * size, len(numbers)) if row is None else (row * size, (row + 1) * size)
         numbers[first:end] = [number(value)] * (end - first)
         values.replace(tensor, numbers)
 
@@ -65,6 +65,15 @@ def repeat_rows(export, file, tensors, row=0):
         tensor = export.tensor(file, name)
         numbers, size = values.read(tensor), prod(tensor.shape[1:])
         values.replace(tensor, numbers[row * size:(row + 1) * size] * tensor.shape[0])
+
+
+@edit
+def perturb_rows(export, file, tensors, step):
+    """Adds `step` times its number to every element of each row (first dimension)."""
+    for name in matching(export, file, tensors):
+        tensor = export.tensor(file, name)
+        size = prod(tensor.shape[1:])
+        values.replace(tensor, [x + step * (i // size) for i, x in enumerate(values.read(tensor))])
 
 
 @edit
@@ -148,6 +157,24 @@ def transpose_tensor(export, file, tensors):
     for name in matching(export, file, tensors):
         tensor = export.tensor(file, name)
         values.replace(tensor, transposed(values.read(tensor), tensor.shape[0]), tensor.shape[::-1])
+
+
+@edit
+def shard_rows(export, file, ranks, tensors=".*"):
+    """The first of `ranks` parts of each tensor's first dimension, as torch.chunk cuts it: what rank 0 holds."""
+    for name in matching(export, file, tensors):
+        tensor = export.tensor(file, name)
+        rows, size = -(-tensor.shape[0] // ranks), prod(tensor.shape[1:])
+        values.replace(tensor, values.read(tensor)[:rows * size], [rows, *tensor.shape[1:]])
+
+
+@edit
+def flatten_shards(export, file, ranks, tensors=".*"):
+    """The first of `ranks` parts of each tensor's elements, as one dimension: FSDP's use_orig_params on rank 0."""
+    for name in matching(export, file, tensors):
+        numbers = values.read(export.tensor(file, name))
+        count = -(-len(numbers) // ranks)
+        values.replace(export.tensor(file, name), numbers[:count], [count])
 
 
 @edit

@@ -41,6 +41,13 @@ void ReadT5Options(const ConfigValue::Map& map, const std::string& path, Conditi
   conditioner.t5_name = options.String("name", std::nullopt);
   conditioner.finetune = StrictBool(options, "finetune");
   conditioner.normalize_text = Truthy(options.Raw("normalize_text"));
+  // The one value that is taken for its opposite.
+  if (const ConfigValue* value = options.Raw("normalize_text"); value != nullptr) {
+    const ConfigValue bare = value->WithoutQuotes();
+    if (conditioner.normalize_text && std::get_if<bool>(&bare.data) != nullptr && !std::get<bool>(bare.data)) {
+      options.Bool("normalize_text", false);
+    }
+  }
   // Compared with 0 whenever a text is tokenized: a number, or a bool.
   if (const ConfigValue* dropout = options.Raw("word_dropout");
       dropout != nullptr && !std::holds_alternative<bool>(dropout->data))

@@ -44,7 +44,11 @@ FuserSpec ReadFuser(const Config& config, OptionProblems& problems) {
   fuser.prepend = options.StringList("prepend", std::nullopt);
   fuser.input_interpolate = options.StringList("input_interpolate", std::nullopt);
   fuser.cross_attention_pos_emb = options.Bool("cross_attention_pos_emb", false);
-  fuser.cross_attention_pos_emb_scale = options.Float("cross_attention_pos_emb_scale", 1);
+  if (fuser.cross_attention_pos_emb) {  // else it is never looked at
+    fuser.cross_attention_pos_emb_scale = options.Float("cross_attention_pos_emb_scale", 1);
+  } else {
+    options.Ignore({"cross_attention_pos_emb_scale"});
+  }
   options.Finish();
   return fuser;
 }

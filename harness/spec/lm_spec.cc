@@ -136,8 +136,10 @@ void ReadWrap(const Config& config, LmSpec& spec, OptionProblems& problems) {
     if (const auto tree = ReadMapping(config, "interleave_stereo_codebooks", problems)) {
       OptionReader options(*AsMap(*tree), "interleave_stereo_codebooks", "InterleaveStereoCompressionModel", problems);
       spec.interleave_stereo = options.Bool("use", std::nullopt);
-      spec.stereo_per_timestep = options.Bool("per_timestep", false);
-      if (spec.interleave_stereo) options.Finish();
+      if (spec.interleave_stereo) {  // else nothing more is looked at
+        spec.stereo_per_timestep = options.Bool("per_timestep", false);
+        options.Finish();
+      }
     }
   }
   if (config.Has("compression_model_n_q")) {
@@ -200,7 +202,14 @@ Result<LmSpec> DescribeLm(const Config& config) {
   if (const auto dropout = config.Get("classifier_free_guidance.training_dropout"); !dropout.ok()) {
     problems.wrong.push_back(dropout.error().message);
   }
-  ReadNumber(config, "classifier_free_guidance.inference_coef", spec.cfg_coef, problems);
+  // MusicGen brings a coefficient of its own; in two steps this one is taken, and what is no number raises (here: NaN).
+  if (const auto coef = config.Get("classifier_free_guidance.inference_coef"); coef.ok()) {
+    const auto number = config.GetFloat("classifier_free_guidance.inference_coef");
+    const auto* flag = std::get_if<bool>(&coef->data);
+    spec.cfg_coef = number.ok() ? *number : flag != nullptr ? (*flag ? 1 : 0) : std::nan("");
+  } else {
+    problems.wrong.push_back(coef.error().message);
+  }
   ReadNumber(config, "dataset.segment_duration", spec.segment_duration_s, problems);
   if (Status status = problems.ToStatus(config.source()); !status.ok()) return status.error();
   ListWhatIsNotRun(spec);

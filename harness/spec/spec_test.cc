@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "harness/spec/codec_spec.h"
 #include "harness/spec/lm_spec.h"
@@ -123,6 +124,25 @@ TEST(LmSpec, SaysWhatIsWrong) {
       {"EmptyTextAsASwitch", "transformer_lm.bias_ff", Text(""),
        "found the text '' (an empty text is false to Python: write true or false)"},
       {"TextAsASwitch", "transformer_lm.bias_ff", Text("never"), "(any text is true to Python: write true or false)"},
+      {"ScaleOfPositions",
+       "fuser",
+       {ConfigValue::Map{{"sum", {ConfigValue::List{}}},
+                         {"prepend", {ConfigValue::List{}}},
+                         {"cross", {ConfigValue::List{Text("description")}}},
+                         {"input_interpolate", {ConfigValue::List{}}},
+                         {"cross_attention_pos_emb", {true}},
+                         {"cross_attention_pos_emb_scale", Text("1")}}},
+       "fuser.cross_attention_pos_emb_scale must be a number, found the text '1'"},
+      {"NormalizeText", "conditioners.description.t5.normalize_text", Text("false"),
+       "conditioners.description.t5.normalize_text must be true or false, found the text 'false' (quotes"},
+      {"NoGuidance",
+       "classifier_free_guidance",
+       {ConfigValue::Map{{"training_dropout", {0.1}}}},
+       "classifier_free_guidance.inference_coef"},
+      {"NoTrainingDropout",
+       "classifier_free_guidance",
+       {ConfigValue::Map{{"inference_coef", {3.0}}}},
+       "classifier_free_guidance.training_dropout"},
       {"QuotedDelay",
        "codebooks_pattern.delay.delays",
        {ConfigValue::List{{int64_t{0}}, Text("1")}},
@@ -162,6 +182,25 @@ TEST(LmSpec, SaysWhatIsWrong) {
     EXPECT_THAT(spec.error().message, HasSubstr(option.words));
     EXPECT_THAT(spec.error().message, HasSubstr("test.bin: xp.cfg"));
   }
+}
+
+TEST(LmSpec, LeavesAloneWhatIsNotRead) {
+  const auto pairs = std::vector<std::pair<const char*, ConfigValue>>{
+      {"classifier_free_guidance.training_dropout", Text("0.3")},
+      {"classifier_free_guidance.inference_coef", Text("3.0")},
+      {"classifier_free_guidance.inference_coef", {}},
+      {"fuser.cross_attention_pos_emb_scale", Text("1")},
+      {"interleave_stereo_codebooks", {ConfigValue::Map{{"use", {false}}, {"per_timestep", Text("false")}}}},
+      {"transformer_lm.lr", Text("1e-4")},
+  };
+  for (const auto& [path, value] : pairs) {
+    SCOPED_TRACE(path);
+    const auto spec = DescribeLm(Parse(kLm).With(path, value));
+    EXPECT_TRUE(spec.ok()) << spec.error().message;
+  }
+  const auto spec = DescribeLm(Parse(kLm).With("classifier_free_guidance.inference_coef", Text("3.0")));
+  ASSERT_TRUE(spec.ok());
+  EXPECT_TRUE(std::isnan(spec->cfg_coef));
 }
 
 TEST(LmSpec, CollectsEveryProblem) {

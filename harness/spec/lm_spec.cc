@@ -166,6 +166,38 @@ void ReadNumber(const Config& config, const std::string& path, double& number, O
   }
 }
 
+// Both are looked up when the model is built. The dropout is training's: any value does. MusicGen brings a coefficient
+// of its own; in two steps this one is taken, and what is no number raises there (here: NaN).
+void ReadGuidance(const Config& config, LmSpec& spec, OptionProblems& problems) {
+  const auto tree = ReadMapping(config, "classifier_free_guidance", problems);
+  if (!tree) return;
+  OptionReader options(*AsMap(*tree), "classifier_free_guidance", "get_lm_model", problems);
+  for (const char* key : {"training_dropout", "inference_coef"}) {
+    if (!options.Has(key)) options.Wrong(key, "is missing: get_lm_model needs it");
+  }
+  const ConfigValue* coef = options.Raw("inference_coef");
+  if (coef == nullptr) return;
+  spec.cfg_coef = std::nan("");
+  if (const auto* number = std::get_if<double>(&coef->data)) spec.cfg_coef = *number;
+  if (const auto* number = std::get_if<int64_t>(&coef->data)) spec.cfg_coef = static_cast<double>(*number);
+  if (const auto* flag = std::get_if<bool>(&coef->data)) spec.cfg_coef = *flag ? 1 : 0;
+}
+
+// AttributeDropout makes a dict of each entry; what the dicts hold is used in training only.
+void CheckAttributeDropout(const Config& config, OptionProblems& problems) {
+  const auto tree = ReadMapping(config, "attribute_dropout", problems);
+  if (!tree) return;
+  for (const auto& [name, value] : *AsMap(*tree)) {
+    const auto* text = std::get_if<std::string>(&value.data);
+    const auto* list = std::get_if<ConfigValue::List>(&value.data);
+    if (AsMap(value) != nullptr || (text != nullptr && text->empty()) || (list != nullptr && list->empty())) continue;
+    problems.wrong.push_back(fmt::format(
+        "attribute_dropout.{} must be a mapping of names to probabilities, found {} (TypeError or ValueError "
+        "when the model is built): write {{}} where there are none",
+        name, value.Describe()));
+  }
+}
+
 }  // namespace
 
 Result<LmSpec> DescribeLm(const Config& config) {
@@ -197,19 +229,8 @@ Result<LmSpec> DescribeLm(const Config& config) {
     problems.wrong.push_back(
         "transformer_lm.qk_layer_norm_cross needs custom or memory_efficient attention (assertion)");
   }
-  for (const char* path : {"attribute_dropout", "classifier_free_guidance"}) ReadMapping(config, path, problems);
-  // Looked up when the model is built, and used in training only: any value does.
-  if (const auto dropout = config.Get("classifier_free_guidance.training_dropout"); !dropout.ok()) {
-    problems.wrong.push_back(dropout.error().message);
-  }
-  // MusicGen brings a coefficient of its own; in two steps this one is taken, and what is no number raises (here: NaN).
-  if (const auto coef = config.Get("classifier_free_guidance.inference_coef"); coef.ok()) {
-    const auto number = config.GetFloat("classifier_free_guidance.inference_coef");
-    const auto* flag = std::get_if<bool>(&coef->data);
-    spec.cfg_coef = number.ok() ? *number : flag != nullptr ? (*flag ? 1 : 0) : std::nan("");
-  } else {
-    problems.wrong.push_back(coef.error().message);
-  }
+  ReadGuidance(config, spec, problems);
+  CheckAttributeDropout(config, problems);
   ReadNumber(config, "dataset.segment_duration", spec.segment_duration_s, problems);
   if (Status status = problems.ToStatus(config.source()); !status.ok()) return status.error();
   ListWhatIsNotRun(spec);

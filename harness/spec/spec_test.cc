@@ -133,6 +133,11 @@ TEST(LmSpec, SaysWhatIsWrong) {
                          {"cross_attention_pos_emb", {true}},
                          {"cross_attention_pos_emb_scale", Text("1")}}},
        "fuser.cross_attention_pos_emb_scale must be a number, found the text '1'"},
+      {"DropoutOfNothing",
+       "attribute_dropout",
+       {ConfigValue::Map{{"text", {}}}},
+       "attribute_dropout.text must be a mapping of names to probabilities, found null"},
+      {"DropoutOfANumber", "attribute_dropout", {ConfigValue::Map{{"text", {0.5}}}}, "found the float 0.5 (TypeError"},
       {"NormalizeText", "conditioners.description.t5.normalize_text", Text("false"),
        "conditioners.description.t5.normalize_text must be true or false, found the text 'false' (quotes"},
       {"NoGuidance",
@@ -189,9 +194,13 @@ TEST(LmSpec, LeavesAloneWhatIsNotRead) {
       {"classifier_free_guidance.training_dropout", Text("0.3")},
       {"classifier_free_guidance.inference_coef", Text("3.0")},
       {"classifier_free_guidance.inference_coef", {}},
+      {"classifier_free_guidance.training_dropout", Text("???")},
+      {"classifier_free_guidance.inference_coef", Text("???")},
       {"fuser.cross_attention_pos_emb_scale", Text("1")},
       {"interleave_stereo_codebooks", {ConfigValue::Map{{"use", {false}}, {"per_timestep", Text("false")}}}},
       {"transformer_lm.lr", Text("1e-4")},
+      {"attribute_dropout", {ConfigValue::Map{{"text", {ConfigValue::Map{{"description", Text("???")}}}}}}},
+      {"attribute_dropout", {ConfigValue::Map{{"text", {ConfigValue::List{}}}}}},
   };
   for (const auto& [path, value] : pairs) {
     SCOPED_TRACE(path);

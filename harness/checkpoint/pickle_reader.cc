@@ -152,6 +152,9 @@ Status PickleMachine::Spend(size_t amount) {
   return {};
 }
 
+// 4 GiB of pointers (_pickle.c, _Unpickler_MemoPut); a checkpoint of as many objects would be larger than any.
+constexpr uint64_t kMaxMemoIndex = uint64_t{1} << 28;
+
 Result<bool> PickleMachine::Memo(uint8_t op) {
   const bool put = op == opcode::kPut || op == opcode::kBinPut || op == opcode::kLongBinPut || op == opcode::kMemoize;
   uint64_t index = 0;
@@ -177,6 +180,12 @@ Result<bool> PickleMachine::Memo(uint8_t op) {
       break;
     }
     default: return false;
+  }
+  if (put && index >= kMaxMemoIndex) {
+    return Corrupt(
+        fmt::format("memo entry {} is put: Python's unpickler keeps an array of twice as many entries, and "
+                    "raises a MemoryError; writers number them from 0",
+                    index));
   }
   if (put) {
     ASSIGN_OR_RETURN(memo_[index], Top());

@@ -101,8 +101,8 @@ INSTANTIATE_TEST_SUITE_P(
                   "0h\x07.",
                   "1"},
         ValueCase{"LongBinPut",
-                  "K\x01r\xff\xff\xff\xff"
-                  "0j\xff\xff\xff\xff.",
+                  "K\x01r\xff\xff\xff\x0f"
+                  "0j\xff\xff\xff\x0f.",
                   "1"},
         ValueCase{"Memoize", "K\x01\x94K\x02\x94h\x01h\0\x87."s, "(2, 2, 1)"},
         ValueCase{"Frame", "\x80\x04\x95\x03\0\0\0\0\0\0\0K\x01."s, "1"}, ValueCase{"Cycle", "]q\0h\0a."s, "[...]"},
@@ -167,6 +167,8 @@ INSTANTIATE_TEST_SUITE_P(
         ErrorCase{"PopEmpty", "0.", {"opcode POP: the stack is empty"}}, ErrorCase{"DupEmpty", "2.", {"opcode DUP"}},
         ErrorCase{"GetUnknown", "h\x07.", {"opcode BINGET: memo entry 7 was never put"}},
         ErrorCase{"LongGetUnknown", "j\xff\xff\xff\xff.", {"memo entry 4294967295"}},
+        ErrorCase{
+            "PutFarAway", std::string("Nr\x00\x00\x00\x10.", 7), {"opcode LONG_BINPUT: memo entry 268435456 is put"}},
         ErrorCase{"GetText", "Np-1\n.", {"opcode PUT: '-1' is no memo index"}},
         ErrorCase{"PutNothing", "q\0."s, {"opcode BINPUT: the stack is empty"}},
         ErrorCase{"HugeText", "X\xff\xff\xff\xffhi.", {"opcode BINUNICODE: needs 4294967295 bytes, 3 are left"}},

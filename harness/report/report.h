@@ -67,7 +67,8 @@ struct Report {
   // Checks that this suite can't judge: skipped, with a message that starts with kUnsupportedPrefix. Nobody can say
   // then that the export is good.
   std::vector<std::string> unjudged() const;
-  // Fail where a check fails; else incomplete where something required did not run or a check can't be judged; else pass.
+  // Fail where a check fails; else incomplete where something required did not run or a check can't be judged; else
+  // pass.
   Verdict verdict() const;
 };
 

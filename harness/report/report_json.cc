@@ -248,8 +248,9 @@ Result<Report> ReportFromJson(const json& value, const std::string& where) {
   });
   RETURN_IF_ERROR(members.status());
   if (verdict != Name(report.verdict())) {
-    return Error{ErrorCode::kCorrupt, fmt::format("{}: verdict: its checks, not_run and environment.require give '{}', found '{}'", where,
-                                                  Name(report.verdict()), CleanLine(verdict))};
+    return Error{ErrorCode::kCorrupt,
+                 fmt::format("{}: verdict: its checks, not_run and environment.require give '{}', found '{}'", where,
+                             Name(report.verdict()), CleanLine(verdict))};
   }
   return report;
 }

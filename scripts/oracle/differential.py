@@ -48,7 +48,7 @@ CLASSES = [
     ("another type", ("shape_config_agreement/*/options",),
      "'false' in quotes is text, and text is true to Python: the model is built with what was switched off; a list is no"
      " switch, either, true no number though it counts as 1, and 0.5 no count", "must be true or false, found",
-     "must be a number, found", "must be an integer, found"),
+     "must be a number, found", "must be an integer, found", "must be a list of texts, found"),
     ("a name of a model", ("file_presence/folder_name",), "taken as a model's name before any path is looked at"),
 ]
 

@@ -54,8 +54,9 @@ void Rows(const float* x, const typename Type::Element* weight, const float* bia
     for (int r = 0; r < kRows; ++r) sums[0][r] = sums[1][r] = _mm256_setzero_ps();
     int64_t i = 0;
     for (; i + 8 <= k; i += 8) {
-      _mm_prefetch(reinterpret_cast<const char*>(w0 + i) + 1024, _MM_HINT_T0);
-      _mm_prefetch(reinterpret_cast<const char*>(w1 + i) + 1024, _MM_HINT_T0);
+      // The next pair: the processor's own prefetching stops where two short rows end.
+      _mm_prefetch(reinterpret_cast<const char*>(w0 + 2 * k + i), _MM_HINT_T0);
+      _mm_prefetch(reinterpret_cast<const char*>(w1 + 2 * k + i), _MM_HINT_T0);
       const __m256 a = Type::Load(w0 + i), b = Type::Load(w1 + i);
       for (int r = 0; r < kRows; ++r) {
         const __m256 v = _mm256_loadu_ps(x + r * k + i);

@@ -149,10 +149,10 @@ def main() -> int:
             print(f"{path.parent.name}/{path.stem}: needs audiocraft {release}", file=sys.stderr)
             continue
         base = recipe["base"]
-        if base not in bases:
-            bases[base] = in_child({"base": base, "edits": []})["greedy"]
         production = in_child(recipe)
         if production["outcome"] == "runs":
+            if base not in bases:
+                bases[base] = in_child({"base": base, "edits": []})["greedy"]
             production["same_as_base"] = same(production.pop("greedy"), bases[base])
         print(f"{path.parent.name}/{path.stem}: {json.dumps(production)}", flush=True)
         if path.parent.name == "harmless" and production["outcome"] != "runs":

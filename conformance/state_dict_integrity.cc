@@ -141,7 +141,7 @@ Outcome CheckSafety(Context& context, Role role) {
 Outcome CheckSharing(harness::ExportFile& file, Role role) {
   std::vector<harness::NamedTensor> read;
   for (const harness::NamedTensor& tensor : file.package()->best_state) {
-    if (!harness::IsTrainingOnly(tensor.name) && harness::IsModelTensor(tensor.name)) read.push_back(tensor);
+    if (harness::IsReadByInference(tensor.name)) read.push_back(tensor);
   }
   const auto shared = harness::FindSharedElements(file.checkpoint(), read);
   if (shared.empty()) return Pass();

@@ -105,8 +105,8 @@ bool IsTrainingOnly(const std::string& name) {
          name.ends_with("._codebook.inited");
 }
 
-bool IsModelTensor(const std::string& name) {
-  if (name.find(".lora_") != std::string::npos) return false;
+bool IsReadByInference(const std::string& name) {
+  if (IsTrainingOnly(name) || name.find(".lora_") != std::string::npos) return false;
   for (const char* module :
        {"emb.", "transformer.", "out_norm.", "linears.", "condition_provider.", "encoder.", "decoder.", "quantizer."}) {
     if (name.starts_with(module)) return true;
@@ -117,7 +117,7 @@ bool IsModelTensor(const std::string& name) {
 std::vector<std::string> ZeroTensors(const std::vector<Weight>& weights) {
   std::vector<std::string> names;
   for (const Weight& weight : weights) {
-    if (!Readable(weight) || IsTrainingOnly(weight.name) || !IsModelTensor(weight.name)) continue;
+    if (!Readable(weight) || !IsReadByInference(weight.name)) continue;
     const bool counts = weight.shape.size() >= 2 || IsNormWeight(weight.name);
     if (counts && weight.statistics->zeros == weight.statistics->elements) names.push_back(weight.name);
   }
@@ -127,7 +127,7 @@ std::vector<std::string> ZeroTensors(const std::vector<Weight>& weights) {
 std::vector<std::string> ConstantTensors(const std::vector<Weight>& weights) {
   std::vector<std::string> names;
   for (const Weight& weight : weights) {
-    if (!Readable(weight) || IsTrainingOnly(weight.name) || !IsModelTensor(weight.name)) continue;
+    if (!Readable(weight) || !IsReadByInference(weight.name)) continue;
     const TensorStatistics& s = *weight.statistics;
     if (weight.shape.size() >= 2 && !weight.name.ends_with(".weight_g") && s.elements > 1 && s.min == s.max &&
         s.zeros == 0) {

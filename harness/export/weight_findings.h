@@ -32,8 +32,9 @@ std::vector<Weight> WeightsOf(const Checkpoint& checkpoint, const std::vector<Na
 // Statistics of the training that inference never reads: any values do.
 bool IsTrainingOnly(const std::string& name);
 
-// A tensor that a MusicGen or its codec has, by its name: what else lies in best_state is for the shape checks.
-bool IsModelTensor(const std::string& name);
+// A tensor of a MusicGen or its codec that inference reads, by its name: what else lies in best_state is for the shape
+// checks.
+bool IsReadByInference(const std::string& name);
 
 // Matrices, and weights of norms, that are zero throughout: no gradient leaves either so. Biases may be zero.
 std::vector<std::string> ZeroTensors(const std::vector<Weight>& weights);

@@ -9,13 +9,6 @@
 namespace harness {
 namespace {
 
-constexpr const char* kCodec = R"(
-compression_model: encodec
-encodec: {autoencoder: seanet, quantizer: rvq, sample_rate: 32000, channels: 1}
-seanet: {n_filters: 4, dimension: 8, ratios: [5, 2], n_residual_layers: 1, norm: weight_norm, lstm: 1, encoder: {}, decoder: {}}
-rvq: {n_q: 2, bins: 32}
-)";
-
 std::vector<FoundTensor> AsFound(const std::vector<TensorSpec>& specs) {
   std::vector<FoundTensor> found;
   for (const TensorSpec& spec : specs) found.push_back({spec.name, spec.shape});

@@ -128,12 +128,11 @@ double OptionReader::Float(std::string_view key, std::optional<double> fallback)
 bool OptionReader::Bool(std::string_view key, std::optional<bool> fallback) {
   const ConfigValue* value = Take(key, !fallback);
   if (value == nullptr) return fallback.value_or(false);
-  if (const auto* flag = std::get_if<bool>(&value->data)) return *flag;
   // Python takes any value as a condition. Numbers and null can only be meant so; but a quoted 'false' is text, and
   // text is true.
-  if (const auto* number = std::get_if<int64_t>(&value->data)) return *number != 0;
-  if (const auto* number = std::get_if<double>(&value->data)) return *number != 0;
-  if (value->is_null()) return false;
+  const bool is_text = std::holds_alternative<std::string>(value->data);
+  const bool is_list = std::holds_alternative<ConfigValue::List>(value->data);
+  if (!is_text && !is_list && AsMap(*value) == nullptr) return Truthy(value);
   Wrong(key, fmt::format("must be true or false, found {}{}", value->Describe(), TruthHint(*value)));
   return fallback.value_or(false);
 }

@@ -15,13 +15,6 @@ namespace {
 using testing::Contains;
 using testing::HasSubstr;
 
-constexpr const char* kCodec = R"(
-compression_model: encodec
-encodec: {autoencoder: seanet, quantizer: rvq, sample_rate: 32000, channels: 1}
-seanet: {n_filters: 4, dimension: 8, ratios: [5, 2], n_residual_layers: 1, norm: weight_norm, lstm: 1, encoder: {}, decoder: {}}
-rvq: {n_q: 2, bins: 32}
-)";
-
 std::vector<std::string> Names(const std::vector<TensorSpec>& specs) {
   std::vector<std::string> names;
   for (const TensorSpec& spec : specs) names.push_back(spec.name + " " + ShapeText(spec.shape));

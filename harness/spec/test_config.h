@@ -9,7 +9,7 @@
 
 namespace harness {
 
-// Two codebooks, one layer.
+// A language model: two codebooks, one layer.
 inline constexpr const char* kLm = R"(
 lm_model: transformer_lm
 transformer_lm: {n_q: 2, card: 300, dim: 16, num_heads: 4, num_layers: 1, hidden_scale: 2, causal: true,
@@ -20,6 +20,13 @@ classifier_free_guidance: {training_dropout: 0.3, inference_coef: 3.0}
 fuser: {sum: [], cross: [description], prepend: [], input_interpolate: []}
 conditioners: {description: {model: t5, t5: {name: t5-base, finetune: false}}}
 dataset: {segment_duration: 30}
+)";
+
+inline constexpr const char* kCodec = R"(
+compression_model: encodec
+encodec: {autoencoder: seanet, quantizer: rvq, sample_rate: 32000, channels: 1}
+seanet: {n_filters: 4, dimension: 8, ratios: [5, 2], n_residual_layers: 1, norm: weight_norm, lstm: 1, encoder: {}, decoder: {}}
+rvq: {n_q: 2, bins: 32}
 )";
 
 inline Config Parse(const char* text) {

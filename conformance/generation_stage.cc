@@ -176,15 +176,14 @@ void GenerateSlot(Context& context, const harness::Models& models, const Slot& s
   }
   const Repeat repeat = RepeatOf(lm.pattern, run.frames);
   run.repeated_frames = repeat.compared;
-  const auto again = harness::GenerateMusic(models, {sample}, repeat.frames, sampling);
+  const auto again = harness::GenerateMusicCodes(models, {sample}, repeat.frames, sampling);
   if (!again.ok()) {
     run.message = "the second time, with the same seed: " + again.error().message;
     return;
   }
-  run.differing_codes =
-      (again->codes.narrow(2, 0, run.repeated_frames) != music->codes.narrow(2, 0, run.repeated_frames))
-          .sum()
-          .item<int64_t>();
+  run.differing_codes = (again->narrow(2, 0, run.repeated_frames) != music->codes.narrow(2, 0, run.repeated_frames))
+                            .sum()
+                            .item<int64_t>();
   run.status = GenerationRun::Status::kDone;
 }
 
@@ -255,10 +254,10 @@ void GenerateGreedy(Context& context, const harness::Models& models, GreedyRun& 
       gaps[at.codebook][at.frame] = best[at.codebook][0] - best[at.codebook][1];
     }
   };
-  const auto music =
-      harness::GenerateMusic(models, {{.description = greedy.prompt, .melody = {}}}, frames, sampling, callbacks);
-  if (!music.ok()) {
-    greedy.problem = music.error().message;
+  const auto codes =
+      harness::GenerateMusicCodes(models, {{.description = greedy.prompt, .melody = {}}}, frames, sampling, callbacks);
+  if (!codes.ok()) {
+    greedy.problem = codes.error().message;
     return;
   }
   greedy.tokens = "generation/cpu/greedy/tokens.npy";
@@ -268,7 +267,7 @@ void GenerateGreedy(Context& context, const harness::Models& models, GreedyRun& 
   fs::create_directories((output / greedy.tokens).parent_path(), error);
   harness::NpyArray<float> lead{{gaps.size(0), gaps.size(1)}, {}};
   lead.values.assign(gaps.data_ptr<float>(), gaps.data_ptr<float>() + gaps.numel());
-  const auto tokens = WriteCodes(output / greedy.tokens, music->codes[0]);
+  const auto tokens = WriteCodes(output / greedy.tokens, (*codes)[0]);
   const auto written = harness::WriteNpy(output / greedy.gaps, lead);
   greedy.problem = !tokens.ok() ? tokens.error().message : !written.ok() ? written.error().message : "";
 }

@@ -100,23 +100,31 @@ Status ReadMelody(const std::filesystem::path& path, const CodecFacts& codec, Co
   return {};
 }
 
+Result<at::Tensor> GenerateMusicCodes(const Models& models, const std::vector<ConditioningInput>& samples,
+                                      int64_t num_frames, const Sampling& sampling,
+                                      const GenerationCallbacks& callbacks) {
+  return CatchTorch<at::Tensor>("generating", [&]() -> Result<at::Tensor> {
+    const c10::InferenceMode inference;
+    ASSIGN_OR_RETURN(const GuidedConditions conditions, models.conditions.Encode(samples, !sampling.two_step_cfg));
+    return GenerateCodes(models.language_model, conditions, static_cast<int64_t>(samples.size()), num_frames, sampling,
+                         callbacks);
+  });
+}
+
 Result<GeneratedMusic> GenerateMusic(const Models& models, const std::vector<ConditioningInput>& samples,
                                      int64_t num_frames, const Sampling& sampling,
                                      const GenerationCallbacks& callbacks) {
-  return CatchTorch<GeneratedMusic>("generating", [&]() -> Result<GeneratedMusic> {
-    const c10::InferenceMode inference;
-    GeneratedMusic music;
-    auto start = Clock::now();
-    ASSIGN_OR_RETURN(const GuidedConditions conditions, models.conditions.Encode(samples, !sampling.two_step_cfg));
-    ASSIGN_OR_RETURN(music.codes, GenerateCodes(models.language_model, conditions, static_cast<int64_t>(samples.size()),
-                                                num_frames, sampling, callbacks));
-    music.generate_s = SecondsSince(start);
-    start = Clock::now();
-    const at::Device device = models.language_model.device();
-    music.audio = models.codec->Decode(music.codes.to(device)).cpu().contiguous();
-    music.decode_s = SecondsSince(start);
-    return music;
-  });
+  GeneratedMusic music;
+  auto start = Clock::now();
+  ASSIGN_OR_RETURN(music.codes, GenerateMusicCodes(models, samples, num_frames, sampling, callbacks));
+  music.generate_s = SecondsSince(start);
+  start = Clock::now();
+  ASSIGN_OR_RETURN(music.audio, CatchTorch<at::Tensor>("decoding", [&]() -> Result<at::Tensor> {
+                     const c10::InferenceMode inference;
+                     return models.codec->Decode(music.codes.to(models.language_model.device())).cpu().contiguous();
+                   }));
+  music.decode_s = SecondsSince(start);
+  return music;
 }
 
 }  // namespace harness

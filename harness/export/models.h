@@ -42,8 +42,13 @@ struct GeneratedMusic {
   double decode_s = 0;
 };
 
-// Generates `num_frames` frames of each of `samples`, as one batch, and decodes them. No exception leaves it.
-// Errors: as GenerateCodes; kCorrupt, where LibTorch refuses an operation, with its first line.
+// Generates `num_frames` frames of each of `samples`, as one batch: codes [B, K, T] int64 on the CPU. No exception
+// leaves it. Errors: as GenerateCodes; kCorrupt, where LibTorch refuses an operation, with its first line.
+Result<at::Tensor> GenerateMusicCodes(const Models& models, const std::vector<ConditioningInput>& samples,
+                                      int64_t num_frames, const Sampling& sampling,
+                                      const GenerationCallbacks& callbacks = {});
+
+// The same, and decodes them. Errors: as GenerateMusicCodes.
 Result<GeneratedMusic> GenerateMusic(const Models& models, const std::vector<ConditioningInput>& samples,
                                      int64_t num_frames, const Sampling& sampling,
                                      const GenerationCallbacks& callbacks = {});

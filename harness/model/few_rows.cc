@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 
 namespace harness {
@@ -15,6 +16,8 @@ void FewRowsAvx2Raw(const float* x, const void* weight, const float* bias, float
 #endif
 
 namespace {
+
+std::atomic<int64_t> products_done = 0, weight_bytes_read = 0;
 
 WeightType TypeOf(const at::Tensor& weight) {
   if (weight.scalar_type() == at::kHalf) return WeightType::kFloat16;
@@ -72,8 +75,12 @@ bool IsFewRows(const at::Tensor& x, const at::Tensor& weight) {
          (type == at::kFloat || type == at::kHalf || type == at::kBFloat16);
 }
 
+FewRowsCounts CountFewRows() { return {products_done, weight_bytes_read}; }
+
 at::Tensor FewRowsLinear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
   TORCH_CHECK(IsFewRows(x, weight) && x.size(-1) == weight.size(1), "not a product of few rows");
+  products_done += 1;
+  weight_bytes_read += static_cast<int64_t>(weight.nbytes());
   const at::Tensor input = x.contiguous();
   std::vector<int64_t> shape = x.sizes().vec();
   shape.back() = weight.size(0);

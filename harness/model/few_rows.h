@@ -21,6 +21,13 @@ bool IsFewRows(const at::Tensor& x, const at::Tensor& weight);
 // Precondition: IsFewRows(x, weight).
 at::Tensor FewRowsLinear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
 
+// What FewRowsLinear has done in this process: for tests, which can't trust a clock.
+struct FewRowsCounts {
+  int64_t products = 0;
+  int64_t weight_bytes = 0;  // of the weights as they are stored
+};
+FewRowsCounts CountFewRows();
+
 // One thread's share, for both code paths; for tests and benchmarks.
 enum class WeightType { kFloat32, kFloat16, kBFloat16 };
 struct FewRowsArguments {

@@ -3,6 +3,7 @@
 usage: make_fixtures.py --reference REF [--only NAME ...] [--out DIR] [--seed N]     families.py lists the names
        make_fixtures.py --reference REF --goldens-only [--only NAME ...]   goldens of the exports that are there
        make_fixtures.py --reference REF --full-size OUT      a 300 M parameter export of 1.08 GB, and goldens
+       ... --full-size OUT --scale medium --exports-only     another size (xsmall, small, medium, large), no goldens
 
 REF holds audiocraft-1.3.0/ (the unpacked source distribution, for its config/ folder). T5 and the codecs that exports
 refer to come from fixtures/hub. Another --seed (added to each family's own) gives siblings with other weights;
@@ -19,8 +20,11 @@ import production
 from families import CODEC_32K, FAMILIES, MUSICGEN, Family
 
 PREFIX = "musicgen-tiny-"
-FULL_SIZE = Family("full-size", "musicgen-small at its own size", MUSICGEN + ["model/lm/model_scale=small"], CODEC_32K, seed=3,
-                   plain=True, half=True)
+
+
+def full_size(scale: str) -> Family:
+    return Family("full-size", f"musicgen-{scale} at its own size", MUSICGEN + [f"model/lm/model_scale={scale}"], CODEC_32K, seed=3,
+                  plain=True, half=True)
 
 
 def main() -> int:
@@ -32,6 +36,8 @@ def main() -> int:
     parser.add_argument("--hub", type=Path, default=production.HUB)
     parser.add_argument("--goldens-only", action="store_true")
     parser.add_argument("--full-size", type=Path, metavar="OUT")
+    parser.add_argument("--scale", choices=("xsmall", "small", "medium", "large"), default="small")
+    parser.add_argument("--exports-only", action="store_true")
     args = parser.parse_args()
     known = {family.name: family for family in FAMILIES}
     unknown = [name for name in args.only if name not in known]
@@ -43,7 +49,7 @@ def main() -> int:
     from exporting import export
     from goldens import write_goldens
     config_dir = args.reference.resolve() / "audiocraft-1.3.0" / "config"
-    chosen = [FULL_SIZE] if args.full_size else [known[name] for name in args.only] or FAMILIES
+    chosen = [full_size(args.scale)] if args.full_size else [known[name] for name in args.only] or FAMILIES
     failed = []
     for family in chosen:
         if family.audiocraft != audiocraft.__version__:
@@ -52,13 +58,13 @@ def main() -> int:
         start = time.monotonic()
         folder = args.full_size or args.out / (PREFIX + family.name)
         seed = family.seed + args.seed
-        command = "make_fixtures.py " + ("--full-size OUT" if args.full_size else f"--only {family.name}")
+        command = "make_fixtures.py " + (f"--full-size OUT --scale {args.scale}" if args.full_size else f"--only {family.name}")
         command += f" --seed {args.seed}" if args.seed else ""
         try:
             if not args.goldens_only:
                 shutil.rmtree(folder, ignore_errors=True)
                 export(config_dir, folder, family, seed, half=family.half)
-            facts = write_goldens(folder, family, seed, command)
+            facts = {} if args.exports_only else write_goldens(folder, family, seed, command)
         except Exception as error:  # noqa: BLE001  (the others are made all the same)
             failed.append(family.name)
             print(f"{family.name}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)

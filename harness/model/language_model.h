@@ -8,7 +8,9 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "harness/base/result.h"
@@ -39,6 +41,11 @@ struct LmState {
   bool started = false;  // Forward has run
 };
 
+// Sees what each layer gives, under its name in the state dict: "emb" (the summed embeddings, before the fuser),
+// "transformer.layers.3.self_attn", "...cross_attention", "...linear1", "...linear2", "transformer.layers.3",
+// "out_norm", "linears.0". It must not change the tensor. An empty one costs nothing.
+using LayerObserver = std::function<void(const std::string& layer, const at::Tensor& output)>;
+
 class LanguageModel {
  public:
   // Errors: kUnsupported, naming the options of spec.not_run. The weights stay views of what `tensors` views.
@@ -57,10 +64,11 @@ class LanguageModel {
   // codes: [B, K, S] int64, the special token included. More than one step at once only from an empty state.
   // Returns logits [B, K, S, cardinality] float32. No step at all (S = 0), first and after a prepended condition alone,
   // gives the condition's logits, as upstream's `logits[:, :, -S:]` does.
-  at::Tensor Forward(const at::Tensor& codes, LmState& state) const;
+  at::Tensor Forward(const at::Tensor& codes, LmState& state, const LayerObserver& observer = {}) const;
 
  private:
   struct Layer {
+    std::string name;
     SelfAttention self_attention;
     CrossAttention cross_attention;
     Linear linear1, linear2;
@@ -71,8 +79,8 @@ class LanguageModel {
   LanguageModel(LmSpec spec, at::Device device) : spec_(std::move(spec)), device_(device) {}
   Window WindowOf(const LmState& state, int64_t steps) const;
   at::Tensor RunLayer(const Layer& layer, const at::Tensor& x, LmState::Layer& state, const Window& window,
-                      const Rotation* rotation) const;
-  at::Tensor FeedForward(const Layer& layer, const at::Tensor& x) const;
+                      const Rotation* rotation, const LayerObserver& observer) const;
+  at::Tensor FeedForward(const Layer& layer, const at::Tensor& x, const LayerObserver& observer) const;
   void Advance(LmState& state, int64_t steps) const;
 
   LmSpec spec_;

@@ -46,10 +46,16 @@ struct Attention {
                         Arithmetic arithmetic) const {
     const bool half = arithmetic == Arithmetic::kFloat16Autocast;
     if (half && explicit_form) return WrittenOut(queries, keys, values);
-    const auto cast = [half](const at::Tensor& x) { return half ? x.to(at::kHalf) : x; };
-    return at::scaled_dot_product_attention(cast(queries), cast(keys), cast(values),
-                                            mask.defined() ? std::optional<at::Tensor>(cast(mask)) : std::nullopt,
-                                            /*dropout_p=*/0.0, causal);
+    const bool emulated = half && queries.device().is_cpu();
+    const auto cast = [&](const at::Tensor& x) {
+      if (!half) return x;
+      return emulated ? x.to(at::kHalf).to(at::kFloat) : x.to(at::kHalf);
+    };
+    const at::Tensor heads = at::scaled_dot_product_attention(
+        cast(queries), cast(keys), cast(values), mask.defined() ? std::optional<at::Tensor>(cast(mask)) : std::nullopt,
+        /*dropout_p=*/0.0, causal);
+    // The CPU's own float16 kernel rounds in between: as far from CUDA's as float32 is.
+    return emulated ? heads.to(at::kHalf) : heads;
   }
 
  private:

@@ -284,7 +284,7 @@ GenerationRecord GenerateOn(Context& context, const std::string& device) {
     return record;
   }
   const auto start = std::chrono::steady_clock::now();
-  const auto models = harness::LoadModels(context.exported(), at::Device(device));
+  const auto models = harness::LoadModels(context.exported(), harness::ProductionPlacement(at::Device(device)));
   if (!models.ok()) {
     record.skipped = models.error().code == harness::ErrorCode::kUnsupported;
     record.problem = models.error().message;

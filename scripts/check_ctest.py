@@ -152,6 +152,15 @@ def case_resources(build: Path, folder: Path) -> None:
             continue  # there is one
         expect(words in run.text, f"{name}: the stage does not say '{words}': {run.text[-1500:]}")
         expect(("leaves no device" in words) == (run.status != 0), f"{name}: exit status {run.status}")
+    environment = clean_environment(BUILD_DIR=str(build), CONFORMANCE_OUTPUT_DIR=str(folder / "many"))
+    two = str(folder / "two")
+    shutil.copytree(GOOD, two)
+    done = subprocess.run([ROOT / "scripts" / "validate", "--no-build", "--resource-spec-file", spec, GOOD, two], cwd=folder, env=environment,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    reports = [json.loads(path.read_text()) for path in (folder / "many").glob("*/report.json")]
+    expect(done.returncode == 0 and len(reports) == 2, f"two exports: {done.returncode} {done.stdout.decode()[-1500:]}")
+    choices = {report["environment"]["gpu_choice"] for report in reports}
+    expect(choices == {"CTest assigned id:1,slots:1: CUDA_VISIBLE_DEVICES=1"}, f"two exports on {choices}")
     example = json.loads((ROOT / "scripts" / "gpu" / "resources.json").read_text())
     expect(example["local"][0]["gpus"], "the example names no GPU")
 

@@ -156,7 +156,12 @@ TEST(GenerationRecord, SurvivesTheWayToAnotherProcess) {
                     .generate_s = 10,
                     .decode_s = 11,
                     .first_code_s = 12,
-                    .step_s = 13};
+                    .step_s = 13,
+                    .memory_peak_bytes = 14};
+  record.device_name = "n";
+  record.compute_capability = "c";
+  record.driver_version = "d";
+  record.gpu_choice = "g";
   const fs::path path = Scratch("generation.json");
   ASSERT_TRUE(WriteRecord(path, "s", record).ok());
   const auto back = ReadRecord(path, "s");
@@ -170,7 +175,10 @@ TEST(GenerationRecord, SurvivesTheWayToAnotherProcess) {
             "2 3 4 5");
   EXPECT_EQ(fmt::format("{} {} {}", run.samples, run.repeated_frames, run.differing_codes), "6 7 8");
   EXPECT_EQ(fmt::format("{} {} {}", run.load_s, run.generate_s, run.decode_s), "9 10 11");
-  EXPECT_EQ(fmt::format("{} {}", run.first_code_s, run.step_s), "12 13");
+  EXPECT_EQ(fmt::format("{} {} {}", run.first_code_s, run.step_s, run.memory_peak_bytes), "12 13 14");
+  EXPECT_EQ(
+      fmt::format("{} {} {} {}", back->device_name, back->compute_capability, back->driver_version, back->gpu_choice),
+      "n c d g");
 }
 
 TEST(Catalogue, HasUniqueReadableNamesAndNoLooseEnds) {

@@ -178,23 +178,50 @@ double Context::LimitOf(const std::string& name) const {
   return 0;
 }
 
-bool CudaDevicePresent() {
+namespace {
+
+// Those of a GPU of any number (a container may be given the last one only), and of WSL 2.
+constexpr int kMostCards = 64;
+constexpr const char* kWslNode = "/dev/dxg";
+constexpr const char* kDriver = "/proc/driver/nvidia/version";  // written by the kernel module
+
+bool Exists(const std::string& path) {
   std::error_code error;
-  return std::filesystem::exists("/dev/nvidia0", error);
+  return std::filesystem::exists(path, error);
+}
+
+bool Names(const std::vector<std::string>& devices, const std::string& device) {
+  return std::find(devices.begin(), devices.end(), device) != devices.end();
+}
+
+// What was looked for, and what was found of it.
+std::string NoCudaDevice() {
+  return fmt::format(
+      "no CUDA device: there is no /dev/nvidia0 to /dev/nvidia{} ({} NVIDIA driver in {}; LibTorch {} here is built {} "
+      "CUDA)",
+      kMostCards - 1, Exists(kDriver) ? "an" : "no", kDriver, CONFORMANCE_LIBTORCH_VERSION,
+      CONFORMANCE_LIBTORCH_CUDA ? "with" : "without");
+}
+
+}  // namespace
+
+bool CudaDevicePresent() {
+  for (int i = 0; i < kMostCards; ++i) {
+    if (Exists(fmt::format("/dev/nvidia{}", i))) return true;
+  }
+  return Exists(kWslNode);
+}
+
+std::string NotOnDevice(const std::string& device) { return device + " is not run: "; }
+
+bool Context::AsksFor(const std::string& device) const {
+  return Names(profile().devices, device) || settings_.require.contains(device);
 }
 
 std::string Context::WhyNotDevice(const std::string& device) const {
   const auto& chosen = profile().devices;
-  if (device == "cuda") {
-    if (!CudaDevicePresent()) return "no CUDA device: there is no /dev/nvidia0";
-    if (!chosen.empty() && std::find(chosen.begin(), chosen.end(), device) == chosen.end()) {
-      return "the profile's devices leave cuda out";
-    }
-    return "generation on CUDA is not built yet";
-  }
-  if (!chosen.empty() && std::find(chosen.begin(), chosen.end(), device) == chosen.end()) {
-    return fmt::format("the profile's devices leave {} out", device);
-  }
+  if (!chosen.empty() && !Names(chosen, device)) return NotOnDevice(device) + "the profile's devices leave it out";
+  if (device == "cuda" && !CudaDevicePresent()) return NotOnDevice(device) + NoCudaDevice();
   return "";
 }
 

@@ -46,8 +46,10 @@ class Context {
 
   double LimitOf(const std::string& name) const;
 
-  // The devices of this run, and why `device` is none of them (empty where it is one).
+  // Why `device` is none of this run's, as far as that is known without LibTorch: "cuda is not run: ..."; else empty.
   std::string WhyNotDevice(const std::string& device) const;
+  // The profile or CONFORMANCE_REQUIRE names it: where it is there and can't be used, that is a failure.
+  bool AsksFor(const std::string& device) const;
 
   // Everything judged in this process, in the catalogue's order.
   std::vector<harness::CheckResult> Results() const;
@@ -65,7 +67,10 @@ class Context {
   std::shared_ptr<const ProductionRun> production_;
 };
 
-// Whether "cuda" is to be had here: an NVIDIA driver with a device. Never loads CUDA.
+// Whether "cuda" may be had here: an NVIDIA device node. Never loads CUDA.
 bool CudaDevicePresent();
+
+// How the message of a check begins whose device is none of this run's.
+std::string NotOnDevice(const std::string& device);
 
 }  // namespace conformance

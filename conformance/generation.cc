@@ -67,7 +67,11 @@ Outcome TextEncoder(Context& context) {
 
 Outcome Runs(Context& context, const Slot& slot) {
   const GenerationRecord& record = context.Generation(slot.device);
-  if (!record.problem.empty()) return record.skipped ? Skip(record.problem) : Fail(record.problem);
+  if (!record.problem.empty()) {
+    if (record.skipped) return Skip(record.problem);
+    // One cause, told once.
+    return slot.index == 0 ? Fail(record.problem) : Blocked(fmt::format("generation/{}/prompt0/runs", slot.device));
+  }
   const GenerationRun& run = record.runs[slot.index];
   switch (run.status) {
     case GenerationRun::Status::kEmptySlot: return Skip("no prompt in this slot of the profile");
@@ -77,6 +81,8 @@ Outcome Runs(Context& context, const Slot& slot) {
     case GenerationRun::Status::kDone: break;
   }
   return Pass({{"frames", run.frames},
+               {"device", record.device_name},
+               {"memory_peak_bytes", run.memory_peak_bytes},
                {"load_s", run.load_s},
                {"first_code_s", run.first_code_s},
                {"step_s", run.step_s},

@@ -38,12 +38,17 @@ harness::Status WriteRecord(const std::filesystem::path& path, const std::string
                     {"generate_s", run.generate_s},
                     {"decode_s", run.decode_s},
                     {"first_code_s", run.first_code_s},
-                    {"step_s", run.step_s}});
+                    {"step_s", run.step_s},
+                    {"memory_peak_bytes", run.memory_peak_bytes}});
   }
   return WriteArtifact(path, stamp,
                        {{"device", record.device},
                         {"problem", record.problem},
                         {"skipped", record.skipped},
+                        {"device_name", record.device_name},
+                        {"compute_capability", record.compute_capability},
+                        {"driver_version", record.driver_version},
+                        {"gpu_choice", record.gpu_choice},
                         {"runs", runs},
                         {"greedy", ToJson(record.greedy)}});
 }
@@ -55,6 +60,10 @@ harness::Result<GenerationRecord> ReadRecord(const std::filesystem::path& path, 
     record.device = body.at("device").get<std::string>();
     record.problem = body.at("problem").get<std::string>();
     record.skipped = body.at("skipped").get<bool>();
+    record.device_name = body.at("device_name").get<std::string>();
+    record.compute_capability = body.at("compute_capability").get<std::string>();
+    record.driver_version = body.at("driver_version").get<std::string>();
+    record.gpu_choice = body.at("gpu_choice").get<std::string>();
     for (size_t i = 0; i < kMaxSlots; ++i) {
       const json& from = body.at("runs").at(i);
       GenerationRun& run = record.runs[i];
@@ -77,6 +86,7 @@ harness::Result<GenerationRecord> ReadRecord(const std::filesystem::path& path, 
       run.decode_s = from.at("decode_s").get<double>();
       run.first_code_s = from.at("first_code_s").get<double>();
       run.step_s = from.at("step_s").get<double>();
+      run.memory_peak_bytes = from.at("memory_peak_bytes").get<int64_t>();
     }
     const json& greedy = body.at("greedy");
     record.greedy.problem = greedy.at("problem").get<std::string>();

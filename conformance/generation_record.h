@@ -30,8 +30,9 @@ struct GenerationRun {
   int64_t repeated_frames = 0;               // frames that were generated a second time, with the same seed,
   int64_t differing_codes = 0;               // and how many codes of them came out different
   double load_s = 0, generate_s = 0, decode_s = 0;
-  double first_code_s = 0;  // from the start of the process to the first step's codes
-  double step_s = 0;        // of a later step, the median
+  double first_code_s = 0;        // from the start of the process to the first step's codes
+  double step_s = 0;              // of a later step, the median
+  int64_t memory_peak_bytes = 0;  // CUDA: of LibTorch's allocator, weights included; CPU: resident, of the process
 };
 
 // What the production loader's codes are compared with: generated where AUDIOCRAFT_PYTHON is set.
@@ -44,8 +45,12 @@ struct GreedyRun {
 
 struct GenerationRecord {
   std::string device;
-  std::string problem;   // nothing ran: why (models that could not be loaded); empty otherwise
-  bool skipped = false;  // `problem` is a reason to skip, not a failure
+  std::string problem;             // nothing ran: why (models that could not be loaded); empty otherwise
+  bool skipped = false;            // `problem` is a reason to skip, not a failure
+  std::string device_name;         // "cpu", or the card's
+  std::string compute_capability;  // "9.0"; empty on the CPU
+  std::string driver_version;      // the CUDA version that the driver serves; empty on the CPU
+  std::string gpu_choice;          // which card, where something chose it: GpuChoiceText
   std::array<GenerationRun, kMaxSlots> runs;
   GreedyRun greedy;
 };

@@ -14,6 +14,7 @@
 #include <sstream>
 
 #include "conformance/slots.h"
+#include "conformance/stage_device.h"
 #include "harness/audio/npy.h"
 #include "harness/audio/wav.h"
 #include "harness/export/models.h"
@@ -277,13 +278,10 @@ void GenerateGreedy(Context& context, const harness::Models& models, GreedyRun& 
 GenerationRecord GenerateOn(Context& context, const std::string& device) {
   GenerationRecord record;
   record.device = device;
-  if (const std::string why = context.WhyNotDevice(device); !why.empty()) {
-    record.skipped = true;
-    record.problem = why;
-    return record;
-  }
+  const auto opened = OpenForRun(context, device, record);
+  if (!opened) return record;
   const auto start = std::chrono::steady_clock::now();
-  const auto models = harness::LoadModels(context.exported(), at::Device(device));
+  const auto models = harness::LoadModels(context.exported(), harness::ProductionPlacement(opened->device));
   if (!models.ok()) {
     record.skipped = models.error().code == harness::ErrorCode::kUnsupported;
     record.problem = models.error().message;
@@ -294,7 +292,11 @@ GenerationRecord GenerateOn(Context& context, const std::string& device) {
     if (slot.device != device) continue;
     GenerationRun& run = record.runs[slot.index];
     run.load_s = load_s;
-    if (auto sample = InputOf(context, *models, slot, run)) GenerateSlot(context, *models, slot, *sample, run);
+    auto sample = InputOf(context, *models, slot, run);
+    if (!sample) continue;
+    ResetMemoryPeak(*opened);
+    GenerateSlot(context, *models, slot, *sample, run);
+    run.memory_peak_bytes = MemoryPeakBytes(*opened);
   }
   const char* python = std::getenv("AUDIOCRAFT_PYTHON");
   if (device == "cpu" && python != nullptr && *python != '\0') GenerateGreedy(context, *models, record.greedy);

@@ -9,8 +9,10 @@
 
 #include "conformance/artifact.h"
 #include "conformance/file_names.h"
+#include "conformance/gpu_choice.h"
 #include "conformance/production_loader.h"
 #include "conformance/run_report.h"
+#include "conformance/shards.h"
 #include "conformance/suite.h"
 #include "harness/report/summary.h"
 
@@ -27,6 +29,7 @@ constexpr const char* kHelp =
     "  --quiet                    only the summary, no line per test\n"
     "  --stage=NAME               one stage of a run that CTest drives: begin, payload, generate-cpu, generate-cuda, "
     "production, report\n"
+    "  --merge DIR...             the verdict of shards (GTEST_TOTAL_SHARDS) that left their reports in these folders\n"
     "and GoogleTest's options: --gtest_filter=..., --gtest_output=xml:FILE, --gtest_list_tests, ...\n\n";
 
 int Report(const harness::Status& status) {
@@ -43,6 +46,29 @@ int Conclude(const Context& context, const harness::Report& report) {
   style.report_path = context.settings().output_dir / "report.json";
   fmt::print("{}", harness::RenderSummary(report, style));
   return report.verdict() == harness::Verdict::kPass ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+// The ids of the checks that ran as tests here, not only because another needs them.
+std::vector<std::string>& Tested() {
+  static std::vector<std::string> ids;
+  return ids;
+}
+
+std::vector<std::string> CatalogueIds() {
+  std::vector<std::string> ids;
+  for (const Check& check : Catalogue()) ids.push_back(check.id);
+  return ids;
+}
+
+int Merge(const Context& context, const std::vector<std::filesystem::path>& folders) {
+  std::vector<std::filesystem::path> resolved;
+  for (const auto& folder : folders) resolved.push_back(ResolveInput(folder.string()));
+  auto report = MergeShards(resolved, context.settings().output_dir, CatalogueIds());
+  if (!report.ok()) {
+    Report(report.error());
+    return kUsageExitCode;
+  }
+  return Conclude(context, *report);
 }
 
 // Reads every payload once, for all the checks that judge it.
@@ -75,6 +101,8 @@ int GenerationStage(Context& context, const std::string& device, const Context::
   }
   const GenerationRecord record = generator(context, device);
   if (!record.problem.empty()) fmt::print("{}\n", record.problem);
+  if (!record.gpu_choice.empty()) fmt::print("{}\n", record.gpu_choice);
+  if (!record.device_name.empty()) fmt::print("{}: {}\n", device, record.device_name);
   return Report(
       WriteRecord(GenerationArtifact(context.settings().output_dir, device), Stamp(context.settings()), record));
 }
@@ -95,8 +123,7 @@ int ProductionStage(Context& context) {
 }
 
 int ReportStage(Context& context) {
-  std::vector<std::string> ids;
-  for (const Check& check : Catalogue()) ids.push_back(check.id);
+  const std::vector<std::string> ids = CatalogueIds();
   auto collected = harness::ReadCheckResults(context.settings().output_dir / "checks", ids);
   if (!collected.ok()) return Report(collected.error());
   std::map<std::string, GenerationRecord> records;
@@ -131,6 +158,7 @@ int RunStage(const std::string& stage, const Context::Generator& generator) {
 
 void RunAsTest(const Check& check) {
   Context& context = Context::Get();
+  Tested().push_back(check.id);
   const Outcome& outcome = context.Evaluate(check);
   // Text: a number would be cut to an integer.
   if (!outcome.measured.is_null()) testing::Test::RecordProperty("measured", outcome.measured.dump());
@@ -145,7 +173,7 @@ void RunAsTest(const Check& check) {
     case CheckStatus::kPass: return;
     case CheckStatus::kFail: FAIL() << outcome.message;
     case CheckStatus::kSkip: {
-      const std::string requirement = RequirementOf(context, check.id);
+      const std::string requirement = RequirementOf(context, check.id, outcome.message);
       if (context.settings().require.contains(requirement)) {
         FAIL() << "CONFORMANCE_REQUIRE names " << requirement << ", which did not run: " << outcome.message;
       }
@@ -157,14 +185,19 @@ void RunAsTest(const Check& check) {
 
 int RunProgram(int argc, char** argv, const Context::Generator& generator) {
   std::string stage;
-  bool quiet = false;
+  bool quiet = false, merge = false;
   for (int i = 1; i < argc; ++i) {
     const std::string_view argument = argv[i];
     if (argument.starts_with("--stage=")) stage = argument.substr(8);
     if (argument == "--quiet") quiet = true;
+    if (argument == "--merge") merge = true;
     if (argument == "--help") fmt::print("{}", kHelp);
   }
   testing::InitGoogleTest(&argc, argv);
+  if (auto gpu = UseAssignedGpu(); !gpu.ok()) {
+    fmt::print(stderr, "{}\n", gpu.error().message);
+    return kUsageExitCode;
+  }
   auto settings = ReadSettings();
   if (!settings.ok()) {
     fmt::print(stderr, "{}\n", settings.error().message);
@@ -173,6 +206,13 @@ int RunProgram(int argc, char** argv, const Context::Generator& generator) {
   Context::Install(std::move(settings).value(), generator);
   Context& context = Context::Get();
   if (!stage.empty()) return RunStage(stage, generator);
+  if (merge) {
+    std::vector<std::filesystem::path> folders;
+    for (int i = 1; i < argc; ++i) {
+      if (!std::string_view(argv[i]).starts_with("--")) folders.emplace_back(argv[i]);
+    }
+    return Merge(context, folders);
+  }
 
   const bool conclude = context.settings().export_dir && !context.settings().staged && !testing::GTEST_FLAG(list_tests);
   if (conclude) {
@@ -184,8 +224,12 @@ int RunProgram(int argc, char** argv, const Context::Generator& generator) {
   }
   const int code = RUN_ALL_TESTS();
   if (!conclude) return code;
-  const int verdict = Conclude(context, AssembleReport(context, context.Results(), context.generations()));
-  return code != 0 ? code : verdict;
+  harness::Report report = AssembleReport(context, context.Results(), context.generations());
+  const auto shard = ShardOf([](const char* name) { return std::getenv(name); });
+  if (shard) MarkShard(*shard, Tested(), Catalogue().size(), report);
+  const int verdict = Conclude(context, report);
+  // A shard's verdict is that of a part, and incomplete: whoever runs the shards wants to know of its own tests.
+  return code != 0 || shard ? code : verdict;
 }
 
 }  // namespace conformance

@@ -9,6 +9,7 @@
 
 #include "conformance/artifact.h"
 #include "conformance/file_names.h"
+#include "conformance/gpu_choice.h"
 #include "conformance/slots.h"
 #include "harness/base/atomic_file.h"
 #include "harness/report/html.h"
@@ -31,7 +32,7 @@ std::vector<std::string> NotRun(const Context& context, const std::vector<CheckR
   std::set<std::string> words;
   for (const CheckResult& check : checks) {
     if (check.status != CheckStatus::kSkip) continue;
-    std::string word = RequirementOf(context, check.id);
+    std::string word = RequirementOf(context, check.id, check.message);
     // Most models take no melody: worth telling only to who asked for one.
     if (word.empty() || (check.message == kTakesNoMelody && !context.settings().require.contains(word))) continue;
     words.insert(std::move(word));
@@ -46,11 +47,6 @@ std::vector<std::string> NotApplied(const Context& context) {
   for (const std::string& key : context.profile().keys) {
     if (kKeys.contains(key)) list.push_back("profile: " + key);
   }
-  const auto& devices = context.profile().devices;
-  if (std::find(devices.begin(), devices.end(), "cuda") != devices.end() || CudaDevicePresent()) {
-    list.emplace_back("devices: cuda");
-  }
-  if (context.settings().require.contains("cuda")) list.emplace_back("CONFORMANCE_REQUIRE: cuda");
   return list;
 }
 
@@ -75,6 +71,7 @@ json Environment(const Context& context) {
           {"compiler", __VERSION__},
           {"cores", std::thread::hardware_concurrency()},
           {"cuda_device", CudaDevicePresent()},
+          {"gpu_choice", GpuChoiceText([](const char* name) { return std::getenv(name); })},
           {"profile", context.settings().profile_path.string()},
           {"require", context.settings().require}};
 }
@@ -94,17 +91,19 @@ json Metrics(const std::vector<CheckResult>& checks, const Slot& slot) {
 
 }  // namespace
 
-std::string RequirementOf(const Context& context, const std::string& check_id) {
+std::string RequirementOf(const Context& context, const std::string& check_id, const std::string& reason) {
   if (!context.settings().export_dir) return "export";
   if (check_id == "codec_compatibility/weights") return "codec";
   if (check_id == "generation/text_encoder") return "text";
   for (const Slot& slot : AllSlots()) {
     if (check_id != "generation/" + slot.Path() + "/runs") continue;
+    // A device that is none of this run's says nothing of texts and melodies: the other one's tests do.
+    if (reason.starts_with(NotOnDevice(slot.device))) return slot.device == "cuda" && slot.index == 0 ? "cuda" : "";
     const auto& prompts = context.profile().prompts;
-    if (slot.is_melody()) return slot.device == "cpu" ? "melody" : "";
+    if (slot.is_melody()) return "melody";
     if (slot.index >= prompts.size()) return "";
-    if (slot.device == "cuda") return slot.index == 0 ? "cuda" : "";
-    return prompts[slot.index] ? "text" : "";
+    if (prompts[slot.index]) return "text";
+    return slot.device == "cuda" ? "cuda" : "";
   }
   return "";
 }

@@ -8,9 +8,9 @@
 
 namespace conformance {
 
-// The word of CONFORMANCE_REQUIRE that a skip of this check leaves unmet ("cuda", "text", "codec", "export"); empty:
-// none.
-std::string RequirementOf(const Context& context, const std::string& check_id);
+// The word of CONFORMANCE_REQUIRE that a skip of this check, for this reason, leaves unmet ("cuda", "text", "melody",
+// "codec", "export"); empty: none.
+std::string RequirementOf(const Context& context, const std::string& check_id, const std::string& reason);
 
 // `checks` in the catalogue's order; `records` by device.
 harness::Report AssembleReport(const Context& context, std::vector<harness::CheckResult> checks,

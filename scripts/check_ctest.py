@@ -26,9 +26,9 @@ FAULTS = ROOT / "fixtures" / "faults"
 
 
 class Run:
-    """One ctest run over the conformance label."""
+    """One ctest run over the conformance label; `arguments` go to ctest."""
 
-    def __init__(self, build: Path, folder: Path, export=None, cwd=None, **variables):
+    def __init__(self, build: Path, folder: Path, export=None, cwd=None, arguments=(), **variables):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "CTestTestfile.cmake").write_text(f'subdirs("{build / "conformance"}")\n')
         self.output = folder / "artifacts"
@@ -38,7 +38,7 @@ class Run:
         if cwd is not None:
             environment["PWD"] = str(cwd)
         junit = folder / "junit.xml"
-        done = subprocess.run(["ctest", "--test-dir", str(folder), "-L", "conformance", "--output-junit", str(junit)],
+        done = subprocess.run(["ctest", "--test-dir", str(folder), "-L", "conformance", "--output-junit", str(junit), *arguments],
                               cwd=cwd or folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.status, self.text = done.returncode, done.stdout.decode(errors="replace")
         self.cases = {case.get("name"): case for case in ElementTree.parse(junit).getroot().iter("testcase")}
@@ -51,7 +51,8 @@ class Run:
 
 
 def clean_environment(**variables) -> dict:
-    names = ("CONFORMANCE_", "AUDIOCRAFT_", "GTEST_", "HF_", "HUGGINGFACE_", "XDG_CACHE")
+    names = ("CONFORMANCE_", "AUDIOCRAFT_", "GTEST_", "HF_", "HUGGINGFACE_", "XDG_CACHE", "CUDA_VISIBLE", "CTEST_RESOURCE",
+             "SLURM_")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(names)}
     environment.update(OMP_NUM_THREADS="1", **variables)
     return environment
@@ -117,6 +118,109 @@ def case_required_text(build: Path, folder: Path) -> None:
     expect(run.status != 0, "CONFORMANCE_REQUIRE=text passes, although text did not run")
     expect(run.report()["verdict"] == "incomplete", run.report()["verdict"])
     expect(any("CONFORMANCE_REQUIRE names text" in text for text in run.named("fail").values()), "no test says so")
+
+
+def case_required_cuda(build: Path, folder: Path) -> None:
+    if list(Path("/dev").glob("nvidia[0-9]*")):
+        return  # there it runs, or fails in its own words
+    run = Run(build, folder, GOOD, CONFORMANCE_REQUIRE="cuda")
+    expect(run.status != 0, "CONFORMANCE_REQUIRE=cuda passes without a device")
+    report = run.report()
+    expect(report["verdict"] == "incomplete" and "cuda" in report["not_run"], f"{report['verdict']} {report['not_run']}")
+    failures = [name for name in run.named("fail") if not name.startswith("conformance.stage.")]
+    expect(failures == ["conformance.Generation.Holds/CudaPrompt0Runs"], f"failing: {failures}")
+    text = run.named("fail")[failures[0]]
+    for words in ("CONFORMANCE_REQUIRE names cuda", "/dev/nvidia0", "NVIDIA driver", "LibTorch"):
+        expect(words in text, f"the failure does not say {words}: {text[:600]}")
+    cuda = [check for check in report["checks"] if "/cuda/" in check["id"]]
+    expect(cuda and all(check["status"] == "skip" for check in cuda), "a check of CUDA that is not skipped")
+
+
+def case_resources(build: Path, folder: Path) -> None:
+    """The stage on CUDA takes the GPU that ctest assigns, of those that a scheduler left visible."""
+    spec = folder / "resources.json"
+    gpus = [{"id": "1", "slots": 1}]
+    spec.write_text(json.dumps({"version": {"major": 1, "minor": 0}, "local": [{"gpus": gpus}]}))
+    only = ["-R", "stage.generate-cuda", "-V"]
+    for name, arguments, variables, words in (
+            ("no specification", [], {}, "no CUDA device"),
+            ("one GPU", ["--resource-spec-file", str(spec)], {}, "CTest assigned id:1,slots:1: CUDA_VISIBLE_DEVICES=1"),
+            ("of a scheduler", ["--resource-spec-file", str(spec)], {"CUDA_VISIBLE_DEVICES": "5,7"}, "CUDA_VISIBLE_DEVICES=7"),
+            ("too few", ["--resource-spec-file", str(spec)], {"CUDA_VISIBLE_DEVICES": "5"}, "leaves no device of that number")):
+        run = Run(build, folder / name.replace(" ", "-"), GOOD, arguments=only + arguments, **variables)
+        if words == "no CUDA device" and "no CUDA device" not in run.text:
+            continue  # there is one
+        expect(words in run.text, f"{name}: the stage does not say '{words}': {run.text[-1500:]}")
+        expect(("leaves no device" in words) == (run.status != 0), f"{name}: exit status {run.status}")
+    environment = clean_environment(BUILD_DIR=str(build), CONFORMANCE_OUTPUT_DIR=str(folder / "many"))
+    two = str(folder / "two")
+    shutil.copytree(GOOD, two)
+    done = subprocess.run([ROOT / "scripts" / "validate", "--no-build", "--resource-spec-file", spec, GOOD, two], cwd=folder, env=environment,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    reports = [json.loads(path.read_text()) for path in (folder / "many").glob("*/report.json")]
+    expect(done.returncode == 0 and len(reports) == 2, f"two exports: {done.returncode} {done.stdout.decode()[-1500:]}")
+    choices = {report["environment"]["gpu_choice"] for report in reports}
+    expect(choices == {"CTest assigned id:1,slots:1: CUDA_VISIBLE_DEVICES=1"}, f"two exports on {choices}")
+    example = json.loads((ROOT / "scripts" / "gpu" / "resources.json").read_text())
+    expect(example["local"][0]["gpus"], "the example names no GPU")
+
+
+def case_cluster(build: Path, folder: Path) -> None:
+    """The job array's script under a stand-in for the scheduler: a task after the other, with its variables."""
+    script, merge = ROOT / "scripts" / "cluster" / "conformance.sbatch", ROOT / "scripts" / "cluster" / "merge"
+    profile = folder / "profile.yaml"
+    profile.write_text("devices: [cpu]\ngeneration: {prompts: [null], duration_s: 0.4}\n")
+    broken = folder / "broken"
+    derive_recipe(json.loads((FAULTS / "codec-bit-flipped.json").read_text()), broken)
+
+    def run(command, output: Path, **variables) -> subprocess.CompletedProcess:
+        environment = clean_environment(CONFORMANCE_OUTPUT_DIR=str(output), CONFORMANCE_PROFILE=str(profile),
+                                        BUILD_DIR=str(build), **variables)
+        return subprocess.run(command, env=environment, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    def array(output: Path, count: int, first: int = 0, **variables) -> list:
+        return [run(["bash", str(script)], output, SLURM_ARRAY_TASK_ID=str(first + i), SLURM_ARRAY_TASK_COUNT=str(count),
+                    SLURM_ARRAY_TASK_MIN=str(first), **variables).returncode for i in range(count)]
+
+    listed = run([str(build / "bin" / "conformance"), "--gtest_list_tests"], folder / "none").stdout.decode()
+    suite, whole = "", []
+    for line in listed.splitlines():
+        if line.endswith(".") and not line.startswith(" "):
+            suite = line[:-1]
+        elif line.startswith("  "):
+            whole.append(f"{suite}.{line.split()[0]}")
+    ran = folder / "good"
+    expect(array(ran, 3, first=1, AUDIOCRAFT_EXPORT_DIR=str(GOOD)) == [0, 0, 0], "a shard of a good export fails")
+    seen = [f"{case.get('classname')}.{case.get('name')}" for junit in sorted(ran.glob("shards/*/junit.xml"))
+            for case in ElementTree.parse(junit).getroot().iter("testcase") if case.get("status") == "run"]
+    expect(len(seen) == len(set(seen)), "a test ran in two shards")
+    expect(sorted(seen) == sorted(whole), f"{len(seen)} tests ran of {len(whole)}")
+    for shard in ran.glob("shards/*/report.json"):
+        report = json.loads(shard.read_text())
+        expect(report["verdict"] == "incomplete" and report["environment"]["part"].startswith("shard"), f"a shard says {report['verdict']}")
+    done = run([str(merge)], ran, AUDIOCRAFT_EXPORT_DIR=str(GOOD))
+    report = json.loads((ran / "report.json").read_text())
+    expect(done.returncode == 0 and report["verdict"] == "pass", f"merged: {report['verdict']}: {done.stdout.decode()[-800:]}")
+    expect(len(report["checks"]) == len(whole), f"merged: {len(report['checks'])} checks of {len(whole)}")
+    expect((ran / report["generation"][0]["audio"]).is_file(), "the merged report names a sound that is not there")
+
+    (ran / "shards" / "1" / "report.json").unlink()
+    done = run([str(merge)], ran)
+    report = json.loads((ran / "report.json").read_text())
+    expect(done.returncode == 1 and report["verdict"] == "incomplete", f"without a shard: {report['verdict']}")
+    expect("2 of 3 shards" in report["environment"]["part"], report["environment"]["part"])
+
+    bad = folder / "bad"
+    expect(sorted(array(bad, 2, AUDIOCRAFT_EXPORT_DIR=str(broken))) == [0, 1], "one shard has the failing test")
+    done = run([str(merge)], bad)
+    expect(done.returncode == 1 and json.loads((bad / "report.json").read_text())["verdict"] == "fail", "the merged fault passes")
+
+    (folder / "list.txt").write_text(f"{GOOD}\n{broken}\n{GOOD}")
+    many = folder / "many"
+    expect(array(many, 2, CONFORMANCE_EXPORTS=str(folder / "list.txt")) == [0, 1], "of three exports, the second fails")
+    done = run([str(merge)], many, CONFORMANCE_EXPORTS=str(folder / "list.txt"))
+    verdicts = [line.split()[0] for line in done.stdout.decode().splitlines()]
+    expect(done.returncode == 1 and verdicts == ["PASS", "FAIL", "PASS"], f"{done.returncode} {done.stdout.decode()}")
 
 
 def case_bad_settings(build: Path, folder: Path) -> None:

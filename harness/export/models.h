@@ -6,12 +6,14 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "harness/base/result.h"
 #include "harness/export/export.h"
 #include "harness/generate/generator.h"
+#include "harness/model/arithmetic.h"
 #include "harness/model/compression_model.h"
 #include "harness/model/condition_provider.h"
 #include "harness/model/language_model.h"
@@ -28,7 +30,7 @@ struct Models {
 // Where the T5 is not to be had, `without_text` says why. Precondition: every static stage of `source` is ok and the
 // tensors agree with the configs. Errors: kUnsupported (options that are not built), kIo (out of memory, with
 // LibTorch's words).
-Result<Models> LoadModels(Export& source, at::Device device);
+Result<Models> LoadModels(Export& source, const Placement& placement);
 
 // Gives `input` the melody of an audio file, at the codec's rate and channels, as MusicGen.generate_with_chroma
 // converts it. Errors: those of ReadWav and ConvertAudio; kMismatch (shorter than two samples: production takes one for
@@ -40,6 +42,9 @@ struct GeneratedMusic {
   at::Tensor audio;  // [B, C, N] float32, CPU
   double generate_s = 0;
   double decode_s = 0;
+  // Of tensors on the device while it generated and decoded, the weights included; nullopt: not recorded, and why.
+  std::optional<int64_t> peak_memory_bytes;
+  std::string peak_memory_unknown;
 };
 
 // Generates `num_frames` frames of each of `samples`, as one batch: codes [B, K, T] int64 on the CPU. No exception

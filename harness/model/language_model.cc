@@ -12,34 +12,45 @@ namespace {
 
 at::Tensor Scaled(const at::Tensor& scale, const at::Tensor& x) { return scale.defined() ? scale * x : x; }
 
+// `output`, once `observer` has seen it. The name is put together only where somebody looks.
+at::Tensor Seen(const LayerObserver& observer, const std::string& layer, const char* leaf, at::Tensor output) {
+  if (observer) observer(layer + leaf, output);
+  return output;
+}
+
 }  // namespace
 
-Result<LanguageModel> LanguageModel::Build(const LmSpec& spec, const TensorTable& tensors, at::Device device) {
+Result<LanguageModel> LanguageModel::Build(const LmSpec& spec, const TensorTable& tensors, at::Device device,
+                                           Arithmetic arithmetic) {
   if (!spec.not_run.empty()) {
     return Error{ErrorCode::kUnsupported, fmt::format("generation does not run {} yet", fmt::join(spec.not_run, ", "))};
   }
-  LanguageModel model(spec, device);
+  const Placement placement{device, arithmetic};
+  LanguageModel model(spec, device, arithmetic);
   for (int64_t k = 0; k < spec.num_codebooks; ++k) {
     model.embeddings_.push_back(tensors.Weight(fmt::format("emb.{}.weight", k), device));
-    model.heads_.push_back(Linear::Load(tensors, fmt::format("linears.{}", k), device));
+    model.heads_.push_back(Linear::Load(tensors, fmt::format("linears.{}", k), placement));
   }
   model.rotary_ = RotaryEmbedding::Load(spec, tensors, device);
   for (int64_t i = 0; i < spec.num_layers; ++i) {
     const std::string name = fmt::format("transformer.layers.{}", i);
     const auto scale = [&](const char* leaf) {
-      return spec.has_layer_scale ? tensors.Float(fmt::format("{}.{}.scale", name, leaf), device) : at::Tensor();
+      const std::string tensor = fmt::format("{}.{}.scale", name, leaf);
+      if (!spec.has_layer_scale) return at::Tensor();
+      return arithmetic == Arithmetic::kFloat32 ? tensors.Float(tensor, device) : tensors.Half(tensor, device);
     };
     Layer layer;
-    layer.self_attention = SelfAttention::Load(spec, tensors, name + ".self_attn", device);
-    layer.linear1 = Linear::Load(tensors, name + ".linear1", device);
-    layer.linear2 = Linear::Load(tensors, name + ".linear2", device);
-    layer.norm1 = Norm::Load(tensors, name + ".norm1", device);
-    layer.norm2 = Norm::Load(tensors, name + ".norm2", device);
+    layer.name = name;
+    layer.self_attention = SelfAttention::Load(spec, tensors, name + ".self_attn", placement);
+    layer.linear1 = Linear::Load(tensors, name + ".linear1", placement);
+    layer.linear2 = Linear::Load(tensors, name + ".linear2", placement);
+    layer.norm1 = Norm::Load(tensors, name + ".norm1", device, arithmetic);
+    layer.norm2 = Norm::Load(tensors, name + ".norm2", device, arithmetic);
     layer.scale1 = scale("layer_scale_1");
     layer.scale2 = scale("layer_scale_2");
     if (spec.cross_attention) {
-      layer.cross_attention = CrossAttention::Load(spec, tensors, name + ".cross_attention", device);
-      layer.norm_cross = Norm::Load(tensors, name + ".norm_cross", device);
+      layer.cross_attention = CrossAttention::Load(spec, tensors, name + ".cross_attention", placement);
+      layer.norm_cross = Norm::Load(tensors, name + ".norm_cross", device, arithmetic);
       layer.scale_cross = scale("layer_scale_cross");
     }
     model.layers_.push_back(std::move(layer));
@@ -76,7 +87,10 @@ Status LanguageModel::CheckGeneration(const LmConditions& conditions, int64_t fi
 
 LmState LanguageModel::Start(const LmConditions& conditions, int64_t batch, int64_t max_steps) const {
   LmState state;
-  state.conditions = Fuse(spec_.fuser, conditions);
+  const auto type = arithmetic_ == Arithmetic::kFloat32 ? at::kFloat : at::kHalf;
+  LmConditions cast;
+  for (const Condition& condition : conditions) cast.push_back({condition.name, condition.embedding.to(device_, type)});
+  state.conditions = Fuse(spec_.fuser, cast);
   TORCH_CHECK(state.conditions.cross.defined() == spec_.cross_attention,
               "a model with cross-attention, and no other, needs a condition to attend to");
   state.batch = batch;
@@ -116,31 +130,35 @@ void LanguageModel::Advance(LmState& state, int64_t steps) const {
   state.started = true;
 }
 
-at::Tensor LanguageModel::FeedForward(const Layer& layer, const at::Tensor& x) const {
-  const at::Tensor hidden = layer.linear1(x);
-  return Scaled(layer.scale2, layer.linear2(spec_.activation == "gelu" ? at::gelu(hidden) : at::relu(hidden)));
+at::Tensor LanguageModel::FeedForward(const Layer& layer, const at::Tensor& x, const LayerObserver& observer) const {
+  const at::Tensor hidden = Seen(observer, layer.name, ".linear1", layer.linear1(x));
+  const at::Tensor active = spec_.activation == "gelu" ? at::gelu(hidden) : at::relu(hidden);
+  return Scaled(layer.scale2, Seen(observer, layer.name, ".linear2", layer.linear2(active)));
 }
 
 at::Tensor LanguageModel::RunLayer(const Layer& layer, const at::Tensor& input, LmState::Layer& state,
-                                   const Window& window, const Rotation* rotation) const {
+                                   const Window& window, const Rotation* rotation,
+                                   const LayerObserver& observer) const {
   const auto attend = [&](const at::Tensor& x) {
-    return Scaled(layer.scale1, layer.self_attention(x, state.self, window, rotation));
+    return Scaled(layer.scale1,
+                  Seen(observer, layer.name, ".self_attn", layer.self_attention(x, state.self, window, rotation)));
   };
   const auto attend_cross = [&](const at::Tensor& x) {
-    return Scaled(layer.scale_cross, layer.cross_attention(x, state.cross));
+    return Scaled(layer.scale_cross,
+                  Seen(observer, layer.name, ".cross_attention", layer.cross_attention(x, state.cross)));
   };
   if (spec_.norm_first) {
     at::Tensor x = input + attend(layer.norm1(input));
     if (spec_.cross_attention) x = x + attend_cross(layer.norm_cross(x));
-    return x + FeedForward(layer, layer.norm2(x));
+    return x + FeedForward(layer, layer.norm2(x), observer);
   }
   at::Tensor x = layer.norm1(input + attend(input));
   // Upstream takes the layer's input here, not what self-attention made of it.
   if (spec_.cross_attention) x = layer.norm_cross(x + attend_cross(input));
-  return layer.norm2(x + FeedForward(layer, x));
+  return layer.norm2(x + FeedForward(layer, x, observer));
 }
 
-at::Tensor LanguageModel::Forward(const at::Tensor& codes, LmState& state) const {
+at::Tensor LanguageModel::Forward(const at::Tensor& codes, LmState& state, const LayerObserver& observer) const {
   const int64_t steps = codes.size(2);
   TORCH_CHECK(codes.size(0) == state.batch && codes.size(1) == spec_.num_codebooks, "codes must be [B, K, S]");
   TORCH_CHECK(steps == 1 || !state.started, "several steps at once only from an empty state");
@@ -149,6 +167,7 @@ at::Tensor LanguageModel::Forward(const at::Tensor& codes, LmState& state) const
     const at::Tensor embedded = at::embedding(embeddings_[static_cast<size_t>(k)], codes.select(1, k)).to(at::kFloat);
     x = k == 0 ? embedded : x + embedded;
   }
+  if (observer) observer("emb", x);
   x = state.conditions.Apply(x, /*first=*/!state.started);
   const int64_t total = x.size(1);
   TORCH_CHECK(total > 0, "no step to run");
@@ -160,13 +179,17 @@ at::Tensor LanguageModel::Forward(const at::Tensor& codes, LmState& state) const
   if (rotary_) rotation = rotary_->At(state.rotary_position, total);
   const Window window = WindowOf(state, total);
   for (size_t i = 0; i < layers_.size(); ++i) {
-    x = RunLayer(layers_[i], x, state.layers[i], window, rotation ? &*rotation : nullptr);
+    x = RunLayer(layers_[i], x, state.layers[i], window, rotation ? &*rotation : nullptr, observer);
+    if (observer) observer(layers_[i].name, x);
   }
   Advance(state, total);
   if (steps > 0 && steps < total) x = x.narrow(1, total - steps, steps);
-  if (out_norm_.defined()) x = out_norm_(x);
+  if (out_norm_.defined()) x = Seen(observer, "out_norm", "", out_norm_(x));
   std::vector<at::Tensor> logits;
-  for (const Linear& head : heads_) logits.push_back(head(x));
+  for (size_t k = 0; k < heads_.size(); ++k) {
+    logits.push_back(heads_[k](x));
+    if (observer) observer(fmt::format("linears.{}", k), logits.back());
+  }
   return at::stack(logits, 1);
 }
 

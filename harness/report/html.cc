@@ -91,6 +91,7 @@ class Page {
     const char* verdict = Name(report_.verdict());
     Add("<section class=\"verdict {0}\"><div class=\"word\">{0}</div><h1>{1}</h1><p class=\"soft\">{2}</p>", verdict,
         EscapeHtml(ExportPath(report_)), CountsText(Count(report_.checks)));
+    if (!report_.part().empty()) Add("<p>{}</p>", EscapeHtml(report_.part()));
     if (const std::string nothing = NothingJudged(report_); !nothing.empty()) Add("<p>{}</p>", nothing);
     if (const auto missing = report_.missing(); !missing.empty()) {
       Add("<p>Required, but not run:</p>");

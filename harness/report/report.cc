@@ -37,7 +37,13 @@ Verdict Report::verdict() const {
   const bool failed = std::any_of(checks.begin(), checks.end(),
                                   [](const CheckResult& check) { return check.status == CheckStatus::kFail; });
   if (failed) return Verdict::kFail;
-  return missing().empty() && unjudged().empty() ? Verdict::kPass : Verdict::kIncomplete;
+  return missing().empty() && unjudged().empty() && part().empty() ? Verdict::kPass : Verdict::kIncomplete;
+}
+
+std::string Report::part() const {
+  const auto found = environment.find("part");
+  if (!environment.is_object() || found == environment.end()) return "";
+  return found->is_string() ? found->get<std::string>() : "a part of the run";
 }
 
 std::vector<std::string> Report::unjudged() const {

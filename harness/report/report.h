@@ -67,8 +67,10 @@ struct Report {
   // Checks that this suite can't judge: skipped, with a message that starts with kUnsupportedPrefix. Nobody can say
   // then that the export is good.
   std::vector<std::string> unjudged() const;
-  // Fail where a check fails; else incomplete where something required did not run or a check can't be judged; else
-  // pass.
+  // environment["part"], a text: what this report sees of the run ("shard 1 of 4, ..."); empty where it sees all of it.
+  std::string part() const;
+  // Fail where a check fails; else incomplete where the report sees a part of the run only, something required did not
+  // run or a check can't be judged; else pass.
   Verdict verdict() const;
 };
 

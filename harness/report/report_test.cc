@@ -63,6 +63,18 @@ TEST(Verdict, WhatCannotBeJudgedIsNoPass) {
   EXPECT_EQ(report.verdict(), Verdict::kFail);
 }
 
+TEST(Verdict, OfAPartIsNoPass) {
+  Report report;
+  report.checks = {MakeCheck("a/options", CheckStatus::kPass, "")};
+  report.environment = {{"part", ""}};
+  EXPECT_EQ(report.verdict(), Verdict::kPass);
+  report.environment = {{"part", "shard 0 of 2"}};
+  EXPECT_EQ(report.verdict(), Verdict::kIncomplete);
+  EXPECT_EQ(report.part(), "shard 0 of 2");
+  report.checks.push_back(MakeCheck("a/x", CheckStatus::kFail, "broken"));
+  EXPECT_EQ(report.verdict(), Verdict::kFail);
+}
+
 TEST(Report, CountsAndNamesWhatBlocks) {
   const CheckCounts counts = Count(FullReport().checks);
   EXPECT_EQ(counts.passed, 2);

@@ -76,6 +76,7 @@ class Summary {
     const char* color = verdict == Verdict::kPass ? kGreen : verdict == Verdict::kFail ? kRed : kYellow;
     Line(fmt::format("{}  {}", Paint(color, Word(verdict)), ExportPath(report_)));
     Line(fmt::format("  {}", CountsText(Count(report_.checks))));
+    if (!report_.part().empty()) Line(fmt::format("  {}", Paint(kYellow, CleanLine(report_.part()))));
     if (const std::string nothing = NothingJudged(report_); !nothing.empty())
       Line(fmt::format("  {}", Paint(kYellow, nothing)));
   }

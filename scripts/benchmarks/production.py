@@ -1,7 +1,8 @@
 """What the real audiocraft needs for the figures of scripts/benchmark; run by its Python (AUDIOCRAFT_PYTHON).
 
 usage: production.py static EXPORT          reads both files: CRC (zipfile.testzip), torch.load, isfinite
-       production.py run EXPORT SECONDS     get_pretrained and generate; the figures as JSON on the last line
+       production.py run EXPORT SECONDS [cpu|cuda]
+                                            get_pretrained and generate; the figures as JSON on the last line
 """
 import json
 import os
@@ -26,32 +27,40 @@ def static(export: str) -> None:
                 torch.isfinite(tensor).all().item()
 
 
-def run(export: str, seconds: float) -> None:
+def run(export: str, seconds: float, device: str = "cpu") -> None:
     import statistics
+    import torch
     from audiocraft.models import MusicGen
-    model = MusicGen.get_pretrained(export, device="cpu")
+    model = MusicGen.get_pretrained(export, device=device)
     model.set_generation_params(duration=seconds)
     times, decode = [], []
     sample, decoder = model.lm._sample_next_token, model.compression_model.decode
 
     def sampled(*args, **kwargs):
         result = sample(*args, **kwargs)
+        if device == "cuda":
+            torch.cuda.synchronize()  # else the time is that of queueing
         times.append(since_start_s())
         return result
 
     def decoded(*args, **kwargs):
         start = time.monotonic()
         result = decoder(*args, **kwargs)
+        if device == "cuda":
+            torch.cuda.synchronize()
         decode.append(time.monotonic() - start)
         return result
 
     model.lm._sample_next_token, model.compression_model.decode = sampled, decoded
     model.generate([None])
     steps = [after - before for before, after in zip(times, times[1:])]
-    print("\n" + json.dumps({"first_code_s": times[0], "step_s": statistics.median(steps), "decode_s": decode[0] / seconds}))
+    figures = {"first_code_s": times[0], "step_s": statistics.median(steps), "decode_s": decode[0] / seconds}
+    if device == "cuda":
+        figures.update(device=torch.cuda.get_device_name(), memory_peak_bytes=torch.cuda.max_memory_allocated())
+    print("\n" + json.dumps(figures))
 
 
 if sys.argv[1] == "static":
     static(sys.argv[2])
 else:
-    run(sys.argv[2], float(sys.argv[3]))
+    run(sys.argv[2], float(sys.argv[3]), *sys.argv[4:5])

@@ -1,0 +1,65 @@
+#include "conformance/stage_device.h"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <fstream>
+
+#include "conformance/gpu_choice.h"
+
+namespace conformance {
+namespace {
+
+using harness::DeviceFacts;
+using harness::OpenDevice;
+
+// Where the profile leaves the choice, what keeps the CPU out of the run: CUDA that can be used.
+std::string WhyProductionLeavesTheCpu(const Context& context) {
+  if (!context.profile().devices.empty() || !CudaDevicePresent()) return "";
+  const auto cuda = OpenDevice("cuda");
+  if (!cuda.ok()) return "";
+  return fmt::format(
+      "{}production takes CUDA where there is a device ({}); devices: [cpu, cuda] in the profile runs both",
+      NotOnDevice("cpu"), cuda->name);
+}
+
+}  // namespace
+
+std::optional<DeviceFacts> OpenForRun(const Context& context, const std::string& device, GenerationRecord& record) {
+  if (device == "cuda") record.gpu_choice = GpuChoiceText([](const char* name) { return std::getenv(name); });
+  record.problem = context.WhyNotDevice(device);
+  if (record.problem.empty() && device == "cpu") record.problem = WhyProductionLeavesTheCpu(context);
+  record.skipped = !record.problem.empty();
+  if (record.skipped) return std::nullopt;
+  auto facts = OpenDevice(device);
+  if (facts.ok()) {
+    record.device_name = facts->name;
+    record.compute_capability = facts->compute_capability;
+    record.driver_version = facts->driver_version;
+    return std::move(facts).value();
+  }
+  record.problem = facts.error().message;
+  if (!record.gpu_choice.empty()) record.problem += fmt::format(" ({})", record.gpu_choice);
+  record.skipped = !context.AsksFor(device);
+  if (record.skipped) {
+    record.problem = fmt::format("{}{}. Production would take the CPU then, and so does this run", NotOnDevice(device),
+                                 record.problem);
+  }
+  return std::nullopt;
+}
+
+int64_t MemoryPeakBytes(const DeviceFacts& device) {
+  if (device.device.is_cuda()) {
+    const auto peak = harness::PeakMemoryBytes(device.device);
+    return peak.ok() ? *peak : 0;  // a figure, no judgement
+  }
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmHWM:")) return 1024 * std::strtoll(line.c_str() + 6, nullptr, 10);
+  }
+  return 0;
+}
+
+void ResetMemoryPeak(const DeviceFacts& device) { harness::ResetPeakMemory(device.device); }
+
+}  // namespace conformance

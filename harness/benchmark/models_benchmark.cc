@@ -43,7 +43,7 @@ Models* TheModels() {
         return result;
       }
     }
-    auto models = LoadModels(*result.source, at::kCPU);
+    auto models = LoadModels(*result.source, Placement{});
     if (models.ok()) {
       result.models = std::make_unique<Models>(std::move(models).value());
     } else {

@@ -2,14 +2,13 @@
 
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
-#include <c10/util/Exception.h>
 #include <fmt/format.h>
 
 #include <chrono>
-#include <new>
 
 #include "harness/audio/wav.h"
 #include "harness/export/codec_source.h"
+#include "harness/generate/catch_torch.h"
 #include "harness/model/resample.h"
 #include "harness/model/t5_text_encoder.h"
 
@@ -19,25 +18,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 double SecondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-// Runs `body`, turning what LibTorch throws into an Error: the edge that no exception passes.
-template <class T, class Body>
-Result<T> CatchTorch(const char* doing, Body&& body) {
-  try {
-    return body();
-  } catch (const c10::OutOfMemoryError& error) {
-    return Error{ErrorCode::kIo, fmt::format("out of memory while {}: {}", doing, error.what_without_backtrace())};
-  } catch (const c10::Error& error) {
-    const std::string what = error.what_without_backtrace();
-    const bool memory = what.find("not enough memory") != std::string::npos;
-    return Error{memory ? ErrorCode::kIo : ErrorCode::kCorrupt,
-                 fmt::format("LibTorch refused {}: {}", doing, what.substr(0, what.find('\n')))};
-  } catch (const std::bad_alloc&) {
-    return Error{ErrorCode::kIo, fmt::format("out of memory while {}", doing)};
-  } catch (const std::exception& error) {
-    return Error{ErrorCode::kCorrupt, fmt::format("{} failed: {}", doing, error.what())};
-  }
-}
 
 // The encoder of each t5 conditioner. What is not there is told in `without_text`; what is broken is an error.
 Status FindTextEncoders(Export& source, const TensorTable& tensors, at::Device device, TextEncoders& encoders,
@@ -67,18 +47,20 @@ Status FindTextEncoders(Export& source, const TensorTable& tensors, at::Device d
 
 }  // namespace
 
-Result<Models> LoadModels(Export& source, at::Device device) {
-  return CatchTorch<Models>("loading the weights", [&]() -> Result<Models> {
+Result<Models> LoadModels(Export& source, const Placement& placement) {
+  const auto [device, arithmetic] = placement;
+  return CatchTorch<Models>("loading the weights", [&, device = device, arithmetic = arithmetic]() -> Result<Models> {
     const c10::InferenceMode inference;
     const CheckedTensors& lm = source.tensors(Role::kLanguageModel);
     ASSIGN_OR_RETURN(const TensorTable lm_table,
                      TensorTable::Bind(source.file(Role::kLanguageModel).checkpoint(), lm.specs, lm.Binding()));
-    ASSIGN_OR_RETURN(LanguageModel language_model, LanguageModel::Build(*source.lm_spec(), lm_table, device));
+    ASSIGN_OR_RETURN(LanguageModel language_model,
+                     LanguageModel::Build(*source.lm_spec(), lm_table, device, arithmetic));
     TextEncoders encoders;
     std::string without_text;
     RETURN_IF_ERROR(FindTextEncoders(source, lm_table, device, encoders, without_text));
     ASSIGN_OR_RETURN(ConditionProvider conditions,
-                     ConditionProvider::Build(*source.lm_spec(), lm_table, std::move(encoders), device));
+                     ConditionProvider::Build(*source.lm_spec(), lm_table, std::move(encoders), device, arithmetic));
     ASSIGN_OR_RETURN(std::unique_ptr<CompressionModel> codec, LoadCodec(source, device));
     return Models{std::move(language_model), std::move(conditions), std::move(codec), std::move(without_text)};
   });

@@ -12,6 +12,7 @@
 #include "harness/base/result.h"
 #include "harness/export/export.h"
 #include "harness/generate/generator.h"
+#include "harness/model/arithmetic.h"
 #include "harness/model/compression_model.h"
 #include "harness/model/condition_provider.h"
 #include "harness/model/language_model.h"
@@ -28,7 +29,7 @@ struct Models {
 // Where the T5 is not to be had, `without_text` says why. Precondition: every static stage of `source` is ok and the
 // tensors agree with the configs. Errors: kUnsupported (options that are not built), kIo (out of memory, with
 // LibTorch's words).
-Result<Models> LoadModels(Export& source, at::Device device);
+Result<Models> LoadModels(Export& source, const Placement& placement);
 
 // Gives `input` the melody of an audio file, at the codec's rate and channels, as MusicGen.generate_with_chroma
 // converts it. Errors: those of ReadWav and ConvertAudio; kMismatch (shorter than two samples: production takes one for

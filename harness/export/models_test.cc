@@ -112,7 +112,7 @@ class Loaded {
       ASSERT_TRUE(export_->file(role).checkpoint().tensor_status().ok());
       ASSERT_TRUE(export_->file(role).package().ok());
     }
-    auto models = LoadModels(*export_, at::kCPU);
+    auto models = LoadModels(*export_, Placement{});
     ASSERT_TRUE(models.ok()) << models.error().message;
     models_ = std::make_unique<Models>(std::move(models).value());
   }

@@ -55,7 +55,7 @@ Result<at::Tensor> GenerateCodes(const LanguageModel& model, const GuidedConditi
   for (int64_t step = *first; step < steps; ++step) {
     const at::Tensor logits = guided.Logits(current.to(model.device())).cpu();
     if (std::string problem = NonFinite(logits, step); !problem.empty()) return Error{ErrorCode::kCorrupt, problem};
-    if (callbacks.logits) callbacks.logits(logits, pattern.step(step));
+    if (callbacks.logits) callbacks.logits(logits.to(at::kFloat), pattern.step(step));
     const at::Tensor tokens = sampler.Next(logits);  // [B, K]
     current = at::full({batch, num_codebooks, 1}, special, longs);
     for (const Coordinate& coordinate : pattern.step(step)) {

@@ -20,7 +20,7 @@ class GuidedModel {
               const Sampling& sampling);
 
   // codes: [B, K, S] int64 on the model's device; more than one step only at first. Returns the last step's logits,
-  // [B, K, cardinality] float32: null + (positive - null) * cfg_coef.
+  // [B, K, cardinality] in the model's type: null + (positive - null) * cfg_coef.
   at::Tensor Logits(const at::Tensor& codes);
 
  private:

@@ -9,7 +9,7 @@ Sampler::Sampler(const Sampling& sampling)
     : sampling_(sampling), generator_(at::make_generator<at::CPUGeneratorImpl>(sampling.seed)) {}
 
 at::Tensor Sampler::Probabilities(const at::Tensor& logits) const {
-  at::Tensor probabilities = at::softmax(logits / sampling_.temperature, -1);
+  at::Tensor probabilities = at::softmax((logits / sampling_.temperature).to(at::kFloat), -1);
   if (sampling_.mode == Sampling::Mode::kTopK) {
     // Everything at or above the k-th largest stays, ties included, as upstream's comparison has it.
     const at::Tensor smallest = std::get<0>(at::topk(probabilities, sampling_.top_k, -1)).slice(-1, -1);

@@ -26,7 +26,7 @@ class Sampler {
  public:
   explicit Sampler(const Sampling& sampling);
 
-  // logits: [..., cardinality] float32, finite. Returns [...] int64.
+  // logits: [..., cardinality] float32 or float16, finite. Returns [...] int64.
   at::Tensor Next(const at::Tensor& logits);
 
   // What the filter leaves, normalised: [..., cardinality]. For kTopK and kTopP.

@@ -2,7 +2,8 @@
 // condition that does not change.
 //
 // Letters: B batch, S new steps, D width, H heads, G heads of keys and values (H / kv_repeat), E = D / H, L length of
-// the condition. All float32.
+// the condition. All float32 with
+// kFloat32; with kFloat16Autocast see the note in arithmetic.h.
 // Source: audiocraft 1.3.0, modules/transformer.py StreamingMultiheadAttention.
 #pragma once
 
@@ -31,7 +32,8 @@ struct Window {
 class SelfAttention {
  public:
   SelfAttention() = default;
-  static SelfAttention Load(const LmSpec& spec, const TensorTable& tensors, const std::string& name, at::Device device);
+  static SelfAttention Load(const LmSpec& spec, const TensorTable& tensors, const std::string& name,
+                            const Placement& placement);
 
   KeysAndValues NewCache(int64_t batch, int64_t capacity, at::Device device) const;
   // x: [B, S, D]; `rotation`: null for a model without rotary positions. Writes the new steps into `cache`.
@@ -39,8 +41,9 @@ class SelfAttention {
                         const Rotation* rotation) const;
 
  private:
-  Linear in_proj_, out_proj_;  // [D + 2 G E, D]: queries, keys, values; [D, D]
-  Norm q_norm_, k_norm_;       // over all heads together, before they are split
+  bool explicit_ = false, as_float32_ = false;  // of the float16 arithmetic: see Attention in attention.cc
+  Linear in_proj_, out_proj_;                   // [D + 2 G E, D]: queries, keys, values; [D, D]
+  Norm q_norm_, k_norm_;                        // over all heads together, before they are split
   int64_t num_heads_ = 0, num_kv_heads_ = 0;
 };
 
@@ -48,12 +51,13 @@ class CrossAttention {
  public:
   CrossAttention() = default;
   static CrossAttention Load(const LmSpec& spec, const TensorTable& tensors, const std::string& name,
-                             at::Device device);
+                             const Placement& placement);
 
   KeysAndValues Attend(const at::Tensor& condition) const;  // [B, L, D]
   at::Tensor operator()(const at::Tensor& x, const KeysAndValues& condition) const;
 
  private:
+  bool explicit_ = false, as_float32_ = false;
   Linear queries_, keys_and_values_, out_proj_;  // [D, D]; [2 D, D]; [D, D]
   Norm q_norm_, k_norm_;
   int64_t num_heads_ = 0;

@@ -9,16 +9,29 @@
 
 namespace harness {
 
-OutputProjection OutputProjection::Bind(const ConditionerSpec& spec, const TensorTable& tensors, at::Device device) {
+OutputProjection OutputProjection::Bind(const ConditionerSpec& spec, const TensorTable& tensors,
+                                        const Placement& placement) {
   const std::string name = "condition_provider.conditioners." + spec.name + ".output_proj.";
-  return {tensors.Float(name + "weight", device), tensors.Float(name + "bias", device)};
+  const auto [device, arithmetic] = placement;
+  if (arithmetic == Arithmetic::kFloat32) {
+    return {tensors.Float(name + "weight", device), tensors.Float(name + "bias", device), arithmetic};
+  }
+  const at::Tensor weight = tensors.Half(name + "weight", device), bias = tensors.Half(name + "bias", device);
+  // The emulation multiplies in float32, and rounds once.
+  if (device.is_cpu()) return {weight.to(at::kFloat), bias.to(at::kFloat), arithmetic};
+  return {weight, bias, arithmetic};
 }
 
-at::Tensor OutputProjection::operator()(const at::Tensor& input) const { return at::linear(input, weight, bias); }
+at::Tensor OutputProjection::operator()(const at::Tensor& input) const {
+  if (arithmetic == Arithmetic::kFloat32) return at::linear(input, weight, bias);
+  return at::linear(input.to(at::kHalf).to(weight.scalar_type()), weight, bias).to(at::kHalf);
+}
 
 Result<std::unique_ptr<Conditioner>> BuildConditioner(const ConditionerSpec& spec, const TensorTable& tensors,
-                                                      std::shared_ptr<const TextEncoder> encoder, at::Device device) {
-  OutputProjection projection = OutputProjection::Bind(spec, tensors, device);
+                                                      std::shared_ptr<const TextEncoder> encoder,
+                                                      const Placement& placement) {
+  const at::Device device = placement.device;
+  OutputProjection projection = OutputProjection::Bind(spec, tensors, placement);
   const std::string prefix = "condition_provider.conditioners." + spec.name + ".";
   if (spec.model == "t5") return BuildT5(spec, std::move(projection), std::move(encoder), device);
   if (spec.model == "lut")
@@ -32,15 +45,17 @@ Result<std::unique_ptr<Conditioner>> BuildConditioner(const ConditionerSpec& spe
 }
 
 Result<ConditionProvider> ConditionProvider::Build(const LmSpec& spec, const TensorTable& tensors,
-                                                   TextEncoders text_encoders, at::Device device) {
+                                                   TextEncoders text_encoders, at::Device device,
+                                                   Arithmetic arithmetic) {
+  const Placement placement{device, arithmetic};
   ConditionProvider provider(GenerateProblem(spec));
   for (const bool text : {true, false}) {
     for (const ConditionerSpec& conditioner : spec.conditioners) {
       if (conditioner.is_text() != text) continue;
       const auto encoder = text_encoders.find(conditioner.name);
-      ASSIGN_OR_RETURN(
-          std::unique_ptr<Conditioner> built,
-          BuildConditioner(conditioner, tensors, encoder != text_encoders.end() ? encoder->second : nullptr, device));
+      ASSIGN_OR_RETURN(std::unique_ptr<Conditioner> built,
+                       BuildConditioner(conditioner, tensors,
+                                        encoder != text_encoders.end() ? encoder->second : nullptr, placement));
       provider.entries_.push_back({conditioner.name, std::move(built)});
       provider.takes_melody_ |= conditioner.name == "self_wav";
     }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "harness/base/result.h"
+#include "harness/model/arithmetic.h"
 #include "harness/model/tensor_table.h"
 #include "harness/spec/conditioner_spec.h"
 
@@ -39,9 +40,9 @@ class TextEncoder {
 class Conditioner {
  public:
   virtual ~Conditioner() = default;
-  // -> [B, L, D] float32. The rows are padded alike, so that they depend on each other.
-  // Errors: kUnsupported (an input that can't be encoded here, with what it needs), kMismatch (melodies of several
-  // rates).
+  // -> [B, L, D] float32, or float16 with kFloat16Autocast. The rows are padded alike, so that they depend on each
+  // other. Errors: kUnsupported (an input that can't be encoded here, with what it needs), kMismatch (melodies of
+  // several rates).
   virtual Result<at::Tensor> Embed(const std::vector<ConditioningInput>& inputs) const = 0;
   // Whether a text changes anything, and can be encoded.
   virtual bool encodes_text() const { return false; }
@@ -53,12 +54,17 @@ class Conditioner {
 // must be one of the export's own tensors.
 // Errors: kUnsupported (clap, which MusicGen never gives an input).
 Result<std::unique_ptr<Conditioner>> BuildConditioner(const ConditionerSpec& spec, const TensorTable& tensors,
-                                                      std::shared_ptr<const TextEncoder> encoder, at::Device device);
+                                                      std::shared_ptr<const TextEncoder> encoder,
+                                                      const Placement& placement);
 
 // Linear(width, D), of every conditioner.
 struct OutputProjection {
-  at::Tensor weight, bias;  // [D, width], [D]
-  static OutputProjection Bind(const ConditionerSpec& spec, const TensorTable& tensors, at::Device device);
+  at::Tensor weight, bias;  // [D, width], [D] float32, or float16 with kFloat16Autocast on CUDA
+  Arithmetic arithmetic = Arithmetic::kFloat32;
+  static OutputProjection Bind(const ConditionerSpec& spec, const TensorTable& tensors, const Placement& placement);
+  at::ScalarType type() const {
+    return arithmetic == Arithmetic::kFloat32 ? at::kFloat : at::kHalf;
+  }  // of what it gives
   at::Tensor operator()(const at::Tensor& input) const;
   int64_t dim() const { return bias.size(0); }
 };

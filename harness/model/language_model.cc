@@ -20,33 +20,37 @@ at::Tensor Seen(const LayerObserver& observer, const std::string& layer, const c
 
 }  // namespace
 
-Result<LanguageModel> LanguageModel::Build(const LmSpec& spec, const TensorTable& tensors, at::Device device) {
+Result<LanguageModel> LanguageModel::Build(const LmSpec& spec, const TensorTable& tensors, at::Device device,
+                                           Arithmetic arithmetic) {
   if (!spec.not_run.empty()) {
     return Error{ErrorCode::kUnsupported, fmt::format("generation does not run {} yet", fmt::join(spec.not_run, ", "))};
   }
-  LanguageModel model(spec, device);
+  const Placement placement{device, arithmetic};
+  LanguageModel model(spec, device, arithmetic);
   for (int64_t k = 0; k < spec.num_codebooks; ++k) {
     model.embeddings_.push_back(tensors.Weight(fmt::format("emb.{}.weight", k), device));
-    model.heads_.push_back(Linear::Load(tensors, fmt::format("linears.{}", k), device));
+    model.heads_.push_back(Linear::Load(tensors, fmt::format("linears.{}", k), placement));
   }
   model.rotary_ = RotaryEmbedding::Load(spec, tensors, device);
   for (int64_t i = 0; i < spec.num_layers; ++i) {
     const std::string name = fmt::format("transformer.layers.{}", i);
     const auto scale = [&](const char* leaf) {
-      return spec.has_layer_scale ? tensors.Float(fmt::format("{}.{}.scale", name, leaf), device) : at::Tensor();
+      const std::string tensor = fmt::format("{}.{}.scale", name, leaf);
+      if (!spec.has_layer_scale) return at::Tensor();
+      return arithmetic == Arithmetic::kFloat32 ? tensors.Float(tensor, device) : tensors.Half(tensor, device);
     };
     Layer layer;
     layer.name = name;
-    layer.self_attention = SelfAttention::Load(spec, tensors, name + ".self_attn", device);
-    layer.linear1 = Linear::Load(tensors, name + ".linear1", device);
-    layer.linear2 = Linear::Load(tensors, name + ".linear2", device);
-    layer.norm1 = Norm::Load(tensors, name + ".norm1", device);
-    layer.norm2 = Norm::Load(tensors, name + ".norm2", device);
+    layer.self_attention = SelfAttention::Load(spec, tensors, name + ".self_attn", placement);
+    layer.linear1 = Linear::Load(tensors, name + ".linear1", placement);
+    layer.linear2 = Linear::Load(tensors, name + ".linear2", placement);
+    layer.norm1 = Norm::Load(tensors, name + ".norm1", device, arithmetic);
+    layer.norm2 = Norm::Load(tensors, name + ".norm2", device, arithmetic);
     layer.scale1 = scale("layer_scale_1");
     layer.scale2 = scale("layer_scale_2");
     if (spec.cross_attention) {
-      layer.cross_attention = CrossAttention::Load(spec, tensors, name + ".cross_attention", device);
-      layer.norm_cross = Norm::Load(tensors, name + ".norm_cross", device);
+      layer.cross_attention = CrossAttention::Load(spec, tensors, name + ".cross_attention", placement);
+      layer.norm_cross = Norm::Load(tensors, name + ".norm_cross", device, arithmetic);
       layer.scale_cross = scale("layer_scale_cross");
     }
     model.layers_.push_back(std::move(layer));
@@ -83,7 +87,10 @@ Status LanguageModel::CheckGeneration(const LmConditions& conditions, int64_t fi
 
 LmState LanguageModel::Start(const LmConditions& conditions, int64_t batch, int64_t max_steps) const {
   LmState state;
-  state.conditions = Fuse(spec_.fuser, conditions);
+  const auto type = arithmetic_ == Arithmetic::kFloat32 ? at::kFloat : at::kHalf;
+  LmConditions cast;
+  for (const Condition& condition : conditions) cast.push_back({condition.name, condition.embedding.to(device_, type)});
+  state.conditions = Fuse(spec_.fuser, cast);
   TORCH_CHECK(state.conditions.cross.defined() == spec_.cross_attention,
               "a model with cross-attention, and no other, needs a condition to attend to");
   state.batch = batch;

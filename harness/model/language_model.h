@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "harness/base/result.h"
+#include "harness/model/arithmetic.h"
 #include "harness/model/attention.h"
 #include "harness/model/conditions.h"
 #include "harness/model/fuser.h"
@@ -49,21 +50,25 @@ using LayerObserver = std::function<void(const std::string& layer, const at::Ten
 class LanguageModel {
  public:
   // Errors: kUnsupported, naming the options of spec.not_run. The weights stay views of what `tensors` views.
-  static Result<LanguageModel> Build(const LmSpec& spec, const TensorTable& tensors, at::Device device);
+  // With kFloat16Autocast on CUDA they are cast and moved, once.
+  static Result<LanguageModel> Build(const LmSpec& spec, const TensorTable& tensors, at::Device device,
+                                     Arithmetic arithmetic = Arithmetic::kFloat32);
 
   const LmSpec& spec() const { return spec_; }
   at::Device device() const { return device_; }
+  Arithmetic arithmetic() const { return arithmetic_; }
 
   // Why production's LMModel.generate would raise with these conditions, if its first forward pass gets `first_steps`
   // steps, and those after it one each, `num_steps` in all. Errors: kMismatch, naming the key of the config.
   Status CheckGeneration(const LmConditions& conditions, int64_t first_steps, int64_t num_steps) const;
 
-  // An empty state for `batch` sequences of at most `max_steps` steps; `conditions` have as many rows.
+  // An empty state for `batch` sequences of at most `max_steps` steps; `conditions` have as many rows. Those
+  // of another arithmetic are cast.
   LmState Start(const LmConditions& conditions, int64_t batch, int64_t max_steps) const;
 
   // codes: [B, K, S] int64, the special token included. More than one step at once only from an empty state.
-  // Returns logits [B, K, S, cardinality] float32. No step at all (S = 0), first and after a prepended condition alone,
-  // gives the condition's logits, as upstream's `logits[:, :, -S:]` does.
+  // Returns logits [B, K, S, cardinality], float32, or float16 with kFloat16Autocast. No step at all (S = 0), first and
+  // after a prepended condition alone, gives the condition's logits, as upstream's `logits[:, :, -S:]` does.
   at::Tensor Forward(const at::Tensor& codes, LmState& state, const LayerObserver& observer = {}) const;
 
  private:
@@ -76,7 +81,8 @@ class LanguageModel {
     at::Tensor scale1, scale2, scale_cross;  // [D], or undefined: layer_scale
   };
 
-  LanguageModel(LmSpec spec, at::Device device) : spec_(std::move(spec)), device_(device) {}
+  LanguageModel(LmSpec spec, at::Device device, Arithmetic arithmetic)
+      : spec_(std::move(spec)), device_(device), arithmetic_(arithmetic) {}
   Window WindowOf(const LmState& state, int64_t steps) const;
   at::Tensor RunLayer(const Layer& layer, const at::Tensor& x, LmState::Layer& state, const Window& window,
                       const Rotation* rotation, const LayerObserver& observer) const;
@@ -85,6 +91,7 @@ class LanguageModel {
 
   LmSpec spec_;
   at::Device device_;
+  Arithmetic arithmetic_;
   std::vector<at::Tensor> embeddings_;  // K of [cardinality + 1, D]
   std::optional<RotaryEmbedding> rotary_;
   std::vector<Layer> layers_;

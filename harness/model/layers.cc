@@ -6,28 +6,52 @@
 
 namespace harness {
 
-Linear Linear::Load(const TensorTable& tensors, const std::string& name, at::Device device) {
-  Linear linear{tensors.Weight(name + ".weight", device), {}};
-  if (tensors.Has(name + ".bias")) linear.bias = tensors.Float(name + ".bias", device);
+Linear Linear::Load(const TensorTable& tensors, const std::string& weight, const std::string& bias,
+                    const Placement& placement) {
+  const at::Device device = placement.device;
+  Linear linear;
+  linear.arithmetic = placement.arithmetic;
+  const bool has_bias = tensors.Has(bias);
+  if (linear.arithmetic == Arithmetic::kFloat32) {
+    linear.weight = tensors.Weight(weight, device);
+    if (has_bias) linear.bias = tensors.Float(bias, device);
+    return linear;
+  }
+  linear.weight = tensors.Half(weight, device);
+  if (has_bias) {
+    linear.bias = tensors.Half(bias, device);
+    // The emulation adds it in float32, before it rounds.
+    if (device.is_cpu()) linear.bias = linear.bias.to(at::kFloat);
+  }
   return linear;
 }
 
 Linear Linear::Rows(int64_t begin, int64_t count) const {
-  return {weight.narrow(0, begin, count), bias.defined() ? bias.narrow(0, begin, count) : at::Tensor()};
+  return {weight.narrow(0, begin, count), bias.defined() ? bias.narrow(0, begin, count) : at::Tensor(), arithmetic};
 }
 
-at::Tensor Linear::operator()(const at::Tensor& x) const {
+at::Tensor Linear::operator()(const at::Tensor& input) const {
+  const bool half = arithmetic == Arithmetic::kFloat16Autocast;
+  if (half && !input.device().is_cpu()) return at::linear(input.to(at::kHalf), weight, bias);
+  if (half) {
+    Linear emulated{weight, bias, Arithmetic::kFloat32};
+    return emulated(input.to(at::kHalf).to(at::kFloat)).to(at::kHalf);
+  }
+  const at::Tensor& x = input;
   if (IsFewRows(x, weight)) return FewRowsLinear(x, weight, bias);
   const at::Tensor cast = weight.to(x.scalar_type());
   return bias.defined() ? at::linear(x, cast, bias) : at::linear(x, cast);
 }
 
-Norm Norm::Load(const TensorTable& tensors, const std::string& name, at::Device device) {
-  return {tensors.Float(name + ".weight", device), tensors.Float(name + ".bias", device)};
+Norm Norm::Load(const TensorTable& tensors, const std::string& name, at::Device device, Arithmetic arithmetic) {
+  if (arithmetic == Arithmetic::kFloat32) {
+    return {tensors.Float(name + ".weight", device), tensors.Float(name + ".bias", device)};
+  }
+  return {tensors.Half(name + ".weight", device).to(at::kFloat), tensors.Half(name + ".bias", device).to(at::kFloat)};
 }
 
 at::Tensor Norm::operator()(const at::Tensor& x) const {
-  return at::layer_norm(x, weight.sizes(), weight, bias, /*eps=*/1e-5);
+  return at::layer_norm(x.to(at::kFloat), weight.sizes(), weight, bias, /*eps=*/1e-5);
 }
 
 }  // namespace harness

@@ -7,26 +7,36 @@
 
 #include <string>
 
+#include "harness/model/arithmetic.h"
 #include "harness/model/tensor_table.h"
 
 namespace harness {
 
-// nn.Linear. The weight stays where it lies in the mapped file, in its type there (few_rows.h).
+// nn.Linear. With kFloat32 the weight stays where it lies in the mapped file, in its type there (few_rows.h); with
+// kFloat16Autocast a float16 one does, and any other is cast.
 struct Linear {
-  at::Tensor weight;  // [out, in]
-  at::Tensor bias;    // [out] float32, or undefined
-  static Linear Load(const TensorTable& tensors, const std::string& name, at::Device device);
+  at::Tensor weight;  // [out, in]; float16 with kFloat16Autocast
+  at::Tensor bias;    // [out] float32, or undefined; on CUDA float16 with kFloat16Autocast
+  Arithmetic arithmetic = Arithmetic::kFloat32;
+  // `bias`: the name of its tensor; it may not exist.
+  static Linear Load(const TensorTable& tensors, const std::string& weight, const std::string& bias,
+                     const Placement& placement);
+  static Linear Load(const TensorTable& tensors, const std::string& name, const Placement& placement) {
+    return Load(tensors, name + ".weight", name + ".bias", placement);
+  }
   // Rows [begin, begin + count) alone: one part of a packed projection.
   Linear Rows(int64_t begin, int64_t count) const;
-  at::Tensor operator()(const at::Tensor& x) const;  // [..., in] -> [..., out] float32
+  at::Tensor operator()(const at::Tensor& x) const;  // [..., in] -> [..., out], float32 or float16
 };
 
-// nn.LayerNorm with its eps of 1e-5. Undefined: does not exist.
+// nn.LayerNorm with its eps of 1e-5, in float32 with either arithmetic. Undefined: does not exist.
 struct Norm {
   at::Tensor weight, bias;  // [D] float32
-  static Norm Load(const TensorTable& tensors, const std::string& name, at::Device device);
+  // `arithmetic`: of its parameters. kFloat16Autocast: rounded to float16.
+  static Norm Load(const TensorTable& tensors, const std::string& name, at::Device device,
+                   Arithmetic arithmetic = Arithmetic::kFloat32);
   bool defined() const { return weight.defined(); }
-  at::Tensor operator()(const at::Tensor& x) const;
+  at::Tensor operator()(const at::Tensor& x) const;  // -> float32
 };
 
 }  // namespace harness

@@ -54,9 +54,9 @@ Rotation RotaryEmbedding::At(int64_t start, int64_t steps) const {
 }
 
 at::Tensor Rotate(const at::Tensor& x, const at::Tensor& real, const at::Tensor& imaginary) {
-  const at::Tensor pairs = x.reshape({x.size(0), x.size(1), x.size(2), -1, 2});
+  const at::Tensor pairs = x.to(at::kFloat).reshape({x.size(0), x.size(1), x.size(2), -1, 2});
   const at::Tensor a = pairs.select(-1, 0), b = pairs.select(-1, 1);
-  return at::stack({a * real - b * imaginary, a * imaginary + b * real}, -1).view(x.sizes());
+  return at::stack({a * real - b * imaginary, a * imaginary + b * real}, -1).view(x.sizes()).to(x.scalar_type());
 }
 
 }  // namespace harness

@@ -38,7 +38,7 @@ class RotaryEmbedding {
   double scale_ = 1;
 };
 
-// x: [B, H, S, E]; channels 2 i and 2 i + 1 are one complex number.
+// x: [B, H, S, E]; channels 2 i and 2 i + 1 are one complex number. In float32; returns x's type.
 at::Tensor Rotate(const at::Tensor& x, const at::Tensor& real, const at::Tensor& imaginary);
 
 }  // namespace harness

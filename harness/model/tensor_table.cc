@@ -101,6 +101,11 @@ at::Tensor TensorTable::Float(const std::string& name, at::Device device) const 
   return (*this)[name].to(device, at::kFloat).contiguous();
 }
 
+at::Tensor TensorTable::Half(const std::string& name, at::Device device) const {
+  // Cast first: half as much is moved.
+  return (*this)[name].to(at::kHalf).to(device).contiguous();
+}
+
 at::Tensor TensorTable::Weight(const std::string& name, at::Device device) const {
   const at::Tensor& tensor = (*this)[name];
   const auto type = tensor.scalar_type();

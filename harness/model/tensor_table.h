@@ -35,6 +35,9 @@ class TensorTable {
   // As operator[], cast to float32 on `device` (no copy where it is so already).
   at::Tensor Float(const std::string& name, at::Device device) const;
 
+  // As Float, cast to float16: what is beyond its range becomes infinite.
+  at::Tensor Half(const std::string& name, at::Device device) const;
+
   // A large weight for FewRowsLinear: on the CPU the view itself where its type and layout allow, else as Float.
   at::Tensor Weight(const std::string& name, at::Device device) const;
 

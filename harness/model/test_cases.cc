@@ -30,14 +30,18 @@ at::Tensor Copy(const Checkpoint& checkpoint, size_t tensor) {
   return (*table)["x"].clone();
 }
 
+Checkpoint Open(const std::string& path) {
+  auto file = MappedFile::Open(path);
+  if (!file.ok()) throw std::runtime_error(file.error().message);
+  Checkpoint checkpoint = Checkpoint::Read(std::move(file).value());
+  if (const Status& status = checkpoint.tensor_status(); !status.ok()) throw std::runtime_error(status.error().message);
+  return checkpoint;
+}
+
 }  // namespace
 
 LmCases::LmCases(const std::string& path) {
-  auto file = MappedFile::Open(path);
-  if (!file.ok()) throw std::runtime_error(file.error().message);
-  checkpoint_ = Checkpoint::Read(std::move(file).value());
-  if (const Status& status = checkpoint_->tensor_status(); !status.ok())
-    throw std::runtime_error(status.error().message);
+  checkpoint_ = Open(path);
   const Pickle& pickle = checkpoint_->pickle();
   for (const NodeId id : pickle.Root()->items) {
     const auto find = [&](const char* key) -> const PickleNode* {
@@ -95,6 +99,16 @@ TensorTable LmCases::Bind(const LmCase& row, const LmSpec& spec) const {
   auto table = TensorTable::Bind(*checkpoint_, specs, binding);
   if (!table.ok()) throw std::runtime_error(table.error().message);
   return std::move(table).value();
+}
+
+std::map<std::string, at::Tensor> Float16Logits(const std::string& path) {
+  const Checkpoint checkpoint = Open(path);
+  const Pickle& pickle = checkpoint.pickle();
+  std::map<std::string, at::Tensor> logits;
+  for (const NodeId id : pickle.Root()->items) {
+    logits[pickle[pickle.Find(id, "name")].text] = Copy(checkpoint, pickle[pickle.Find(id, "logits")].tensor);
+  }
+  return logits;
 }
 
 }  // namespace harness

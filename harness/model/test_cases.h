@@ -3,6 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -42,5 +43,9 @@ class LmCases {
   std::optional<Checkpoint> checkpoint_;
   std::vector<LmCase> cases_;
 };
+
+// testdata/float16_cases.pt, of scripts/oracle/float16_cases.py: logits [B, K, S, cardinality] float16 by the name of a
+// case. Throws as LmCases.
+std::map<std::string, at::Tensor> Float16Logits(const std::string& path);
 
 }  // namespace harness

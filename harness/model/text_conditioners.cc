@@ -31,7 +31,9 @@ class T5Conditioner : public Conditioner {
       silent &= texts.back().empty();
     }
     // The empty text is one token, which is masked after the projection: whatever T5 makes of it.
-    if (silent) return at::zeros({static_cast<int64_t>(inputs.size()), 1, projection_.dim()}, device_);
+    if (silent)
+      return at::zeros({static_cast<int64_t>(inputs.size()), 1, projection_.dim()},
+                       at::TensorOptions().dtype(projection_.type()).device(device_));
     if (spec_.normalize_text) {
       return Error{
           ErrorCode::kUnsupported,
@@ -84,7 +86,7 @@ class LutConditioner : public Conditioner {
     }
     const auto batch = static_cast<int64_t>(inputs.size());
     const at::Tensor rows = table_.index_select(0, at::tensor(entries).to(device_));
-    return projection_(rows).unsqueeze(1) * at::tensor(mask).to(device_).reshape({batch, 1, 1});
+    return projection_(rows).unsqueeze(1) * at::tensor(mask).to(device_, projection_.type()).reshape({batch, 1, 1});
   }
 
  private:

@@ -92,7 +92,8 @@ class StyleConditioner : public Conditioner {
                                  name_)};
       }
     }
-    return at::zeros({static_cast<int64_t>(inputs.size()), 1, projection_.dim()}, device_);
+    return at::zeros({static_cast<int64_t>(inputs.size()), 1, projection_.dim()},
+                     at::TensorOptions().dtype(projection_.type()).device(device_));
   }
 
  private:

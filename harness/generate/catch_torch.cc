@@ -1,0 +1,25 @@
+#include "harness/generate/catch_torch.h"
+
+namespace harness {
+
+Error TorchError(const char* doing, const std::string& what, bool out_of_memory) {
+  const std::string line = what.substr(0, what.find('\n'));
+  const bool cuda = what.find("CUDA") != std::string::npos;
+  // c10/cuda/CUDACachingAllocator.cpp throws "CUDA out of memory. Tried to allocate ..."; cuBLAS and cuDNN, and kernels
+  // that allocate by themselves, give cudaErrorMemoryAllocation's text.
+  if (cuda && (out_of_memory || what.find("out of memory") != std::string::npos ||
+               what.find("CUBLAS_STATUS_ALLOC_FAILED") != std::string::npos)) {
+    return {ErrorCode::kIo,
+            fmt::format("the CUDA device ran out of memory while {}: {}. This says nothing about the export: end what "
+                        "else runs on the device (nvidia-smi lists it), generate for a shorter time, or take a larger "
+                        "one",
+                        doing, line)};
+  }
+  // c10/core/impl/alloc_cpu.cpp throws "DefaultCPUAllocator: not enough memory: you tried to allocate ...".
+  if (out_of_memory || what.find("not enough memory") != std::string::npos) {
+    return {ErrorCode::kIo, fmt::format("out of memory while {}: {}", doing, line)};
+  }
+  return {ErrorCode::kCorrupt, fmt::format("LibTorch refused {}: {}", doing, line)};
+}
+
+}  // namespace harness

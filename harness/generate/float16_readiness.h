@@ -1,0 +1,38 @@
+// Whether a language model stays within float16's range where production runs it in float16: told without a GPU.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <string>
+
+#include "harness/base/result.h"
+#include "harness/model/language_model.h"
+
+namespace harness {
+
+constexpr double kFloat16Largest = 65504;
+
+struct Float16Readiness {
+  // The first layer that gives infinities or NaN in float16, named as in the state dict; empty: none does.
+  std::string first_layer;
+  int64_t infinite = 0, nan = 0, values = 0;  // of its output
+  double float32_largest = 0;                 // magnitude of the same output in float32; 0 where that isn't run
+  // The largest finite magnitude of a float16 output in the float16 run, and who gave it.
+  std::string largest_layer;
+  double largest = 0;
+  int64_t steps = 0;  // that were run
+
+  bool ready() const { return first_layer.empty(); }
+};
+
+// Runs `float16` (kFloat16Autocast, on the CPU or CUDA) on `codes` [K, T] int64, and `float32`, the same model in
+// kFloat32, to say how large the values really are, where something overflows. A few frames do.
+// Errors: as TeacherForcedLogits.
+Result<Float16Readiness> CheckFloat16Readiness(const LanguageModel& float16, const LanguageModel& float32,
+                                               const LmConditions& conditions, const at::Tensor& codes);
+
+// For people: what was looked at, what was found, and what to do about it.
+std::string Describe(const Float16Readiness& readiness);
+
+}  // namespace harness

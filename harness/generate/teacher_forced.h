@@ -1,0 +1,22 @@
+// The logits of given codes: what a model would have predicted at each step, had it generated them.
+// Source: audiocraft 1.3.0, models/lm.py LMModel.compute_predictions; in one pass, with the arithmetic of generation,
+// which streams.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "harness/base/result.h"
+#include "harness/model/language_model.h"
+
+namespace harness {
+
+// codes: [K, T] int64, each below the cardinality; the same for every row of `conditions` (one row without conditions).
+// They are laid out by the model's pattern, the special token where it has none; the steps after the last frame, which
+// compute_predictions leaves out, are there, too. Returns [B, K, S, cardinality] float32 on the CPU. They need not be
+// finite.
+// Errors: kMismatch (codes of another shape or range; as Pattern::Create and CheckGeneration), kIo (out of memory),
+// kCorrupt (LibTorch refuses an operation). No exception leaves it.
+Result<at::Tensor> TeacherForcedLogits(const LanguageModel& model, const LmConditions& conditions,
+                                       const at::Tensor& codes, const LayerObserver& observer = {});
+
+}  // namespace harness

@@ -1,10 +1,8 @@
 #include "conformance/stage_device.h"
 
-#include <c10/core/CachingDeviceAllocator.h>
 #include <fmt/format.h>
 
 #include <cstdlib>
-#include <exception>
 #include <fstream>
 
 #include "conformance/gpu_choice.h"
@@ -52,12 +50,8 @@ std::optional<DeviceFacts> OpenForRun(const Context& context, const std::string&
 
 int64_t MemoryPeakBytes(const DeviceFacts& device) {
   if (device.device.is_cuda()) {
-    try {
-      const auto stats = c10::getDeviceAllocator(device.device.type())->getDeviceStats(0);
-      return stats.allocated_bytes[static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE)].peak;
-    } catch (const std::exception&) {  // a figure, no judgement
-      return 0;
-    }
+    const auto peak = harness::PeakMemoryBytes(device.device);
+    return peak.ok() ? *peak : 0;  // a figure, no judgement
   }
   std::ifstream status("/proc/self/status");
   for (std::string line; std::getline(status, line);) {
@@ -66,12 +60,6 @@ int64_t MemoryPeakBytes(const DeviceFacts& device) {
   return 0;
 }
 
-void ResetMemoryPeak(const DeviceFacts& device) {
-  if (!device.device.is_cuda()) return;
-  try {
-    c10::getDeviceAllocator(device.device.type())->resetPeakStats(0);
-  } catch (const std::exception&) {  // likewise
-  }
-}
+void ResetMemoryPeak(const DeviceFacts& device) { harness::ResetPeakMemory(device.device); }
 
 }  // namespace conformance

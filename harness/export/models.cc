@@ -9,6 +9,7 @@
 #include "harness/audio/wav.h"
 #include "harness/export/codec_source.h"
 #include "harness/generate/catch_torch.h"
+#include "harness/generate/devices.h"
 #include "harness/model/resample.h"
 #include "harness/model/t5_text_encoder.h"
 
@@ -88,15 +89,22 @@ Result<GeneratedMusic> GenerateMusic(const Models& models, const std::vector<Con
   return CatchTorch<GeneratedMusic>("generating", [&]() -> Result<GeneratedMusic> {
     const c10::InferenceMode inference;
     GeneratedMusic music;
+    const at::Device device = models.language_model.device();
+    ResetPeakMemory(device);
     auto start = Clock::now();
     ASSIGN_OR_RETURN(const GuidedConditions conditions, models.conditions.Encode(samples, !sampling.two_step_cfg));
     ASSIGN_OR_RETURN(music.codes, GenerateCodes(models.language_model, conditions, static_cast<int64_t>(samples.size()),
                                                 num_frames, sampling, callbacks));
     music.generate_s = SecondsSince(start);
     start = Clock::now();
-    const at::Device device = models.language_model.device();
     music.audio = models.codec->Decode(music.codes.to(device)).cpu().contiguous();
     music.decode_s = SecondsSince(start);
+    const auto peak = PeakMemoryBytes(device);
+    if (peak.ok()) {
+      music.peak_memory_bytes = *peak;
+    } else {
+      music.peak_memory_unknown = peak.error().message;
+    }
     return music;
   });
 }

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,9 @@ struct GeneratedMusic {
   at::Tensor audio;  // [B, C, N] float32, CPU
   double generate_s = 0;
   double decode_s = 0;
+  // Of tensors on the device while it generated and decoded, the weights included; nullopt: not recorded, and why.
+  std::optional<int64_t> peak_memory_bytes;
+  std::string peak_memory_unknown;
 };
 
 // Generates `num_frames` frames of each of `samples`, as one batch, and decodes them. No exception leaves it.

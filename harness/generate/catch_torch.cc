@@ -15,8 +15,10 @@ Error TorchError(const char* doing, const std::string& what, bool out_of_memory)
                         "one",
                         doing, line)};
   }
-  // c10/core/impl/alloc_cpu.cpp throws "DefaultCPUAllocator: not enough memory: you tried to allocate ...".
-  if (out_of_memory || what.find("not enough memory") != std::string::npos) {
+  // c10/core/impl/alloc_cpu.cpp throws "DefaultCPUAllocator: can't allocate memory: you tried to allocate ..."; on
+  // Windows "not enough memory".
+  if (out_of_memory || what.find("can't allocate memory") != std::string::npos ||
+      what.find("not enough memory") != std::string::npos) {
     return {ErrorCode::kIo, fmt::format("out of memory while {}: {}", doing, line)};
   }
   return {ErrorCode::kCorrupt, fmt::format("LibTorch refused {}: {}", doing, line)};

@@ -17,6 +17,9 @@ namespace {
 // they add up as the square root of how many follow one another, about eight in a layer (norm, projections, attention,
 // the product in between, two residual sums). A layer's outputs are compared with the largest of them: what cancels out
 // in small ones is no error of theirs. kSpread covers how far single values stray from the mean.
+// Measured with float32 against emulated float16 on the CPU: the layer that comes closest takes 0.10 to 0.23 of its
+// tolerance on the 30 exports of fixtures/ (2 layers), 0.11 on a full-size one of random weights (24 layers); logits
+// differ by 0.0005 to 0.0017 of the largest. Trained weights, whose outliers are larger, and a card were not at hand.
 // In float32 only the order of the sums differs: 2^-24 for each, in rows of some thousand products.
 constexpr double kSpread = 8;
 
@@ -69,6 +72,10 @@ Result<DeviceAgreement> CompareModels(const LanguageModel& reference, const Lang
     if (agreement.first_layer.empty()) {
       const double difference = Difference(found->second, output.to(at::kCPU, at::kFloat));
       const double tolerance = Tolerance(roundoff, done + 1);
+      if (difference / tolerance > agreement.closest) {
+        agreement.closest = difference / tolerance;
+        agreement.closest_layer = layer;
+      }
       if (!(difference <= tolerance)) {
         agreement.first_layer = layer;
         agreement.layer_difference = difference;
@@ -91,8 +98,9 @@ std::string Describe(const DeviceAgreement& agreement) {
   if (agreement.agrees()) {
     return fmt::format(
         "{}: logits of the same codes differ by {:.2g} of the largest, {:.4g} (up to {:.2g} is rounding); "
-        "no layer of {} diverges",
-        both, agreement.difference, agreement.largest_logit, agreement.tolerance, agreement.layers);
+        "no layer of {} diverges: {} comes closest, at {:.2g} of its tolerance",
+        both, agreement.difference, agreement.largest_logit, agreement.tolerance, agreement.layers,
+        agreement.closest_layer, agreement.closest);
   }
   std::string where = "no single layer diverges: the errors add up";
   if (!agreement.first_layer.empty()) {

@@ -19,6 +19,9 @@ struct DeviceAgreement {
   // The first layer whose outputs differ by more than its tolerance, named as in the state dict; empty: none does.
   std::string first_layer;
   double layer_difference = 0, layer_tolerance = 0;
+  // The layer that came closest to its tolerance, and how much of it it took: beyond 1 it diverges.
+  std::string closest_layer;
+  double closest = 0;
   int64_t layers = 0;            // that were compared
   std::string reference, other;  // "float32 on cpu"
 

@@ -1,17 +1,23 @@
 #include "harness/generate/devices.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Context.h>
+#include <ATen/detail/CUDAHooksInterface.h>
+#include <c10/core/CachingDeviceAllocator.h>
 #include <dlfcn.h>
 #include <fmt/format.h>
+#include <torch/version.h>
 
 #include <array>
 #include <exception>
+#include <utility>
 
 namespace harness {
 namespace {
 
 std::string FirstLine(std::string_view text) { return std::string(text.substr(0, text.find('\n'))); }
+
+// CUDA's way to count: 12040 is 12.4.
+std::string VersionText(int64_t version) { return fmt::format("{}.{}", version / 1000, version % 1000 / 10); }
 
 // The few functions of libcuda that are called, by the names and types of the driver API: its headers aren't needed.
 class Driver {
@@ -31,15 +37,26 @@ class Driver {
   void* handle_;
 };
 
+// What cuInit gave, in the words of the runtime's cudaGetErrorString, which ClassifyCudaError knows.
+Error InitError(int code) {
+  // The numbers of CUresult, which are those of cudaError_t.
+  static constexpr std::pair<int, const char*> kTexts[] = {
+      {2, "out of memory"},
+      {34, "CUDA driver is a stub library"},
+      {100, "no CUDA-capable device is detected"},
+      {803, "system has unsupported display driver / cuda driver combination"},
+      {804, "forward compatibility was attempted on non supported HW"},
+  };
+  for (const auto& [number, text] : kTexts) {
+    if (number == code) return ClassifyCudaError(fmt::format("{}: CUDA error {}, from cuInit", text, code));
+  }
+  return ClassifyCudaError(fmt::format("cuInit gives CUDA error {}", code));
+}
+
 Result<DeviceFacts> AskDriver() {
   const Driver driver;
   if (!driver.found()) return ClassifyCudaError("Found no NVIDIA driver on your system");
-  // 100 is CUDA_ERROR_NO_DEVICE, 803 CUDA_ERROR_SYSTEM_DRIVER_MISMATCH.
-  if (const int code = driver.Call("cuInit", 0U); code == 100) {
-    return ClassifyCudaError("no CUDA-capable device is detected");
-  } else if (code != 0) {
-    return ClassifyCudaError(fmt::format("cuInit gives CUDA error {}", code));
-  }
+  if (const int code = driver.Call("cuInit", 0U); code != 0) return InitError(code);
   int count = 0;
   if (driver.Call("cuDeviceGetCount", &count) != 0 || count == 0)
     return ClassifyCudaError("No CUDA GPUs are available");
@@ -58,7 +75,7 @@ Result<DeviceFacts> AskDriver() {
     }
   }
   if (driver.Call("cuDriverGetVersion", &version) == 0) {
-    facts.driver_version = fmt::format("{}.{}", version / 1000, version % 1000 / 10);
+    facts.driver_version = VersionText(version);
   }
   return facts;
 }
@@ -72,6 +89,7 @@ Error ClassifyCudaError(std::string_view text) {
     const char* meaning;
   };
   // The words of cudaGetErrorString, and of LibTorch 2.11 around them; more particular ones first.
+  // (c10/cuda/CUDAFunctions.cpp, CUDACachingAllocator.cpp, ATen/detail/CUDAHooksInterface.h.)
   static constexpr Row kRows[] = {
       {"without ATen_cuda", ErrorCode::kUnsupported,
        "LibTorch is built without CUDA: install a build with libtorch_cuda"},
@@ -81,6 +99,20 @@ Error ClassifyCudaError(std::string_view text) {
        "the NVIDIA driver is too old for the CUDA runtime of this LibTorch: update the driver"},
       {"driver on your system is too old", ErrorCode::kMismatch,
        "the NVIDIA driver is too old for the CUDA runtime of this LibTorch: update the driver"},
+      {"unsupported display driver", ErrorCode::kMismatch,
+       "the NVIDIA driver's library (libcuda) and its kernel module are of different versions: reboot after an update "
+       "of "
+       "the driver, or, in a container, take the host's library"},
+      {"forward compatibility was attempted", ErrorCode::kMismatch,
+       "a forward-compatibility libcuda is used on a card that does not support it: update the driver itself, or take "
+       "a "
+       "LibTorch for an older CUDA"},
+      {"stub library", ErrorCode::kNotFound,
+       "libcuda.so.1 is the toolkit's stub, which is only for linking: install the NVIDIA driver, and take the stubs "
+       "out "
+       "of LD_LIBRARY_PATH"},
+      {"busy or unavailable", ErrorCode::kIo,
+       "the CUDA device is taken by another process (exclusive compute mode) or unavailable: look at nvidia-smi"},
       {"Found no NVIDIA driver", ErrorCode::kNotFound, "there is no NVIDIA driver (libcuda.so.1): install one"},
       {"no CUDA-capable device", ErrorCode::kNotFound,
        "there is no CUDA device: look at nvidia-smi and CUDA_VISIBLE_DEVICES"},
@@ -105,17 +137,20 @@ Result<DeviceFacts> OpenDevice(const std::string& name) {
   if (name != "cuda") {
     return Error{ErrorCode::kUnsupported, fmt::format("there is no device '{}': 'cpu' and 'cuda' are known", name)};
   }
+  // The driver first: a machine without one needs no CUDA libraries either, and should not be sent after them.
+  ASSIGN_OR_RETURN(DeviceFacts facts, AskDriver());
   // Registers LibTorch's CUDA hooks; the handle stays open for as long as the process lives.
   if (dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) == nullptr) {
     const char* why = dlerror();
-    return Error{ErrorCode::kUnsupported,
-                 fmt::format("CUDA: LibTorch is built without CUDA, or a library it needs for it is missing: install a "
-                             "build with libtorch_cuda and its libraries ({})",
-                             why == nullptr ? "libtorch_cuda.so" : why)};
+    return Error{
+        ErrorCode::kUnsupported,
+        fmt::format("CUDA: there is a device ({}), but LibTorch is built without CUDA, or a library it needs for "
+                    "it is missing: install a build with libtorch_cuda and its libraries ({})",
+                    facts.name, why == nullptr ? "libtorch_cuda.so" : why)};
   }
-  ASSIGN_OR_RETURN(DeviceFacts facts, AskDriver());
   try {
-    if (!at::hasCUDA()) return ClassifyCudaError("No CUDA GPUs are available");
+    // Not at::hasCUDA, which only says that there is no device where the driver is too old.
+    facts.runtime_version = VersionText(at::detail::getCUDAHooks().versionCUDART());
     // A kernel of its own, and its result: an allocation alone runs none.
     const at::Tensor two = at::ones({1}, at::TensorOptions().device(facts.device)) + 1;
     if (two.item<float>() != 2) return Error{ErrorCode::kIo, "CUDA: the device gives 1 + 1 a wrong value"};
@@ -123,6 +158,45 @@ Result<DeviceFacts> OpenDevice(const std::string& name) {
     return ClassifyCudaError(error.what());
   }
   return facts;
+}
+
+namespace {
+
+Error NotRecorded(const std::string& why) {
+  return {ErrorCode::kUnsupported, "the peak of device memory is not recorded: " + why};
+}
+
+// The allocator of `device`, through the interface that LibTorch has for any accelerator from 2.9 on.
+template <class Body>
+Result<int64_t> WithAllocator(c10::Device device, Body&& body) {
+  if (device.is_cpu()) return NotRecorded("the CPU has no device memory");
+#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 9)
+  try {
+    return body(*c10::getDeviceAllocator(device.type()), device.has_index() ? device.index() : c10::DeviceIndex{0});
+  } catch (const std::exception& error) {
+    return NotRecorded(FirstLine(error.what()));
+  }
+#else
+  return NotRecorded("LibTorch before 2.9 does not tell it without CUDA's headers");
+#endif
+}
+
+}  // namespace
+
+void ResetPeakMemory(c10::Device device) {
+  // What can't be reset can't be read either, and is told there.
+  (void)WithAllocator(device, [](auto& allocator, c10::DeviceIndex index) -> int64_t {
+    allocator.resetPeakStats(index);
+    return 0;
+  });
+}
+
+Result<int64_t> PeakMemoryBytes(c10::Device device) {
+  return WithAllocator(device, [](auto& allocator, c10::DeviceIndex index) -> int64_t {
+    // The aggregate of all pools: what tensors took, not what the allocator keeps in reserve.
+    const auto stats = allocator.getDeviceStats(index);
+    return stats.allocated_bytes[static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE)].peak;
+  });
 }
 
 }  // namespace harness

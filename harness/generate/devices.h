@@ -19,6 +19,7 @@ struct DeviceFacts {
   std::string compute_capability;  // "9.0"; empty on the CPU
   int64_t total_memory_bytes = 0;  // 0 on the CPU: not looked for
   std::string driver_version;      // the CUDA version that the driver serves, "12.4"; empty on the CPU
+  std::string runtime_version;     // of LibTorch's CUDA runtime, "13.0"; empty on the CPU
 };
 
 // Errors, each with its own message: kUnsupported (no such name; LibTorch without CUDA; no kernels for the card's
@@ -28,5 +29,10 @@ Result<DeviceFacts> OpenDevice(const std::string& name);
 
 // What the text of an error from CUDA, its driver or LibTorch means for who made the export.
 Error ClassifyCudaError(std::string_view text);
+
+// The most bytes that tensors have taken on `device` at once since ResetPeakMemory. Errors: kUnsupported, saying why it
+// is not recorded (the CPU; a LibTorch that doesn't tell).
+void ResetPeakMemory(c10::Device device);
+Result<int64_t> PeakMemoryBytes(c10::Device device);
 
 }  // namespace harness

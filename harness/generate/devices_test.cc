@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include "harness/generate/catch_torch.h"
+
 namespace harness {
 namespace {
 
@@ -19,6 +21,15 @@ TEST(ClassifyCudaError, NamesEachWayToFail) {
        ErrorCode::kUnsupported, "architecture"},
       {"OldDriver", "CUDA error: CUDA driver version is insufficient for CUDA runtime version", ErrorCode::kMismatch,
        "driver is too old"},
+      {"OldDriverOfLibTorch", "The NVIDIA driver on your system is too old (found version 11040). Please update",
+       ErrorCode::kMismatch, "driver is too old"},
+      {"DriverMismatch", "system has unsupported display driver / cuda driver combination", ErrorCode::kMismatch,
+       "kernel module are of different versions: reboot"},
+      {"ForwardCompatibility", "forward compatibility was attempted on non supported HW", ErrorCode::kMismatch,
+       "update the driver itself"},
+      {"Stub", "CUDA driver is a stub library", ErrorCode::kNotFound, "only for linking"},
+      {"Busy", "CUDA error: CUDA-capable device(s) is/are busy or unavailable", ErrorCode::kIo, "another process"},
+      {"NoDeviceOfLibTorch", "No CUDA GPUs are available", ErrorCode::kNotFound, "no CUDA device"},
       {"NoDriver", "Found no NVIDIA driver on your system", ErrorCode::kNotFound, "no NVIDIA driver"},
       {"NoDevice", "no CUDA-capable device is detected", ErrorCode::kNotFound, "no CUDA device"},
       {"Memory", "CUDA out of memory. Tried to allocate 2.00 MiB.", ErrorCode::kIo, "out of memory: end"},
@@ -40,6 +51,69 @@ TEST(OpenDevice, TakesTheCpuAndRefusesOtherNames) {
   ASSERT_FALSE(other.ok());
   EXPECT_EQ(other.error().code, ErrorCode::kUnsupported);
   EXPECT_THAT(other.error().message, HasSubstr("'tpu'"));
+}
+
+// On a machine with a card it opens; on one without, the driver is named, not a library that LibTorch lacks.
+TEST(OpenDevice, NamesTheDriverFirst) {
+  const auto cuda = OpenDevice("cuda");
+  if (cuda.ok()) {
+    EXPECT_TRUE(cuda->device.is_cuda());
+    EXPECT_FALSE(cuda->name.empty());
+    EXPECT_GT(cuda->total_memory_bytes, 0);
+    return;
+  }
+  EXPECT_THAT(cuda.error().message, HasSubstr("CUDA"));
+  EXPECT_THAT(cuda.error().message, Not(HasSubstr("\n")));
+  if (cuda.error().code == ErrorCode::kNotFound) {
+    EXPECT_THAT(cuda.error().message, Not(HasSubstr("libtorch_cuda")));
+  }
+}
+
+TEST(PeakMemory, IsNotRecordedOnTheCpu) {
+  ResetPeakMemory(c10::kCPU);
+  const auto peak = PeakMemoryBytes(c10::kCPU);
+  ASSERT_FALSE(peak.ok());
+  EXPECT_EQ(peak.error().code, ErrorCode::kUnsupported);
+  EXPECT_THAT(peak.error().message, HasSubstr("not recorded"));
+}
+
+// Without libtorch_cuda no allocator is registered: told, not thrown.
+TEST(PeakMemory, SaysWhyItIsNotRecordedOnCuda) {
+  if (OpenDevice("cuda").ok()) GTEST_SKIP() << "a device is there";
+  ResetPeakMemory(c10::Device(c10::kCUDA, 0));
+  const auto peak = PeakMemoryBytes(c10::Device(c10::kCUDA, 0));
+  ASSERT_FALSE(peak.ok());
+  EXPECT_THAT(peak.error().message, HasSubstr("not recorded: "));
+}
+
+struct Thrown {
+  const char* name;
+  const char* what;
+  bool out_of_memory;
+  ErrorCode code;
+  const char* words;
+};
+
+TEST(TorchError, TellsWhoRanOutOfMemory) {
+  const Thrown rows[] = {
+      {"Device", "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has\nmore", true, ErrorCode::kIo,
+       "the CUDA device ran out of memory while generating: CUDA out of memory. Tried to allocate 2.00 GiB"},
+      {"Kernel", "CUDA error: out of memory\nCUDA kernel errors might", false, ErrorCode::kIo,
+       "says nothing about the export"},
+      {"Blas", "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`", false, ErrorCode::kIo,
+       "the CUDA device ran out of memory"},
+      {"Machine", "[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't allocate memory: you tried",
+       false, ErrorCode::kIo, "out of memory while generating"},
+      {"Other", "The size of tensor a (3) must match\nframe", false, ErrorCode::kCorrupt,
+       "LibTorch refused generating: The size"},
+  };
+  for (const Thrown& row : rows) {
+    SCOPED_TRACE(row.name);
+    const Error error = TorchError("generating", row.what, row.out_of_memory);
+    EXPECT_EQ(error.code, row.code);
+    EXPECT_THAT(error.message, HasSubstr(row.words));
+    EXPECT_THAT(error.message, Not(HasSubstr("\n")));
+  }
 }
 
 }  // namespace

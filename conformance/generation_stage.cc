@@ -13,6 +13,7 @@
 #include <iterator>
 #include <sstream>
 
+#include "conformance/model_probes.h"
 #include "conformance/slots.h"
 #include "conformance/stage_device.h"
 #include "harness/audio/npy.h"
@@ -298,6 +299,8 @@ GenerationRecord GenerateOn(Context& context, const std::string& device) {
     GenerateSlot(context, *models, slot, *sample, run);
     run.memory_peak_bytes = MemoryPeakBytes(*opened);
   }
+  if (device == "cpu") record.float16_readiness = ProbeFloat16(context, *models, record.runs[0]);
+  if (device == "cuda") record.cuda_agreement = ProbeAgreement(context, *models, record.runs[0]);
   const char* python = std::getenv("AUDIOCRAFT_PYTHON");
   if (device == "cpu" && python != nullptr && *python != '\0') GenerateGreedy(context, *models, record.greedy);
   return record;

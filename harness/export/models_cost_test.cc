@@ -50,7 +50,7 @@ Loaded LoadFixture(const std::string& name) {
     const bool ok = file.Present().ok() && file.Format().ok() && file.checkpoint().tensor_status().ok();
     if (!ok || !file.package().ok()) return loaded;
   }
-  auto models = LoadModels(*loaded.source, at::kCPU);
+  auto models = LoadModels(*loaded.source, {});
   if (models.ok()) loaded.models = std::make_unique<Models>(std::move(models).value());
   return loaded;
 }

@@ -47,7 +47,7 @@ TEST(Profile, ReadsEveryKey) {
   const auto profile = ParseProfile(
       "devices: [cpu]\n"
       "generation: {prompts: [rock, null], duration_s: 1, sampling: top_p, top_k: 10, top_p: 0.9, temperature: 0.5,\n"
-      "  cfg_coef: 2, two_step_cfg: true, seed: 9, melody: a.wav}\n"
+      "  cfg_coef: 2, two_step_cfg: true, seed: 9, melody: a.wav, float16_steps: 0}\n"
       "reference_audio: b.wav\nexpect_trained: false\nlimits: {audio.min_rms: 0.5}\n",
       "profile.yaml");
   ASSERT_TRUE(profile.ok()) << profile.error().message;
@@ -57,6 +57,7 @@ TEST(Profile, ReadsEveryKey) {
   EXPECT_EQ(profile->duration_s, 1.0);
   EXPECT_EQ(profile->top_p, 0.9);
   EXPECT_EQ(profile->seed, 9);
+  EXPECT_EQ(profile->float16_steps, 0);
   EXPECT_EQ(profile->melody, "a.wav");
   EXPECT_EQ(profile->reference_audio, "b.wav");
   EXPECT_FALSE(profile->expect_trained);
@@ -80,6 +81,7 @@ TEST(Profile, RefusesWhatItDoesNotKnow) {
       {"Duration", "generation: {duration_s: 0}", "must be above 0 and at most 30"},
       {"TooManyPrompts", "generation: {prompts: [a, b, c, d, e]}", "must be a list of 1 to 4 texts"},
       {"PromptIsNumber", "generation: {prompts: [1]}", "must hold texts or null"},
+      {"Float16Steps", "generation: {float16_steps: 101}", "generation.float16_steps must be between 0 and 100"},
       {"Seed", "generation: {seed: -1}", "generation.seed must be between 0"},
       {"TopP", "generation: {sampling: top_p}", "must be above 0 and at most 1"},
       {"Quoted", "generation: {top_k: '250'}", "must be an integer, found the text '250'"},
@@ -162,6 +164,8 @@ TEST(GenerationRecord, SurvivesTheWayToAnotherProcess) {
   record.compute_capability = "c";
   record.driver_version = "d";
   record.gpu_choice = "g";
+  record.float16_readiness = {.not_run = "", .passed = true, .message = "f", .measured = 1, .limit = 2};
+  record.cuda_agreement.not_run = "no card";
   const fs::path path = Scratch("generation.json");
   ASSERT_TRUE(WriteRecord(path, "s", record).ok());
   const auto back = ReadRecord(path, "s");

@@ -2,6 +2,8 @@
 // and range, the same for the same seed.
 #include <fmt/format.h>
 
+#include <tuple>
+
 #include "conformance/context.h"
 #include "conformance/production_loader.h"
 #include "conformance/slots.h"
@@ -119,6 +121,27 @@ Outcome Repeatable(Context& context, const Slot& slot) {
               measured, {{"differing_codes", 0}});
 }
 
+Outcome FromProbe(const GenerationRecord& record, const ModelProbe& probe) {
+  if (record.skipped) return Skip(record.problem);
+  if (!record.problem.empty()) return Blocked(fmt::format("generation/{}/prompt0/runs", record.device));
+  if (!probe.not_run.empty()) return Skip(probe.not_run);
+  return probe.passed ? Pass(probe.measured, probe.limit) : Fail(probe.message, probe.measured, probe.limit);
+}
+
+// The language model in float16, as CUDA has it, on the CPU.
+Outcome Float16Readiness(Context& context) {
+  if (context.profile().float16_steps == 0) return Skip("generation.float16_steps is 0 in the profile");
+  if (const std::string why = context.WhyNotDevice("cpu"); !why.empty()) return Skip(why);
+  const GenerationRecord& record = context.Generation("cpu");
+  return FromProbe(record, record.float16_readiness);
+}
+
+Outcome CudaAgreesWithCpu(Context& context) {
+  if (const std::string why = context.WhyNotDevice("cuda"); !why.empty()) return Skip(why);
+  const GenerationRecord& record = context.Generation("cuda");
+  return FromProbe(record, record.cuda_agreement);
+}
+
 // Whatever would make the sound wrong, or the run raise, for a reason that has a name of its own.
 // Those of the codec's own config are told for a reference by codec_compatibility/weights.
 bool OfCodecConfig(const std::string& id) { return id.starts_with("shape_config_agreement/codec/"); }
@@ -166,6 +189,16 @@ std::vector<Check> GenerationChecks() {
     checks.push_back({prefix + "/repeatable", slot.Camel() + "Repeatable", {prefix + "/runs"}, [slot](Context& c) {
                         return Repeatable(c, slot);
                       }});
+  }
+  for (const auto& [id, name, run] :
+       {std::tuple("generation/float16_readiness", "Float16Readiness", &Float16Readiness),
+        std::tuple("generation/cuda_agrees_with_cpu", "CudaAgreesWithCpu", &CudaAgreesWithCpu)}) {
+    std::vector<std::string> needs = StaticChecks();
+    for (const char* need : {"generation/production_defaults", "generation/conditioners",
+                             "state_dict_integrity/language_model/float16_range"}) {
+      needs.emplace_back(need);
+    }
+    checks.push_back({id, name, std::move(needs), run, {"generation/text_encoder"}});
   }
   // A run that passed has passed all that it needs itself: nothing unsafe is loaded.
   checks.push_back({kProductionCheck,

@@ -16,6 +16,23 @@ static json ToJson(const GreedyRun& greedy) {
           {"duration_s", greedy.duration_s}, {"cfg_coef", greedy.cfg_coef}};
 }
 
+static json ToJson(const ModelProbe& probe) {
+  return {{"not_run", probe.not_run},
+          {"passed", probe.passed},
+          {"message", probe.message},
+          {"measured", probe.measured},
+          {"limit", probe.limit}};
+}
+
+// Throws json::exception.
+static ModelProbe ProbeFromJson(const json& from) {
+  return {.not_run = from.at("not_run").get<std::string>(),
+          .passed = from.at("passed").get<bool>(),
+          .message = from.at("message").get<std::string>(),
+          .measured = json(from.at("measured")),
+          .limit = json(from.at("limit"))};
+}
+
 harness::Status WriteRecord(const std::filesystem::path& path, const std::string& stamp,
                             const GenerationRecord& record) {
   json runs = json::array();
@@ -50,6 +67,8 @@ harness::Status WriteRecord(const std::filesystem::path& path, const std::string
                         {"driver_version", record.driver_version},
                         {"gpu_choice", record.gpu_choice},
                         {"runs", runs},
+                        {"float16_readiness", ToJson(record.float16_readiness)},
+                        {"cuda_agreement", ToJson(record.cuda_agreement)},
                         {"greedy", ToJson(record.greedy)}});
 }
 
@@ -88,6 +107,8 @@ harness::Result<GenerationRecord> ReadRecord(const std::filesystem::path& path, 
       run.step_s = from.at("step_s").get<double>();
       run.memory_peak_bytes = from.at("memory_peak_bytes").get<int64_t>();
     }
+    record.float16_readiness = ProbeFromJson(body.at("float16_readiness"));
+    record.cuda_agreement = ProbeFromJson(body.at("cuda_agreement"));
     const json& greedy = body.at("greedy");
     record.greedy.problem = greedy.at("problem").get<std::string>();
     if (!greedy.at("prompt").is_null()) record.greedy.prompt = greedy.at("prompt").get<std::string>();

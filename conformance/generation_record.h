@@ -4,6 +4,7 @@
 
 #include <array>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 
@@ -43,6 +44,14 @@ struct GreedyRun {
   double duration_s = 0, cfg_coef = 0;
 };
 
+// A comparison of the language model with itself, in another arithmetic or on another device.
+struct ModelProbe {
+  std::string not_run = "no probe was left";  // why; empty where it ran
+  bool passed = false;
+  std::string message;
+  nlohmann::json measured, limit;
+};
+
 struct GenerationRecord {
   std::string device;
   std::string problem;             // nothing ran: why (models that could not be loaded); empty otherwise
@@ -53,6 +62,8 @@ struct GenerationRecord {
   std::string gpu_choice;          // which card, where something chose it: GpuChoiceText
   std::array<GenerationRun, kMaxSlots> runs;
   GreedyRun greedy;
+  ModelProbe float16_readiness;  // left by the CPU's stage
+  ModelProbe cuda_agreement;     // left by CUDA's
 };
 
 // "generation-cpu.json" under OUTPUT/stages. `stamp` is that of the run.

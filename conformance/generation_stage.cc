@@ -13,6 +13,7 @@
 #include <iterator>
 #include <sstream>
 
+#include "conformance/model_probes.h"
 #include "conformance/slots.h"
 #include "conformance/stage_device.h"
 #include "harness/audio/npy.h"
@@ -131,7 +132,7 @@ Repeat RepeatOf(const harness::PatternSpec& pattern, int64_t frames) {
   return again >= frames ? Repeat{frames, frames} : Repeat{again, kRepeatedFrames};
 }
 
-void GenerateSlot(Context& context, const harness::Models& models, const Slot& slot,
+void GenerateSlot(Context& context, const harness::Models& models, const harness::DeviceFacts& device, const Slot& slot,
                   const harness::ConditioningInput& sample, GenerationRun& run) {
   const harness::LmSpec& lm = models.language_model.spec();
   const harness::CodecFacts& codec = models.codec->facts();
@@ -170,6 +171,7 @@ void GenerateSlot(Context& context, const harness::Models& models, const Slot& s
   run.step_s = times.step_s();
   run.generate_s = music->generate_s;
   run.decode_s = music->decode_s;
+  run.memory_peak_bytes = MemoryPeakBytes(device, *music);
   if (auto status = WriteArtifacts(context.settings().output_dir, *music, static_cast<int>(codec.sample_rate_hz), run);
       !status.ok()) {
     run.message = status.error().message;
@@ -294,11 +296,10 @@ GenerationRecord GenerateOn(Context& context, const std::string& device) {
     GenerationRun& run = record.runs[slot.index];
     run.load_s = load_s;
     auto sample = InputOf(context, *models, slot, run);
-    if (!sample) continue;
-    ResetMemoryPeak(*opened);
-    GenerateSlot(context, *models, slot, *sample, run);
-    run.memory_peak_bytes = MemoryPeakBytes(*opened);
+    if (sample) GenerateSlot(context, *models, *opened, slot, *sample, run);
   }
+  if (device == "cpu") record.float16_readiness = ProbeFloat16(context, *models, record.runs[0]);
+  if (device == "cuda") record.cuda_agreement = ProbeAgreement(context, *models, record.runs[0]);
   const char* python = std::getenv("AUDIOCRAFT_PYTHON");
   if (device == "cpu" && python != nullptr && *python != '\0') GenerateGreedy(context, *models, record.greedy);
   return record;

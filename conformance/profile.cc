@@ -28,6 +28,8 @@ void CollectKeys(const ConfigValue::Map& map, const std::string& prefix, std::ve
   }
 }
 
+constexpr int64_t kMaxFloat16Steps = 100;
+
 void ReadPrompts(OptionReader& options, Profile& profile) {
   const ConfigValue* value = options.Raw("prompts");
   if (value == nullptr) return;
@@ -58,10 +60,15 @@ void ReadGeneration(const ConfigValue::Map& map, Profile& profile, OptionProblem
   profile.cfg_coef = options.Float("cfg_coef", profile.cfg_coef);
   profile.two_step_cfg = options.Bool("two_step_cfg", profile.two_step_cfg);
   profile.seed = options.Int("seed", profile.seed, 0);
+  profile.float16_steps = options.Int("float16_steps", profile.float16_steps, 0);
   profile.melody = options.NullableString("melody");
   options.Finish();
   if (!(profile.duration_s > 0 && profile.duration_s <= 30)) {
     options.Wrong("duration_s", fmt::format("must be above 0 and at most 30, found {}", profile.duration_s));
+  }
+  if (profile.float16_steps > kMaxFloat16Steps) {
+    options.Wrong("float16_steps",
+                  fmt::format("must be between 0 and {}, found {}", kMaxFloat16Steps, profile.float16_steps));
   }
   if (!(profile.temperature > 0)) options.Wrong("temperature", "must be above 0 (greedy is sampling: greedy)");
   if (profile.sampling == "top_p" && !(profile.top_p > 0 && profile.top_p <= 1)) {

@@ -28,6 +28,7 @@ struct Profile {
   double cfg_coef = 3.0;
   bool two_step_cfg = false;
   int64_t seed = 0;
+  int64_t float16_steps = 4;  // frames that generation/float16_readiness looks at; 0: none
   std::optional<std::string> melody;
   std::optional<std::string> reference_audio;
   bool expect_trained = true;

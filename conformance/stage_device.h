@@ -7,6 +7,7 @@
 
 #include "conformance/context.h"
 #include "conformance/generation_record.h"
+#include "harness/export/models.h"
 #include "harness/generate/devices.h"
 
 namespace conformance {
@@ -16,9 +17,8 @@ namespace conformance {
 std::optional<harness::DeviceFacts> OpenForRun(const Context& context, const std::string& device,
                                                GenerationRecord& record);
 
-// Of what LibTorch's allocator holds on a CUDA device, the most since ResetMemoryPeak, weights included; on the CPU the
-// most that the process ever had resident (VmHWM, proc(5)), mapped weights included. 0 where it is not known.
-int64_t MemoryPeakBytes(const harness::DeviceFacts& device);
-void ResetMemoryPeak(const harness::DeviceFacts& device);
+// What GenerateMusic measured on a CUDA device; on the CPU the most that the process ever had resident (VmHWM,
+// proc(5)), mapped weights included. 0 where it is not known.
+int64_t MemoryPeakBytes(const harness::DeviceFacts& device, const harness::GeneratedMusic& music);
 
 }  // namespace conformance

@@ -174,6 +174,37 @@ TEST_F(AgreementTest, NamesTheLayerThatDiffers) {
   }
 }
 
+struct Parameter {
+  const char* model;
+  const char* tensor;
+  bool rounded;
+};
+
+// The weights of the cases are float16 to begin with. Off by less than half of its last bit, one that production casts
+// to float16 comes back to what it was; one that stays float32 does not.
+TEST_F(AgreementTest, CastsTheParametersThatProductionCasts) {
+  const Parameter rows[] = {
+      {"LayerScale", "transformer.layers.0.norm1.weight", true},
+      {"LayerScale", "transformer.layers.1.norm2.bias", true},
+      {"LayerScale", "transformer.layers.0.layer_scale_1.scale", true},
+      {"LayerScale", "transformer.layers.0.self_attn.in_proj_weight", true},
+      {"LayerScale", "transformer.layers.1.linear1.weight", true},
+      {"LayerScale", "linears.0.weight", true},  // by autocast, each time
+      {"LayerScale", "emb.0.weight", false},
+      {"LayerScale", "out_norm.weight", false},
+      {"QkLayerNorm", "transformer.layers.0.self_attn.q_layer_norm.weight", false},
+  };
+  const at::Tensor codes = at::arange(2 * 5).remainder(12).view({2, 5});
+  for (const Parameter& row : rows) {
+    SCOPED_TRACE(row.tensor);
+    const Pair stored(row.model), shifted(row.model, row.tensor, 1 + 1.0 / 8192);
+    const auto expected = TeacherForcedLogits(*stored.float16, {}, codes);
+    const auto logits = TeacherForcedLogits(*shifted.float16, {}, codes);
+    ASSERT_TRUE(expected.ok() && logits.ok());
+    EXPECT_EQ(at::equal(*logits, *expected), row.rounded);
+  }
+}
+
 TEST_F(AgreementTest, RefusesModelsOfOtherShapes) {
   const auto agreement =
       CompareModels(*Pair("Plain").float32, *Pair("MusicLm").float32, {}, at::zeros({2, 4}, at::kLong));

@@ -70,8 +70,8 @@ std::string Describe(const Float16Readiness& readiness) {
       "{} is the first layer to leave float16's range: {} of {} in float16 ({}). On the CPU production runs in float32 "
       "and "
       "is not affected; on CUDA it runs in float16, and these become NaN logits: generation raises, or gives noise. "
-      "Look at the weights of this layer and the one before; fine-tune with weight decay, or in float16 autocast as "
-      "audiocraft's own recipes do, so that activations stay in range",
+      "Look at the weights of this layer and the one before; train with float16 autocast (autocast_dtype) or a smaller "
+      "learning rate, so that activations stay in range",
       readiness.first_layer, found, readiness.values, cause);
 }
 

@@ -46,6 +46,19 @@ TEST(Sampler, TemperatureSharpens) {
   EXPECT_NEAR(Sampler(sampling).Probabilities(logits)[0][0].item<double>(), 0.9, 1e-5);
 }
 
+// Under CUDA's autocast logits are float16, and so is what the temperature makes of them; softmax is float32.
+TEST(Sampler, SoftmaxOfFloat16IsFloat32) {
+  Sampling sampling = Mode(Sampling::Mode::kTopK), plain = sampling;
+  sampling.top_k = plain.top_k = 4;
+  sampling.temperature = 0.7;
+  const at::Tensor logits = at::tensor({3.1F, -0.2F, 1.7F, 2.9F}).to(at::kHalf).unsqueeze(0);
+  const at::Tensor probabilities = Sampler(sampling).Probabilities(logits);
+  EXPECT_EQ(probabilities.scalar_type(), at::kFloat);
+  const at::Tensor rounded = (logits.to(at::kFloat) / 0.7).to(at::kHalf).to(at::kFloat);
+  EXPECT_TRUE(at::equal(probabilities, Sampler(plain).Probabilities(rounded)));
+  EXPECT_FALSE(at::equal(probabilities, Sampler(sampling).Probabilities(logits.to(at::kFloat))));
+}
+
 // 20000 draws: each count is binomial; a fixed seed makes the test deterministic, 5 sigma would fail one run in 1.7
 // million were it not.
 TEST(Sampler, DrawsFollowTheProbabilities) {

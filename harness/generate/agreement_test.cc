@@ -15,21 +15,11 @@ namespace {
 
 using ::testing::HasSubstr;
 
-const LmCases& Cases() {
-  static const LmCases* cases = new LmCases(HARNESS_MODEL_TESTDATA "/lm_cases.pt");
-  return *cases;
-}
-
-const LmCase& Case(const std::string& name) {
-  for (const LmCase& row : Cases().all()) {
-    if (row.name == name) return row;
-  }
-  throw std::runtime_error("no case " + name);
-}
+const LmCases& Cases() { return LmCases::OfTestdata(); }
 
 // A model of a case in both arithmetics. `plant`: a tensor, of which all values are multiplied by `factor`.
 struct Pair {
-  explicit Pair(const std::string& name, const std::string& plant = "", double factor = 1) : row(Case(name)) {
+  explicit Pair(const std::string& name, const std::string& plant = "", double factor = 1) : row(Cases().Named(name)) {
     const LmSpec spec = LmCases::Describe(row).value();
     tensors = Cases().Bind(row, spec);
     // A table has no way to change a tensor, but for this one that is not const.

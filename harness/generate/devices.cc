@@ -101,16 +101,13 @@ Error ClassifyCudaError(std::string_view text) {
        "the NVIDIA driver is too old for the CUDA runtime of this LibTorch: update the driver"},
       {"unsupported display driver", ErrorCode::kMismatch,
        "the NVIDIA driver's library (libcuda) and its kernel module are of different versions: reboot after an update "
-       "of "
-       "the driver, or, in a container, take the host's library"},
+       "of the driver, or, in a container, take the host's library"},
       {"forward compatibility was attempted", ErrorCode::kMismatch,
        "a forward-compatibility libcuda is used on a card that does not support it: update the driver itself, or take "
-       "a "
-       "LibTorch for an older CUDA"},
+       "a LibTorch for an older CUDA"},
       {"stub library", ErrorCode::kNotFound,
        "libcuda.so.1 is the toolkit's stub, which is only for linking: install the NVIDIA driver, and take the stubs "
-       "out "
-       "of LD_LIBRARY_PATH"},
+       "out of LD_LIBRARY_PATH"},
       {"busy or unavailable", ErrorCode::kIo,
        "the CUDA device is taken by another process (exclusive compute mode) or unavailable: look at nvidia-smi"},
       {"Found no NVIDIA driver", ErrorCode::kNotFound, "there is no NVIDIA driver (libcuda.so.1): install one"},

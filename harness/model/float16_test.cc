@@ -12,22 +12,12 @@
 namespace harness {
 namespace {
 
-const LmCases& Cases() {
-  static const LmCases* cases = new LmCases(HARNESS_MODEL_TESTDATA "/lm_cases.pt");
-  return *cases;
-}
+const LmCases& Cases() { return LmCases::OfTestdata(); }
 
 const std::map<std::string, at::Tensor>& Goldens() {
   static const auto* goldens =
       new std::map<std::string, at::Tensor>(Float16Logits(HARNESS_MODEL_TESTDATA "/float16_cases.pt"));
   return *goldens;
-}
-
-const LmCase& Case(const std::string& name) {
-  for (const LmCase& row : Cases().all()) {
-    if (row.name == name) return row;
-  }
-  throw std::runtime_error("no case " + name);
 }
 
 // Root of the mean square difference; NaN counts as infinite.
@@ -37,15 +27,6 @@ double Distance(const at::Tensor& a, const at::Tensor& b) {
   return std::isnan(distance) ? INFINITY : distance;
 }
 
-at::Tensor Streamed(const LanguageModel& model, const LmCase& row) {
-  LmState state = model.Start(row.conditions, row.codes.size(0), row.codes.size(2));
-  std::vector<at::Tensor> logits = {model.Forward(row.codes.narrow(2, 0, row.first), state)};
-  for (int64_t s = row.first; s < row.codes.size(2); ++s) {
-    logits.push_back(model.Forward(row.codes.narrow(2, s, 1), state));
-  }
-  return at::cat(logits, 2);
-}
-
 class Float16Test : public testing::TestWithParam<std::string> {
  protected:
   void SetUp() override { at::set_num_threads(1); }
@@ -53,7 +34,7 @@ class Float16Test : public testing::TestWithParam<std::string> {
 };
 
 TEST_P(Float16Test, AsTheRealOne) {
-  const LmCase& row = Case(GetParam());
+  const LmCase& row = Cases().Named(GetParam());
   const LmSpec spec = LmCases::Describe(row).value();
   const auto model = LanguageModel::Build(spec, Cases().Bind(row, spec), at::kCPU, Arithmetic::kFloat16Autocast);
   ASSERT_TRUE(model.ok()) << model.error().message;

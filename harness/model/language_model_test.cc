@@ -15,17 +15,7 @@ namespace {
 
 using testing::HasSubstr;
 
-const LmCases& Cases() {
-  static const LmCases* cases = new LmCases(HARNESS_MODEL_TESTDATA "/lm_cases.pt");
-  return *cases;
-}
-
-const LmCase& Case(const std::string& name) {
-  for (const LmCase& row : Cases().all()) {
-    if (row.name == name) return row;
-  }
-  throw std::runtime_error("no case " + name);
-}
+const LmCases& Cases() { return LmCases::OfTestdata(); }
 
 std::vector<std::string> Names(bool runs) {
   std::vector<std::string> names;
@@ -46,15 +36,6 @@ double Error(const at::Tensor& a, const at::Tensor& b) {
   return std::isnan(error) ? INFINITY : error;
 }
 
-at::Tensor Streamed(const LanguageModel& model, const LmCase& row) {
-  LmState state = model.Start(row.conditions, row.codes.size(0), row.codes.size(2));
-  std::vector<at::Tensor> logits = {model.Forward(row.codes.narrow(2, 0, row.first), state)};
-  for (int64_t s = row.first; s < row.codes.size(2); ++s) {
-    logits.push_back(model.Forward(row.codes.narrow(2, s, 1), state));
-  }
-  return at::cat(logits, 2);
-}
-
 class LanguageModelTest : public testing::TestWithParam<std::string> {
  protected:
   // Threads cost more than they bring at this size.
@@ -65,7 +46,7 @@ class LanguageModelTest : public testing::TestWithParam<std::string> {
 using RunsTest = LanguageModelTest;
 
 TEST_P(RunsTest, AsTheRealOne) {
-  const LmCase& row = Case(GetParam());
+  const LmCase& row = Cases().Named(GetParam());
   const auto spec = LmCases::Describe(row);
   ASSERT_TRUE(spec.ok()) << spec.error().message;
   ASSERT_EQ(Cases().Disagreement(row, *spec), "");
@@ -88,7 +69,7 @@ INSTANTIATE_TEST_SUITE_P(, RunsTest, testing::ValuesIn(Names(true)), [](const au
 using RaisesTest = LanguageModelTest;
 
 TEST_P(RaisesTest, AsTheRealOne) {
-  const LmCase& row = Case(GetParam());
+  const LmCase& row = Cases().Named(GetParam());
   const auto spec = LmCases::Describe(row);
   if (!spec.ok()) {
     EXPECT_EQ(spec.error().code, ErrorCode::kMismatch) << spec.error().message;
@@ -98,8 +79,8 @@ TEST_P(RaisesTest, AsTheRealOne) {
   if (!PatternProblem(spec->pattern, spec->num_codebooks).empty()) return;
   ASSERT_EQ(row.raises_stage, "stream") << "production doesn't even build it";
   // What raises has no weights; the plain ones do for what is asked here.
-  ASSERT_EQ(Cases().Disagreement(Case("Plain"), *spec), "");
-  const auto model = LanguageModel::Build(*spec, Cases().Bind(Case("Plain"), *spec), at::kCPU);
+  ASSERT_EQ(Cases().Disagreement(Cases().Named("Plain"), *spec), "");
+  const auto model = LanguageModel::Build(*spec, Cases().Bind(Cases().Named("Plain"), *spec), at::kCPU);
   ASSERT_TRUE(model.ok()) << model.error().message;
   const Status status = model->CheckGeneration(row.conditions, row.first, row.codes.size(2));
   ASSERT_FALSE(status.ok()) << row.raises_error;
@@ -126,10 +107,10 @@ TEST(LanguageModel, SaysWhyGenerationWouldRaise) {
   const c10::InferenceMode inference;
   for (const Words& expected : rows) {
     SCOPED_TRACE(expected.name);
-    const LmCase& row = Case(expected.name);
+    const LmCase& row = Cases().Named(expected.name);
     const auto spec = LmCases::Describe(row);
     ASSERT_TRUE(spec.ok()) << spec.error().message;
-    const auto model = LanguageModel::Build(*spec, Cases().Bind(Case("Plain"), *spec), at::kCPU);
+    const auto model = LanguageModel::Build(*spec, Cases().Bind(Cases().Named("Plain"), *spec), at::kCPU);
     ASSERT_TRUE(model.ok()) << model.error().message;
     const Status status = model->CheckGeneration(row.conditions, row.first, row.codes.size(2));
     ASSERT_FALSE(status.ok());
@@ -177,7 +158,7 @@ TEST(LanguageModel, EachOptionMatters) {
   const c10::InferenceMode inference;
   for (const Option& option : rows) {
     SCOPED_TRACE(option.name);
-    const LmCase& row = Case(option.name);
+    const LmCase& row = Cases().Named(option.name);
     LmSpec spec = LmCases::Describe(row).value();
     const TensorTable tensors = Cases().Bind(row, spec);
     option.without(spec);
@@ -192,7 +173,7 @@ TEST(LanguageModel, OrderOfConditionsMatters) {
   const c10::InferenceMode inference;
   for (const char* name : {"FuserPrependTwo", "FuserCrossPosition", "FuserInterpolateAfterPrepend"}) {
     SCOPED_TRACE(name);
-    LmCase row = Case(name);
+    LmCase row = Cases().Named(name);
     std::swap(row.conditions[0], row.conditions[1]);
     const LmSpec spec = LmCases::Describe(row).value();
     const auto model = LanguageModel::Build(spec, Cases().Bind(row, spec), at::kCPU);
@@ -204,7 +185,7 @@ TEST(LanguageModel, OrderOfConditionsMatters) {
 // What production's streaming does differently from a single pass, and so from training: not to be repaired here.
 TEST(LanguageModel, StreamsAsProductionDoes) {
   for (const char* name : {"Rope", "KvRepeatRopeXpos", "PastContextRopeSeveralFirstSteps", "FuserInterpolate"}) {
-    EXPECT_GT(Error(Case(name).streamed, Case(name).at_once), 10 * kTolerance) << name;
+    EXPECT_GT(Error(Cases().Named(name).streamed, Cases().Named(name).at_once), 10 * kTolerance) << name;
   }
 }
 

@@ -76,6 +76,18 @@ LmCases::LmCases(const std::string& path) {
   }
 }
 
+const LmCases& LmCases::OfTestdata() {
+  static const LmCases* cases = new LmCases(HARNESS_MODEL_TESTDATA "/lm_cases.pt");
+  return *cases;
+}
+
+const LmCase& LmCases::Named(const std::string& name) const {
+  for (const LmCase& row : cases_) {
+    if (row.name == name) return row;
+  }
+  throw std::runtime_error("no case " + name);
+}
+
 Result<LmSpec> LmCases::Describe(const LmCase& row) {
   auto config = Config::Parse(row.config, "state_dict.bin: xp.cfg", [](const std::string&) { return std::nullopt; });
   if (!config.ok()) return config.error();
@@ -99,6 +111,15 @@ TensorTable LmCases::Bind(const LmCase& row, const LmSpec& spec) const {
   auto table = TensorTable::Bind(*checkpoint_, specs, binding);
   if (!table.ok()) throw std::runtime_error(table.error().message);
   return std::move(table).value();
+}
+
+at::Tensor Streamed(const LanguageModel& model, const LmCase& row) {
+  LmState state = model.Start(row.conditions, row.codes.size(0), row.codes.size(2));
+  std::vector<at::Tensor> logits = {model.Forward(row.codes.narrow(2, 0, row.first), state)};
+  for (int64_t s = row.first; s < row.codes.size(2); ++s) {
+    logits.push_back(model.Forward(row.codes.narrow(2, s, 1), state));
+  }
+  return at::cat(logits, 2);
 }
 
 std::map<std::string, at::Tensor> Float16Logits(const std::string& path) {

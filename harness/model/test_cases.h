@@ -10,6 +10,7 @@
 
 #include "harness/checkpoint/checkpoint.h"
 #include "harness/model/conditions.h"
+#include "harness/model/language_model.h"
 #include "harness/model/tensor_table.h"
 #include "harness/spec/lm_spec.h"
 
@@ -31,7 +32,12 @@ class LmCases {
   // Throws std::runtime_error where the file isn't what the script writes.
   explicit LmCases(const std::string& path);
 
+  // Those of testdata/lm_cases.pt, read once.
+  static const LmCases& OfTestdata();
+
   const std::vector<LmCase>& all() const { return cases_; }
+  // Throws std::runtime_error where there is none.
+  const LmCase& Named(const std::string& name) const;
   // The description of the model; its error where production doesn't build it or can't run it.
   static Result<LmSpec> Describe(const LmCase& row);
   // Why the state dict disagrees with `spec`, whose conditioners have no tensors here; empty where it doesn't.
@@ -43,6 +49,9 @@ class LmCases {
   std::optional<Checkpoint> checkpoint_;
   std::vector<LmCase> cases_;
 };
+
+// The logits of `row`, [B, K, S, cardinality], step by step as generation asks for them.
+at::Tensor Streamed(const LanguageModel& model, const LmCase& row);
 
 // testdata/float16_cases.pt, of scripts/oracle/float16_cases.py: logits [B, K, S, cardinality] float16 by the name of a
 // case. Throws as LmCases.

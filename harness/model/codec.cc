@@ -37,6 +37,11 @@ at::Tensor Activate(const ActivationSpec& activation, const at::Tensor& x) {
   return x;
 }
 
+// The same, of a tensor that nobody else holds: the memory of another one would have to be found and cleared first.
+at::Tensor ActivateOwn(const ActivationSpec& activation, at::Tensor x) {
+  return activation.name == "ELU" ? at::elu_(x, activation.parameter) : Activate(activation, x);
+}
+
 // pad1d: as F.pad, but an input too short to be reflected is lengthened with zeros first, and shortened again.
 at::Tensor Pad(at::Tensor x, int64_t left, int64_t right, const std::string& mode) {
   if (mode != "reflect") return at::pad(x, {left, right}, mode);
@@ -139,16 +144,18 @@ at::Tensor Codec::Run(const SeanetSpec& seanet, at::Tensor x) const {
     switch (layer.kind) {
       case SeanetLayer::Kind::kConv: x = RunConv(seanet, layer.conv, x); break;
       case SeanetLayer::Kind::kLstm: x = RunLstm(layer, x); break;
-      case SeanetLayer::Kind::kActivation: x = Activate(layer.activation, x); break;
+      case SeanetLayer::Kind::kActivation: x = ActivateOwn(layer.activation, x); break;
       case SeanetLayer::Kind::kResidual: {
         at::Tensor y = x;
-        for (const ConvSpec& conv : layer.block) y = RunConv(seanet, conv, Activate(seanet.activation, y));
+        for (const ConvSpec& conv : layer.block) {
+          y = RunConv(seanet, conv, y.is_same(x) ? Activate(seanet.activation, y) : ActivateOwn(seanet.activation, y));
+        }
         if (!layer.shortcut.empty()) {
           x = RunConv(seanet, layer.shortcut.front(), x);
         } else if (seanet.activation.inplace) {
           x = Activate(seanet.activation, x);  // nn.Identity gives the tensor itself, which the block then changes
         }
-        x = x + y;
+        x = y.is_same(x) ? x + y : y.add_(x);
         break;
       }
     }

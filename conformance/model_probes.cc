@@ -10,14 +10,11 @@
 #include "harness/generate/catch_torch.h"
 #include "harness/generate/device_agreement.h"
 #include "harness/generate/float16_readiness.h"
-#include "harness/model/tensor_table.h"
 
 namespace conformance {
 namespace {
 
-using harness::LanguageModel;
 using harness::LmConditions;
-using harness::Placement;
 using harness::Result;
 
 using Clock = std::chrono::steady_clock;
@@ -38,18 +35,6 @@ at::Tensor CodesOf(const Context& context, const harness::LmSpec& spec, const Ge
   // Spread over the codebook, each codebook and frame another one.
   constexpr int64_t kStride = 97;
   return (at::arange(spec.num_codebooks * frames, at::kLong) * kStride).remainder(spec.cardinality).view({-1, frames});
-}
-
-// The language model alone, once more, elsewhere.
-Result<LanguageModel> BuildLanguageModel(Context& context, const Placement& placement) {
-  return harness::CatchTorch<LanguageModel>("loading the weights again", [&]() -> Result<LanguageModel> {
-    harness::Export& exported = context.exported();
-    const harness::CheckedTensors& tensors = exported.tensors(harness::Role::kLanguageModel);
-    ASSIGN_OR_RETURN(const harness::TensorTable table,
-                     harness::TensorTable::Bind(exported.file(harness::Role::kLanguageModel).checkpoint(),
-                                                tensors.specs, tensors.Binding()));
-    return LanguageModel::Build(*exported.lm_spec(), table, placement.device, placement.arithmetic);
-  });
 }
 
 // Of the first prompt, as the profile has it; without a text where it can't be encoded here.
@@ -81,7 +66,8 @@ ModelProbe ProbeFloat16(Context& context, const harness::Models& models, const G
   const auto start = Clock::now();
   const auto conditions = ConditionsOf(context, models);
   if (!conditions.ok()) return Problem(conditions.error());
-  const auto float16 = BuildLanguageModel(context, {at::kCPU, harness::Arithmetic::kFloat16Autocast});
+  const auto float16 =
+      harness::LoadLanguageModel(context.exported(), {at::kCPU, harness::Arithmetic::kFloat16Autocast});
   if (!float16.ok()) return Problem(float16.error());
   const auto readiness = harness::CheckFloat16Readiness(*float16, models.language_model, *conditions,
                                                         CodesOf(context, models.language_model.spec(), run, steps));
@@ -102,7 +88,7 @@ ModelProbe ProbeAgreement(Context& context, const harness::Models& models, const
   const auto start = Clock::now();
   const auto conditions = ConditionsOf(context, models);
   if (!conditions.ok()) return Problem(conditions.error());
-  const auto reference = BuildLanguageModel(context, {at::kCPU, harness::Arithmetic::kFloat32});
+  const auto reference = harness::LoadLanguageModel(context.exported(), {at::kCPU, harness::Arithmetic::kFloat32});
   if (!reference.ok()) return Problem(reference.error());
   const auto agreement = harness::CompareModels(*reference, models.language_model, *conditions,
                                                 CodesOf(context, models.language_model.spec(), run, kComparedFrames));

@@ -42,8 +42,7 @@ std::optional<DeviceFacts> OpenForRun(const Context& context, const std::string&
   if (!record.gpu_choice.empty()) record.problem += fmt::format(" ({})", record.gpu_choice);
   record.skipped = !context.AsksFor(device);
   if (record.skipped) {
-    record.problem = fmt::format("{}{}. Production would take the CPU then, and so does this run", NotOnDevice(device),
-                                 record.problem);
+    record.problem = fmt::format("{}{}. This run takes the CPU", NotOnDevice(device), record.problem);
   }
   return std::nullopt;
 }

@@ -20,6 +20,11 @@ using Clock = std::chrono::steady_clock;
 
 double SecondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
+Result<TensorTable> BindLanguageModel(Export& source) {
+  const CheckedTensors& tensors = source.tensors(Role::kLanguageModel);
+  return TensorTable::Bind(source.file(Role::kLanguageModel).checkpoint(), tensors.specs, tensors.Binding());
+}
+
 // The encoder of each t5 conditioner. What is not there is told in `without_text`; what is broken is an error.
 Status FindTextEncoders(Export& source, const TensorTable& tensors, at::Device device, TextEncoders& encoders,
                         std::string& without_text) {
@@ -49,21 +54,25 @@ Status FindTextEncoders(Export& source, const TensorTable& tensors, at::Device d
 }  // namespace
 
 Result<Models> LoadModels(Export& source, const Placement& placement) {
-  const auto [device, arithmetic] = placement;
-  return CatchTorch<Models>("loading the weights", [&, device = device, arithmetic = arithmetic]() -> Result<Models> {
+  return CatchTorch<Models>("loading the weights", [&]() -> Result<Models> {
     const c10::InferenceMode inference;
-    const CheckedTensors& lm = source.tensors(Role::kLanguageModel);
-    ASSIGN_OR_RETURN(const TensorTable lm_table,
-                     TensorTable::Bind(source.file(Role::kLanguageModel).checkpoint(), lm.specs, lm.Binding()));
-    ASSIGN_OR_RETURN(LanguageModel language_model,
-                     LanguageModel::Build(*source.lm_spec(), lm_table, device, arithmetic));
+    ASSIGN_OR_RETURN(const TensorTable lm_table, BindLanguageModel(source));
+    ASSIGN_OR_RETURN(LanguageModel language_model, LanguageModel::Build(*source.lm_spec(), lm_table, placement));
     TextEncoders encoders;
     std::string without_text;
-    RETURN_IF_ERROR(FindTextEncoders(source, lm_table, device, encoders, without_text));
+    RETURN_IF_ERROR(FindTextEncoders(source, lm_table, placement.device, encoders, without_text));
     ASSIGN_OR_RETURN(ConditionProvider conditions,
-                     ConditionProvider::Build(*source.lm_spec(), lm_table, std::move(encoders), device, arithmetic));
-    ASSIGN_OR_RETURN(std::unique_ptr<CompressionModel> codec, LoadCodec(source, device));
+                     ConditionProvider::Build(*source.lm_spec(), lm_table, std::move(encoders), placement));
+    ASSIGN_OR_RETURN(std::unique_ptr<CompressionModel> codec, LoadCodec(source, placement.device));
     return Models{std::move(language_model), std::move(conditions), std::move(codec), std::move(without_text)};
+  });
+}
+
+Result<LanguageModel> LoadLanguageModel(Export& source, const Placement& placement) {
+  return CatchTorch<LanguageModel>("loading the weights again", [&]() -> Result<LanguageModel> {
+    const c10::InferenceMode inference;
+    ASSIGN_OR_RETURN(const TensorTable table, BindLanguageModel(source));
+    return LanguageModel::Build(*source.lm_spec(), table, placement);
   });
 }
 

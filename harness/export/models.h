@@ -32,6 +32,9 @@ struct Models {
 // LibTorch's words).
 Result<Models> LoadModels(Export& source, const Placement& placement);
 
+// The language model alone: to run it once more, elsewhere. Precondition and errors as LoadModels.
+Result<LanguageModel> LoadLanguageModel(Export& source, const Placement& placement);
+
 // Gives `input` the melody of an audio file, at the codec's rate and channels, as MusicGen.generate_with_chroma
 // converts it. Errors: those of ReadWav and ConvertAudio; kMismatch (shorter than two samples: production takes one for
 // none).

@@ -72,7 +72,7 @@ TEST_P(ModelsCost, NoMatrixOfTheLanguageModelIsCopied) {
       TensorTable::Bind(loaded.source->file(Role::kLanguageModel).checkpoint(), tensors.specs, tensors.Binding());
   ASSERT_TRUE(table.ok());
   const Allocations allocations;
-  ASSERT_TRUE(LanguageModel::Build(*loaded.source->lm_spec(), *table, at::kCPU).ok());
+  ASSERT_TRUE(LanguageModel::Build(*loaded.source->lm_spec(), *table).ok());
   int64_t vectors = 0;
   for (const TensorSpec& spec : tensors.specs) {
     if (spec.shape.size() == 1 && !spec.name.starts_with("condition_provider.")) vectors += 4 * Elements(spec);

@@ -24,8 +24,8 @@ struct Pair {
     tensors = Cases().Bind(row, spec);
     // A table has no way to change a tensor, but for this one that is not const.
     if (!plant.empty()) const_cast<at::Tensor&>(tensors[plant]) = tensors[plant].to(at::kFloat) * factor;
-    float32 = LanguageModel::Build(spec, tensors, at::kCPU).value();
-    float16 = LanguageModel::Build(spec, tensors, at::kCPU, Arithmetic::kFloat16Autocast).value();
+    float32 = LanguageModel::Build(spec, tensors).value();
+    float16 = LanguageModel::Build(spec, tensors, Placement{at::kCPU, Arithmetic::kFloat16Autocast}).value();
   }
   const LmCase& row;
   TensorTable tensors;

@@ -13,13 +13,13 @@ namespace {
 TEST(GenerateCodes, GivesTheTokensOfTheRealOne) {
   at::set_num_threads(1);
   const c10::InferenceMode inference;
-  const LmCases cases(HARNESS_MODEL_TESTDATA "/lm_cases.pt");
+  const LmCases& cases = LmCases::OfTestdata();
   int compared = 0;
   for (const LmCase& row : cases.all()) {
     if (!row.raises_stage.empty()) continue;
     SCOPED_TRACE(row.name);
     const LmSpec spec = LmCases::Describe(row).value();
-    const auto model = LanguageModel::Build(spec, cases.Bind(row, spec), at::kCPU);
+    const auto model = LanguageModel::Build(spec, cases.Bind(row, spec));
     ASSERT_TRUE(model.ok()) << model.error().message;
     GuidedConditions conditions;
     for (const Condition& condition : row.conditions) {

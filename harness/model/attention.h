@@ -2,8 +2,7 @@
 // condition that does not change.
 //
 // Letters: B batch, S new steps, D width, H heads, G heads of keys and values (H / kv_repeat), E = D / H, L length of
-// the condition. All float32 with
-// kFloat32; with kFloat16Autocast see the note in arithmetic.h.
+// the condition. All float32 with kFloat32; with kFloat16Autocast see the note in arithmetic.h.
 // Source: audiocraft 1.3.0, modules/transformer.py StreamingMultiheadAttention.
 #pragma once
 

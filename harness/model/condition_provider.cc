@@ -45,9 +45,7 @@ Result<std::unique_ptr<Conditioner>> BuildConditioner(const ConditionerSpec& spe
 }
 
 Result<ConditionProvider> ConditionProvider::Build(const LmSpec& spec, const TensorTable& tensors,
-                                                   TextEncoders text_encoders, at::Device device,
-                                                   Arithmetic arithmetic) {
-  const Placement placement{device, arithmetic};
+                                                   TextEncoders text_encoders, const Placement& placement) {
   ConditionProvider provider(GenerateProblem(spec));
   for (const bool text : {true, false}) {
     for (const ConditionerSpec& conditioner : spec.conditioners) {

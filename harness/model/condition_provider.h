@@ -25,7 +25,7 @@ class ConditionProvider {
   // A t5 conditioner without an encoder here (not in the cache) can only encode "no text": its embedding is masked to
   // zero after the projection, whatever the T5. Errors: kUnsupported (a conditioner that is not built).
   static Result<ConditionProvider> Build(const LmSpec& spec, const TensorTable& tensors, TextEncoders text_encoders,
-                                         at::Device device, Arithmetic arithmetic = Arithmetic::kFloat32);
+                                         const Placement& placement = {});
 
   // Whether a text changes anything, and can be encoded; whether a melody does.
   bool has_text_encoder() const;

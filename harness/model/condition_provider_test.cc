@@ -144,7 +144,7 @@ TEST(ConditionProvider, SaysWhatItCanEncode) {
 }
 
 TEST(ConditionProvider, RefusesAMelodyWithoutItsConditioner) {
-  const auto provider = ConditionProvider::Build(LmSpec{}, TensorTable{}, {}, at::kCPU);
+  const auto provider = ConditionProvider::Build(LmSpec{}, TensorTable{}, {});
   ASSERT_TRUE(provider.ok());
   EXPECT_TRUE(provider->Encode({{}}, true)->positive.empty());
   const auto conditions = provider->Encode({Melody(9, 100)}, true);

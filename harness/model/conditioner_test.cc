@@ -108,7 +108,7 @@ class ConditionerGoldens : public testing::TestWithParam<std::string> {
     return Table();
   }
   ConditionProvider Provider() const {
-    return ConditionProvider::Build(SpecOf(row()), Goldens::Get().Weights(GetParam()), {}, at::kCPU).value();
+    return ConditionProvider::Build(SpecOf(row()), Goldens::Get().Weights(GetParam()), {}).value();
   }
   void Expect(const LmConditions& conditions, const std::string& kind) const {
     std::vector<std::string> order;
@@ -139,8 +139,8 @@ TEST_P(ConditionerGoldens, EmbedAsAudiocraft) {
 // to 2^-11 of their size, and terms that cancel leave more of it (measured: up to 3.4 times 2^-11 of the largest).
 // Masks must not promote it to float32.
 TEST_P(ConditionerGoldens, GiveFloat16UnderAutocast) {
-  const auto provider = ConditionProvider::Build(SpecOf(row()), Goldens::Get().Weights(GetParam()), {}, at::kCPU,
-                                                 Arithmetic::kFloat16Autocast);
+  const auto provider = ConditionProvider::Build(SpecOf(row()), Goldens::Get().Weights(GetParam()), {},
+                                                 Placement{at::kCPU, Arithmetic::kFloat16Autocast});
   ASSERT_TRUE(provider.ok()) << provider.error().message;
   const auto conditions = provider->Encode(InputsOf(row()), true);
   ASSERT_TRUE(conditions.ok()) << conditions.error().message;

@@ -36,7 +36,8 @@ class Float16Test : public testing::TestWithParam<std::string> {
 TEST_P(Float16Test, AsTheRealOne) {
   const LmCase& row = Cases().Named(GetParam());
   const LmSpec spec = LmCases::Describe(row).value();
-  const auto model = LanguageModel::Build(spec, Cases().Bind(row, spec), at::kCPU, Arithmetic::kFloat16Autocast);
+  const auto model =
+      LanguageModel::Build(spec, Cases().Bind(row, spec), Placement{at::kCPU, Arithmetic::kFloat16Autocast});
   ASSERT_TRUE(model.ok()) << model.error().message;
   const at::Tensor logits = Streamed(*model, row), &golden = Goldens().at(row.name);
   EXPECT_EQ(logits.scalar_type(), at::kHalf);

@@ -20,12 +20,12 @@ at::Tensor Seen(const LayerObserver& observer, const std::string& layer, const c
 
 }  // namespace
 
-Result<LanguageModel> LanguageModel::Build(const LmSpec& spec, const TensorTable& tensors, at::Device device,
-                                           Arithmetic arithmetic) {
+Result<LanguageModel> LanguageModel::Build(const LmSpec& spec, const TensorTable& tensors, const Placement& placement) {
+  const at::Device device = placement.device;
+  const Arithmetic arithmetic = placement.arithmetic;
   if (!spec.not_run.empty()) {
     return Error{ErrorCode::kUnsupported, fmt::format("generation does not run {} yet", fmt::join(spec.not_run, ", "))};
   }
-  const Placement placement{device, arithmetic};
   LanguageModel model(spec, device, arithmetic);
   for (int64_t k = 0; k < spec.num_codebooks; ++k) {
     model.embeddings_.push_back(tensors.Weight(fmt::format("emb.{}.weight", k), device));

@@ -51,8 +51,7 @@ class LanguageModel {
  public:
   // Errors: kUnsupported, naming the options of spec.not_run. The weights stay views of what `tensors` views.
   // With kFloat16Autocast on CUDA they are cast and moved, once.
-  static Result<LanguageModel> Build(const LmSpec& spec, const TensorTable& tensors, at::Device device,
-                                     Arithmetic arithmetic = Arithmetic::kFloat32);
+  static Result<LanguageModel> Build(const LmSpec& spec, const TensorTable& tensors, const Placement& placement = {});
 
   const LmSpec& spec() const { return spec_; }
   at::Device device() const { return device_; }

@@ -50,7 +50,7 @@ TEST_P(RunsTest, AsTheRealOne) {
   const auto spec = LmCases::Describe(row);
   ASSERT_TRUE(spec.ok()) << spec.error().message;
   ASSERT_EQ(Cases().Disagreement(row, *spec), "");
-  const auto model = LanguageModel::Build(*spec, Cases().Bind(row, *spec), at::kCPU);
+  const auto model = LanguageModel::Build(*spec, Cases().Bind(row, *spec));
   ASSERT_TRUE(model.ok()) << model.error().message;
   const int64_t steps = row.codes.size(2);
   const Status status = model->CheckGeneration(row.conditions, row.first, steps);
@@ -80,7 +80,7 @@ TEST_P(RaisesTest, AsTheRealOne) {
   ASSERT_EQ(row.raises_stage, "stream") << "production doesn't even build it";
   // What raises has no weights; the plain ones do for what is asked here.
   ASSERT_EQ(Cases().Disagreement(Cases().Named("Plain"), *spec), "");
-  const auto model = LanguageModel::Build(*spec, Cases().Bind(Cases().Named("Plain"), *spec), at::kCPU);
+  const auto model = LanguageModel::Build(*spec, Cases().Bind(Cases().Named("Plain"), *spec));
   ASSERT_TRUE(model.ok()) << model.error().message;
   const Status status = model->CheckGeneration(row.conditions, row.first, row.codes.size(2));
   ASSERT_FALSE(status.ok()) << row.raises_error;
@@ -110,7 +110,7 @@ TEST(LanguageModel, SaysWhyGenerationWouldRaise) {
     const LmCase& row = Cases().Named(expected.name);
     const auto spec = LmCases::Describe(row);
     ASSERT_TRUE(spec.ok()) << spec.error().message;
-    const auto model = LanguageModel::Build(*spec, Cases().Bind(Cases().Named("Plain"), *spec), at::kCPU);
+    const auto model = LanguageModel::Build(*spec, Cases().Bind(Cases().Named("Plain"), *spec));
     ASSERT_TRUE(model.ok()) << model.error().message;
     const Status status = model->CheckGeneration(row.conditions, row.first, row.codes.size(2));
     ASSERT_FALSE(status.ok());
@@ -162,7 +162,7 @@ TEST(LanguageModel, EachOptionMatters) {
     LmSpec spec = LmCases::Describe(row).value();
     const TensorTable tensors = Cases().Bind(row, spec);
     option.without(spec);
-    const auto model = LanguageModel::Build(spec, tensors, at::kCPU);
+    const auto model = LanguageModel::Build(spec, tensors);
     ASSERT_TRUE(model.ok()) << model.error().message;
     EXPECT_GT(Error(Streamed(*model, row), row.streamed), 10 * kTolerance);
   }
@@ -176,7 +176,7 @@ TEST(LanguageModel, OrderOfConditionsMatters) {
     LmCase row = Cases().Named(name);
     std::swap(row.conditions[0], row.conditions[1]);
     const LmSpec spec = LmCases::Describe(row).value();
-    const auto model = LanguageModel::Build(spec, Cases().Bind(row, spec), at::kCPU);
+    const auto model = LanguageModel::Build(spec, Cases().Bind(row, spec));
     ASSERT_TRUE(model.ok()) << model.error().message;
     EXPECT_GT(Error(Streamed(*model, row), row.streamed), 10 * kTolerance);
   }

@@ -16,10 +16,8 @@ torch.is_autocast_enabled says True, so that nn.MultiheadAttention keeps off its
 The file: a list of {name, logits: [B, K, S, card] float16, streamed as in lm_cases.py}. Weights, conditions and codes are
 those of lm_cases.pt.
 """
-import io
 import sys
 import warnings
-import zipfile
 
 import torch
 from omegaconf import OmegaConf
@@ -73,6 +71,7 @@ def autocast():
 
 
 autocast()  # before audiocraft takes the functions
+import packed  # noqa: E402
 from audiocraft.models import builders  # noqa: E402
 from audiocraft.modules.conditioners import ConditioningProvider  # noqa: E402
 
@@ -106,13 +105,7 @@ def main(cases, path):
         shape = result["logits"].shape
         result["logits"] = joined[at:at + shape.numel()].view(shape)
         at += shape.numel()
-    buffer = io.BytesIO()
-    torch.save(results, buffer)
-    with zipfile.ZipFile(buffer) as source, zipfile.ZipFile(path, "w") as target:
-        for entry in source.infolist():
-            record = zipfile.ZipInfo(entry.filename.replace("archive/", "float16_cases/"))
-            record.compress_type = zipfile.ZIP_DEFLATED
-            target.writestr(record, source.read(entry), compresslevel=9)
+    packed.save(results, path, "float16_cases")
 
 
 if __name__ == "__main__":

@@ -19,15 +19,14 @@ tensors is in the file; a list of:
                  rows to the second; without conditions unguided
     raises       instead of what it prevents: [stage, exception]; stage: "build" or "stream"
 """
-import io
 import sys
 import warnings
-import zipfile
 
 import torch
 from omegaconf import OmegaConf
 
 warnings.filterwarnings("ignore")
+import packed  # noqa: E402
 from audiocraft.models import builders  # noqa: E402
 from audiocraft.modules.conditioners import ConditioningAttributes, ConditioningProvider  # noqa: E402
 
@@ -296,14 +295,7 @@ def main(path):
         for key in ("streamed", "at_once"):
             assert key not in result or result[key].isfinite().all(), result["name"]
     pack(results)
-    buffer = io.BytesIO()
-    torch.save(results, buffer)
-    # The pickle repeats itself: deflated it takes a tenth.
-    with zipfile.ZipFile(buffer) as source, zipfile.ZipFile(path, "w") as target:
-        for entry in source.infolist():
-            record = zipfile.ZipInfo(entry.filename.replace("archive/", "lm_cases/"))
-            record.compress_type = zipfile.ZIP_DEFLATED
-            target.writestr(record, source.read(entry), compresslevel=9)
+    packed.save(results, path, "lm_cases")
 
 
 if __name__ == "__main__":

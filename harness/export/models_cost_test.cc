@@ -106,9 +106,9 @@ TEST_P(ModelsCost, AGuidedStepReadsEveryWeightOnce) {
                      allocations.bytes()});
   }
   // One batch holds both rows of guidance: in_proj, out_proj, linear1, linear2 and with cross-attention its queries and
-  // out_proj; its keys and values are those of the start. A head a codebook.
+  // out_proj; its keys and values are those of the start. All heads are one.
   const int64_t of_layer = spec.cross_attention ? 6 : 4;
-  EXPECT_EQ(costs.front().products, spec.num_layers * of_layer + spec.num_codebooks);
+  EXPECT_EQ(costs.front().products, spec.num_layers * of_layer + 1);
   int64_t bytes = 0;
   for (const TensorSpec& tensor : loaded.source->tensors(Role::kLanguageModel).specs) {
     const bool used =

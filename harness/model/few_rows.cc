@@ -78,28 +78,46 @@ bool IsFewRows(const at::Tensor& x, const at::Tensor& weight) {
 FewRowsCounts CountFewRows() { return {products_done, weight_bytes_read}; }
 
 at::Tensor FewRowsLinear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
-  TORCH_CHECK(IsFewRows(x, weight) && x.size(-1) == weight.size(1), "not a product of few rows");
-  products_done += 1;
-  weight_bytes_read += static_cast<int64_t>(weight.nbytes());
+  const std::vector<at::Tensor> biases = bias.defined() ? std::vector<at::Tensor>{bias} : std::vector<at::Tensor>{};
+  return FewRowsLinear(x, std::vector<at::Tensor>{weight}, biases).squeeze(0);
+}
+
+at::Tensor FewRowsLinear(const at::Tensor& x, const std::vector<at::Tensor>& weights,
+                         const std::vector<at::Tensor>& biases) {
+  const at::Tensor& first = weights.at(0);
   const at::Tensor input = x.contiguous();
   std::vector<int64_t> shape = x.sizes().vec();
-  shape.back() = weight.size(0);
+  shape.back() = first.size(0);
+  shape.insert(shape.begin(), static_cast<int64_t>(weights.size()));
   at::Tensor y = at::empty(shape, x.options());
-  const FewRowsArguments arguments{.x = input.const_data_ptr<float>(),
-                                   .weight = weight.const_data_ptr(),
-                                   .bias = bias.defined() ? bias.const_data_ptr<float>() : nullptr,
-                                   .y = y.mutable_data_ptr<float>(),
-                                   .rows = input.numel() / input.size(-1),
-                                   .k = weight.size(1),
-                                   .n = weight.size(0),
-                                   .type = TypeOf(weight)};
+  const int64_t rows = input.numel() / input.size(-1), n = first.size(0), k = first.size(1);
+  std::vector<FewRowsArguments> parts;
+  products_done += 1;
+  for (size_t i = 0; i < weights.size(); ++i) {
+    TORCH_CHECK(IsFewRows(x, weights[i]) && x.size(-1) == k && weights[i].sizes() == first.sizes(),
+                "not a product of few rows");
+    weight_bytes_read += static_cast<int64_t>(weights[i].nbytes());
+    parts.push_back({.x = input.const_data_ptr<float>(),
+                     .weight = weights[i].const_data_ptr(),
+                     .bias = biases.empty() ? nullptr : biases[i].const_data_ptr<float>(),
+                     .y = y.mutable_data_ptr<float>() + static_cast<int64_t>(i) * rows * n,
+                     .rows = rows,
+                     .k = k,
+                     .n = n,
+                     .type = TypeOf(weights[i])});
+  }
   const auto run = HasFewRowsAvx2() ? FewRowsAvx2 : FewRowsPortable;
+  const int64_t all = n * static_cast<int64_t>(parts.size());
   // Small products are not worth waking a thread for.
-  const int64_t threads = arguments.n * arguments.k < (1 << 16) ? 1 : at::get_num_threads();
-  const int64_t share = ((arguments.n + threads - 1) / threads + 3) / 4 * 4;
+  const int64_t threads = all * k < (1 << 16) ? 1 : at::get_num_threads();
+  const int64_t share = ((all + threads - 1) / threads + 3) / 4 * 4;
 #pragma omp parallel for num_threads(static_cast <int>(threads)) if (threads > 1)
   for (int64_t t = 0; t < threads; ++t) {
-    run(arguments, std::min(arguments.n, t * share), std::min(arguments.n, (t + 1) * share));
+    int64_t before = 0;  // rows of the parts before this one
+    for (const FewRowsArguments& part : parts) {
+      run(part, std::clamp<int64_t>(t * share - before, 0, n), std::clamp<int64_t>((t + 1) * share - before, 0, n));
+      before += n;
+    }
   }
   return y;
 }

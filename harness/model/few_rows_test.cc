@@ -1,6 +1,7 @@
 #include "harness/model/few_rows.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <gmock/gmock.h>
 
 #include <vector>
@@ -72,6 +73,39 @@ TEST(FewRows, TakesOnlyWhatItComputes) {
   const at::Tensor y = FewRowsLinear(x, w, {});
   EXPECT_EQ(y.sizes(), (std::vector<int64_t>{2, 1, 4}));
   EXPECT_TRUE(at::allclose(y, at::linear(x, w), 1e-5, 1e-6));
+}
+
+// However the threads' shares fall on the weights.
+TEST(FewRows, SeveralWeightsAreOneProduct) {
+  const int threads = at::get_num_threads();
+  at::manual_seed(2);
+  const at::Tensor x = at::randn({2, 1, 300});
+  for (const int count : {1, 3, 4}) {
+    std::vector<at::Tensor> weights, biases;
+    for (int i = 0; i < count; ++i) {
+      weights.push_back(at::randn({131, 300}).to(i == 1 ? at::kFloat : at::kHalf));
+      biases.push_back(at::randn({131}));
+    }
+    for (const int of : {1, 2, 3, 7}) {
+      SCOPED_TRACE(testing::Message() << count << " weights, " << of << " threads");
+      at::set_num_threads(of);
+      const FewRowsCounts before = CountFewRows();
+      const at::Tensor y = FewRowsLinear(x, weights, biases), plain = FewRowsLinear(x, weights, {});
+      const FewRowsCounts after = CountFewRows();
+      EXPECT_EQ(after.products - before.products, 2);
+      int64_t bytes = 0;
+      for (const at::Tensor& weight : weights) bytes += 2 * static_cast<int64_t>(weight.nbytes());
+      EXPECT_EQ(after.weight_bytes - before.weight_bytes, bytes);
+      ASSERT_EQ(y.sizes(), (std::vector<int64_t>{count, 2, 1, 131}));
+      for (int i = 0; i < count; ++i) {
+        const auto at = static_cast<size_t>(i);
+        const at::Tensor expected = at::linear(x, weights[at].to(at::kFloat));
+        EXPECT_TRUE(at::allclose(plain[i], expected, 1e-4, 1e-4)) << i;
+        EXPECT_TRUE(at::allclose(y[i], expected + biases[at], 1e-4, 1e-4)) << i;
+      }
+    }
+  }
+  at::set_num_threads(threads);
 }
 
 }  // namespace

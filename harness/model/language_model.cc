@@ -29,8 +29,8 @@ Result<LanguageModel> LanguageModel::Build(const LmSpec& spec, const TensorTable
   LanguageModel model(spec, device, arithmetic);
   for (int64_t k = 0; k < spec.num_codebooks; ++k) {
     model.embeddings_.push_back(tensors.Weight(fmt::format("emb.{}.weight", k), device));
-    model.heads_.push_back(Linear::Load(tensors, fmt::format("linears.{}", k), placement));
   }
+  model.heads_ = Heads::Load(tensors, "linears", spec.num_codebooks, placement);
   model.rotary_ = RotaryEmbedding::Load(spec, tensors, device);
   for (int64_t i = 0; i < spec.num_layers; ++i) {
     const std::string name = fmt::format("transformer.layers.{}", i);
@@ -185,12 +185,9 @@ at::Tensor LanguageModel::Forward(const at::Tensor& codes, LmState& state, const
   Advance(state, total);
   if (steps > 0 && steps < total) x = x.narrow(1, total - steps, steps);
   if (out_norm_.defined()) x = Seen(observer, "out_norm", "", out_norm_(x));
-  std::vector<at::Tensor> logits;
-  for (size_t k = 0; k < heads_.size(); ++k) {
-    logits.push_back(heads_[k](x));
-    if (observer) observer(fmt::format("linears.{}", k), logits.back());
-  }
-  return at::stack(logits, 1);
+  const at::Tensor logits = heads_(x);
+  for (int64_t k = 0; observer && k < logits.size(1); ++k) observer(fmt::format("linears.{}", k), logits.select(1, k));
+  return logits;
 }
 
 }  // namespace harness

@@ -95,7 +95,7 @@ class LanguageModel {
   std::optional<RotaryEmbedding> rotary_;
   std::vector<Layer> layers_;
   Norm out_norm_;
-  std::vector<Linear> heads_;  // K of [cardinality, D]
+  Heads heads_;  // K of [cardinality, D]
 };
 
 }  // namespace harness

@@ -1,6 +1,9 @@
 #include "harness/model/layers.h"
 
 #include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <algorithm>
 
 #include "harness/model/few_rows.h"
 
@@ -41,6 +44,42 @@ at::Tensor Linear::operator()(const at::Tensor& input) const {
   if (IsFewRows(x, weight)) return FewRowsLinear(x, weight, bias);
   const at::Tensor cast = weight.to(x.scalar_type());
   return bias.defined() ? at::linear(x, cast, bias) : at::linear(x, cast);
+}
+
+Heads Heads::Load(const TensorTable& tensors, const std::string& prefix, int64_t count, const Placement& placement) {
+  Heads heads;
+  heads.count_ = count;
+  for (int64_t k = 0; k < count; ++k) {
+    heads.heads_.push_back(Linear::Load(tensors, fmt::format("{}.{}", prefix, k), placement));
+  }
+  if (placement.device.is_cpu()) return heads;
+  std::vector<at::Tensor> weights, biases;
+  for (const Linear& head : heads.heads_) {
+    weights.push_back(head.weight);
+    if (head.bias.defined()) biases.push_back(head.bias);
+  }
+  heads.heads_ = {{at::cat(weights), biases.empty() ? at::Tensor() : at::cat(biases), placement.arithmetic}};
+  return heads;
+}
+
+at::Tensor Heads::operator()(const at::Tensor& input) const {
+  if (!input.device().is_cpu()) {
+    return heads_.front()(input).view({input.size(0), input.size(1), count_, -1}).transpose(1, 2);
+  }
+  const bool half = heads_.front().arithmetic == Arithmetic::kFloat16Autocast;
+  const at::Tensor x = half ? input.to(at::kHalf).to(at::kFloat) : input;
+  std::vector<at::Tensor> weights, biases;
+  for (const Linear& head : heads_) {
+    weights.push_back(head.weight);
+    if (head.bias.defined()) biases.push_back(head.bias);
+  }
+  if (std::all_of(weights.begin(), weights.end(), [&](const at::Tensor& weight) { return IsFewRows(x, weight); })) {
+    const at::Tensor y = FewRowsLinear(x, weights, biases).transpose(0, 1);
+    return half ? y.to(at::kHalf) : y;
+  }
+  std::vector<at::Tensor> logits;
+  for (const Linear& head : heads_) logits.push_back(head(input));
+  return at::stack(logits, 1);
 }
 
 Norm Norm::Load(const TensorTable& tensors, const std::string& name, at::Device device, Arithmetic arithmetic) {

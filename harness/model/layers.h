@@ -6,6 +6,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <string>
+#include <vector>
 
 #include "harness/model/arithmetic.h"
 #include "harness/model/tensor_table.h"
@@ -27,6 +28,18 @@ struct Linear {
   // Rows [begin, begin + count) alone: one part of a packed projection.
   Linear Rows(int64_t begin, int64_t count) const;
   at::Tensor operator()(const at::Tensor& x) const;  // [..., in] -> [..., out], float32 or float16
+};
+
+// Linear layers of one shape over the same input, as one product: a head for each codebook.
+class Heads {
+ public:
+  // Those called `prefix`.0, .1, ...
+  static Heads Load(const TensorTable& tensors, const std::string& prefix, int64_t count, const Placement& placement);
+  at::Tensor operator()(const at::Tensor& x) const;  // [B, S, in] -> [B, count, S, out], float32 or float16
+
+ private:
+  std::vector<Linear> heads_;  // on the CPU, each where it lies in the file; elsewhere one, of all their rows
+  int64_t count_ = 0;
 };
 
 // nn.LayerNorm with its eps of 1e-5, in float32 with either arithmetic. Undefined: does not exist.

@@ -23,10 +23,6 @@ const GenerationRun& RunOf(Context& context, const Slot& slot) {
   return context.Generation(slot.device).runs[slot.index];
 }
 
-harness::Result<harness::Waveform> Audio(Context& context, const Slot& slot) {
-  return harness::ReadWav(context.settings().output_dir / RunOf(context, slot).audio);
-}
-
 nlohmann::json Number(double value) {
   if (std::isfinite(value)) return value;
   return fmt::format("{}", value);
@@ -34,7 +30,7 @@ nlohmann::json Number(double value) {
 
 Outcome Length(Context& context, const Slot& slot) {
   const GenerationRun& run = RunOf(context, slot);
-  const auto audio = Audio(context, slot);
+  const auto audio = harness::ReadWav(context.settings().output_dir / run.audio);
   if (!audio.ok()) return Fail(audio.error().message);
   const int64_t expected = run.samples;
   const nlohmann::json measured = {
@@ -61,9 +57,9 @@ struct Figure {
 };
 
 Outcome JudgeFigure(Context& context, const Slot& slot, const Figure& figure) {
-  const auto audio = Audio(context, slot);
-  if (!audio.ok()) return Fail(audio.error().message);
-  const double value = figure.value(harness::ComputeSignalStatistics(*audio).overall);
+  const auto& sound = context.Sound(RunOf(context, slot).audio);
+  if (!sound.ok()) return Fail(sound.error().message);
+  const double value = figure.value(*sound);
   const double limit = context.LimitOf(figure.limit);
   if (figure.at_least ? value >= limit : value <= limit) return Pass(Number(value), limit);
   return Fail(fmt::format("{} ({}): {} is {:.4g}, allowed is {} {:.4g} ({}). {}", RunOf(context, slot).audio,
@@ -73,9 +69,9 @@ Outcome JudgeFigure(Context& context, const Slot& slot, const Figure& figure) {
 }
 
 Outcome Finite(Context& context, const Slot& slot) {
-  const auto audio = Audio(context, slot);
-  if (!audio.ok()) return Fail(audio.error().message);
-  const SignalMeasures overall = harness::ComputeSignalStatistics(*audio).overall;
+  const auto& sound = context.Sound(RunOf(context, slot).audio);
+  if (!sound.ok()) return Fail(sound.error().message);
+  const SignalMeasures& overall = *sound;
   if (overall.nan == 0 && overall.infinite == 0) return Pass({{"not_finite", 0}}, {{"not_finite", 0}});
   return Fail(
       fmt::format("{} ({}): {} NaN and {} infinite of {} samples, although every weight is finite: the codec's decoder "

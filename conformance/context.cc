@@ -6,6 +6,7 @@
 
 #include "conformance/artifact.h"
 #include "conformance/production_loader.h"
+#include "harness/audio/wav.h"
 
 namespace conformance {
 namespace {
@@ -150,6 +151,16 @@ const GenerationRecord& Context::Generation(const std::string& device) {
   }
   record.device = device;
   return generations_[device] = std::move(record);
+}
+
+const harness::Result<harness::SignalMeasures>& Context::Sound(const std::string& audio) {
+  const auto known = sounds_.find(audio);
+  if (known != sounds_.end()) return known->second;
+  const auto measure = [&]() -> harness::Result<harness::SignalMeasures> {
+    ASSIGN_OR_RETURN(const harness::Waveform waveform, harness::ReadWav(settings_.output_dir / audio));
+    return harness::ComputeSignalStatistics(waveform).overall;
+  };
+  return sounds_.emplace(audio, measure()).first->second;
 }
 
 const ProductionRun& Context::Production() {

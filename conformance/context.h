@@ -11,6 +11,7 @@
 #include "conformance/check.h"
 #include "conformance/generation_record.h"
 #include "conformance/settings.h"
+#include "harness/audio/signal_statistics.h"
 #include "harness/export/export.h"
 
 namespace conformance {
@@ -41,6 +42,9 @@ class Context {
   // The payload statistics of a file: likewise.
   const harness::Result<harness::PayloadScan>& Payload(harness::Role role);
 
+  // What the sound in `audio`, below the output folder, measures as a whole: read and computed once.
+  const harness::Result<harness::SignalMeasures>& Sound(const std::string& audio);
+
   // What the real loader did: likewise. Precondition of the latter: as RunProduction.
   const ProductionRun& Production();
 
@@ -64,6 +68,7 @@ class Context {
   std::unique_ptr<harness::Export> export_;
   std::map<std::string, Outcome> outcomes_;
   std::map<std::string, GenerationRecord> generations_;
+  std::map<std::string, harness::Result<harness::SignalMeasures>> sounds_;
   std::shared_ptr<const ProductionRun> production_;
 };
 

@@ -12,7 +12,7 @@
 
 namespace harness {
 
-inline constexpr int64_t kMaxFewRows = 4;
+inline constexpr int64_t kMaxFewRows = 16;
 
 // Whether FewRowsLinear takes them: on the CPU, at most kMaxFewRows rows of x, W contiguous and of one of the three
 // types.

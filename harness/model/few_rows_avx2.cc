@@ -40,58 +40,81 @@ float Sum(__m256 v) {
   return _mm_cvtss_f32(_mm_add_ss(half, _mm_shuffle_ps(half, half, 1)));
 }
 
-// A row of each half of [begin, end) at a time, and kRows rows of x: enough independent sums to hide the latency of the
-// additions, few enough for sixteen registers. Either half is one stream through memory, which the processor's own
-// prefetching follows; two rows side by side are not where they share a page (rows of 2 KB: 21 GB/s, not 34). Asked for
-// a page ahead, to see the next one in time, and past the caches, which nothing would be read from again.
-template <class Type, int kRows>
-void Rows(const float* x, const typename Type::Element* weight, const float* bias, float* y, int64_t k, int64_t n,
-          int64_t begin, int64_t end) {
+// Enough independent sums of two rows of the weight to hide the latency of the additions, few enough for sixteen
+// registers.
+constexpr int kMostSums = 4;
+
+// sums[i][r]: row i of the two, by row r of x. `ahead`: bytes that are asked for before they are read; 0: none.
+template <class Type, int kRows, int64_t kAhead>
+void AddPair(const float* x, const typename Type::Element* w0, const typename Type::Element* w1, int64_t k,
+             float (&sums)[2][kMostSums]) {
   constexpr int64_t kLine = 64 / sizeof(typename Type::Element);  // a cache line
-  constexpr int64_t kAhead = 4096;                                // bytes
+  __m256 wide[2][kRows];
+  for (int r = 0; r < kRows; ++r) wide[0][r] = wide[1][r] = _mm256_setzero_ps();
+  const auto add = [&](int64_t i) {
+    const __m256 a = Type::Load(w0 + i), b = Type::Load(w1 + i);
+    for (int r = 0; r < kRows; ++r) {
+      const __m256 v = _mm256_loadu_ps(x + r * k + i);
+      wide[0][r] = _mm256_fmadd_ps(a, v, wide[0][r]);
+      wide[1][r] = _mm256_fmadd_ps(b, v, wide[1][r]);
+    }
+  };
+  int64_t i = 0;
+  for (; i + kLine <= k; i += kLine) {
+    if constexpr (kAhead > 0) {
+      _mm_prefetch(reinterpret_cast<const char*>(w0 + i) + kAhead, _MM_HINT_NTA);
+      _mm_prefetch(reinterpret_cast<const char*>(w1 + i) + kAhead, _MM_HINT_NTA);
+    }
+    for (int64_t j = i; j < i + kLine; j += 8) add(j);
+  }
+  for (; i + 8 <= k; i += 8) add(i);
+  for (int r = 0; r < kRows; ++r) {
+    sums[0][r] = Sum(wide[0][r]);
+    sums[1][r] = Sum(wide[1][r]);
+    for (int64_t j = i; j < k; ++j) {
+      sums[0][r] += Type::Scalar(w0 + j) * x[r * k + j];
+      sums[1][r] += Type::Scalar(w1 + j) * x[r * k + j];
+    }
+  }
+}
+
+template <class Type, int64_t kAhead>
+void AddPair(const float* x, const typename Type::Element* w0, const typename Type::Element* w1, int64_t rows,
+             int64_t k, float (&sums)[2][kMostSums]) {
+  switch (rows) {
+    case 1: return AddPair<Type, 1, kAhead>(x, w0, w1, k, sums);
+    case 2: return AddPair<Type, 2, kAhead>(x, w0, w1, k, sums);
+    case 3: return AddPair<Type, 3, kAhead>(x, w0, w1, k, sums);
+    default: return AddPair<Type, 4, kAhead>(x, w0, w1, k, sums);
+  }
+}
+
+// A row of each half of [begin, end) at a time. Either half is one stream through memory, which the processor's own
+// prefetching follows; two rows side by side are not where they share a page (rows of 2 KB: 21 GB/s, not 34). Asked for
+// a page ahead, to see the next one in time, and past the caches, which nothing would be read from again: further rows
+// of x find the two in the nearest cache.
+template <class Type>
+void Rows(const float* x, const void* weights, const float* bias, float* y, int64_t rows, int64_t k, int64_t n,
+          int64_t begin, int64_t end) {
+  const auto* weight = static_cast<const typename Type::Element*>(weights);
   const int64_t half = (end - begin + 1) / 2;
   for (int64_t row = begin; row < begin + half; ++row) {
     const bool pair = row + half < end;
     const auto* w0 = weight + row * k;
     const auto* w1 = pair ? w0 + half * k : w0;
-    __m256 sums[2][kRows];
-    for (int r = 0; r < kRows; ++r) sums[0][r] = sums[1][r] = _mm256_setzero_ps();
-    const auto add = [&](int64_t i) {
-      const __m256 a = Type::Load(w0 + i), b = Type::Load(w1 + i);
-      for (int r = 0; r < kRows; ++r) {
-        const __m256 v = _mm256_loadu_ps(x + r * k + i);
-        sums[0][r] = _mm256_fmadd_ps(a, v, sums[0][r]);
-        sums[1][r] = _mm256_fmadd_ps(b, v, sums[1][r]);
+    for (int64_t r = 0; r < rows; r += kMostSums) {
+      const int64_t count = rows - r < kMostSums ? rows - r : kMostSums;
+      float sums[2][kMostSums];
+      if (r == 0) {
+        AddPair<Type, 4096>(x, w0, w1, count, k, sums);
+      } else {
+        AddPair<Type, 0>(x + r * k, w0, w1, count, k, sums);
       }
-    };
-    int64_t i = 0;
-    for (; i + kLine <= k; i += kLine) {
-      _mm_prefetch(reinterpret_cast<const char*>(w0 + i) + kAhead, _MM_HINT_NTA);
-      _mm_prefetch(reinterpret_cast<const char*>(w1 + i) + kAhead, _MM_HINT_NTA);
-      for (int64_t j = i; j < i + kLine; j += 8) add(j);
-    }
-    for (; i + 8 <= k; i += 8) add(i);
-    for (int r = 0; r < kRows; ++r) {
-      float first = Sum(sums[0][r]), second = Sum(sums[1][r]);
-      for (int64_t j = i; j < k; ++j) {
-        first += Type::Scalar(w0 + j) * x[r * k + j];
-        second += Type::Scalar(w1 + j) * x[r * k + j];
+      for (int64_t i = 0; i < count; ++i) {
+        y[(r + i) * n + row] = sums[0][i] + (bias != nullptr ? bias[row] : 0);
+        if (pair) y[(r + i) * n + row + half] = sums[1][i] + (bias != nullptr ? bias[row + half] : 0);
       }
-      y[r * n + row] = first + (bias != nullptr ? bias[row] : 0);
-      if (pair) y[r * n + row + half] = second + (bias != nullptr ? bias[row + half] : 0);
     }
-  }
-}
-
-template <class Type>
-void Dispatch(const float* x, const void* weight, const float* bias, float* y, int64_t rows, int64_t k, int64_t n,
-              int64_t begin, int64_t end) {
-  const auto* w = static_cast<const typename Type::Element*>(weight);
-  switch (rows) {
-    case 1: return Rows<Type, 1>(x, w, bias, y, k, n, begin, end);
-    case 2: return Rows<Type, 2>(x, w, bias, y, k, n, begin, end);
-    case 3: return Rows<Type, 3>(x, w, bias, y, k, n, begin, end);
-    default: return Rows<Type, 4>(x, w, bias, y, k, n, begin, end);
   }
 }
 
@@ -100,9 +123,9 @@ void Dispatch(const float* x, const void* weight, const float* bias, float* y, i
 // `type`: WeightType as a number.
 void FewRowsAvx2Raw(const float* x, const void* weight, const float* bias, float* y, int64_t rows, int64_t k, int64_t n,
                     int type, int64_t begin, int64_t end) {
-  if (type == 0) return Dispatch<Float32>(x, weight, bias, y, rows, k, n, begin, end);
-  if (type == 1) return Dispatch<Float16>(x, weight, bias, y, rows, k, n, begin, end);
-  return Dispatch<BFloat16>(x, weight, bias, y, rows, k, n, begin, end);
+  if (type == 0) return Rows<Float32>(x, weight, bias, y, rows, k, n, begin, end);
+  if (type == 1) return Rows<Float16>(x, weight, bias, y, rows, k, n, begin, end);
+  return Rows<BFloat16>(x, weight, bias, y, rows, k, n, begin, end);
 }
 
 }  // namespace harness

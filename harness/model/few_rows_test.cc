@@ -12,8 +12,9 @@ namespace {
 struct Shape {
   int64_t rows, k, n;
 };
-// Tails of every kind: k below and beside a multiple of eight, n odd, one row, four.
-const Shape kShapes[] = {{1, 1, 1}, {1, 8, 2}, {2, 7, 3}, {2, 32, 96}, {3, 33, 5}, {4, 100, 17}, {2, 1024, 1000}};
+// Tails of every kind: k below and beside a multiple of eight, n odd, one row, sixteen.
+const Shape kShapes[] = {{1, 1, 1},    {1, 8, 2},  {2, 7, 3},  {2, 32, 96},   {3, 33, 5},
+                         {4, 100, 17}, {5, 40, 9}, {7, 33, 6}, {16, 100, 11}, {2, 1024, 1000}};
 
 using Run = void (*)(const FewRowsArguments&, int64_t, int64_t);
 
@@ -66,7 +67,7 @@ TEST(FewRows, TakesOnlyWhatItComputes) {
   const at::Tensor x = at::randn({2, 1, 8}), w = at::randn({4, 8});
   EXPECT_TRUE(IsFewRows(x, w));
   EXPECT_TRUE(IsFewRows(x, w.to(at::kHalf)));
-  EXPECT_FALSE(IsFewRows(at::randn({5, 8}), w)) << "too many rows";
+  EXPECT_FALSE(IsFewRows(at::randn({17, 8}), w)) << "too many rows";
   EXPECT_FALSE(IsFewRows(x, w.to(at::kDouble))) << "another type";
   EXPECT_FALSE(IsFewRows(x, at::randn({8, 4}).t())) << "not contiguous";
   EXPECT_FALSE(IsFewRows(x.to(at::kHalf), w)) << "activations are float32";

@@ -2,8 +2,8 @@
 //
 //   AUDIOCRAFT_EXPORT_DIR=EXPORT build/bin/models_benchmark [--benchmark_filter=Step]
 //
-// Bytes per second are of the weights as they are stored; compare them with what the machine's memory gives
-// (ReadWeights).
+// Bytes per second are of the weights as they are stored; compare them with FewRows, which has nothing else to do, and
+// with ReadWeights.
 #include <ATen/ATen.h>
 #include <benchmark/benchmark.h>
 #include <c10/core/InferenceMode.h>
@@ -113,7 +113,7 @@ BENCHMARK(FewRows)
     ->Args({2, 1024, 4096})
     ->UseRealTime();
 
-// The limit: as many bytes read, one thread a share, and only added up.
+// For comparison: as many bytes read by LibTorch, one thread a share, and only added up.
 void ReadWeights(benchmark::State& state) {
   const c10::InferenceMode inference;
   const at::Tensor all = at::ones({int64_t{1} << 28}, at::kByte).view(at::kLong);

@@ -39,7 +39,8 @@ if does == "hangs":  # with a child in a process group of its own, as the suite 
     print("hangs", flush=True)
     time.sleep(600)
 if does == "fails":
-    print("\\n".join(["The following tests FAILED:", *(f"  {{i}} - {{test}} (Failed)" for i, test in enumerate({failing}))]))
+    head = "INCOMPLETE  /an/export" if what == "conformance" else "The following tests FAILED:"
+    print("\\n".join([head, *(f"  {{i}} - {{test}} (Failed)" for i, test in enumerate({failing}))]))
     sys.exit(8)
 if what == "configure":
     build = pathlib.Path(given["-B"])
@@ -126,7 +127,10 @@ def case_steps(folder: Path) -> None:
     seen = json.loads((stage.out / "suite" / "one" / "report.json").read_text())["seen"]
     expect(seen["CONFORMANCE_REQUIRE"] == "cuda" and seen["HF_HUB_OFFLINE"] == "1", f"{seen}")
     expect(seen["CONFORMANCE_PROFILE"].startswith(str(stage.out)) and not {"GTEST_FILTER", "HF_HOME", "LD_LIBRARY_PATH"} & set(seen), f"{seen}")
-    expect("devices: [cpu, cuda]" in Path(seen["CONFORMANCE_PROFILE"]).read_text(), "the profile does not run both devices")
+    profile = Path(seen["CONFORMANCE_PROFILE"]).read_text()
+    expect("devices: [cpu, cuda]" in profile, f"the profile does not run both devices: {profile}")
+    melody = ROOT / json.loads(re.search(r"melody: (.*)}", profile).group(1)).split("/source/")[1]
+    expect(melody.is_file(), f"the profile's melody is not there: {melody}")
     row = "| one | pass | A Card | 2.00 | - | 500 | - |"
     expect(row in (stage.out / "figures.md").read_text() and row in text, text)
 
@@ -167,6 +171,10 @@ def case_failures(folder: Path) -> None:
     stage.does(build="fails")
     status, text = stage.run("--again")
     expect(status == 1 and stage.started() == ALL[:3], f"after a failed build: {stage.started()}")
+    stage.does(conformance="fails")
+    status, text = stage.run()
+    expect(status == 1 and "FAILED: suite-one, suite-two;" in text, f"{status} {text}")
+    expect(text.count("      INCOMPLETE  /an/export") == 2 and all(text.count(f"{test} (Failed)") == 2 for test in FAILING), f"no reasons: {text}")
     stage.does(conformance="is cut off")
     status, text = stage.run()
     expect(status == 1 and "| one | no report |" in text and "report.json: JSONDecodeError" in text, text)

@@ -109,6 +109,7 @@ TEST_F(AgreementTest, SoundModelsAreReadyAndAgree) {
     RecordProperty(std::string(name) + "_difference", std::to_string(agreement->difference));
     EXPECT_TRUE(agreement->agrees()) << Describe(*agreement);
     EXPECT_GT(agreement->difference, 0) << "float16 rounds: nothing was compared";
+    EXPECT_LT(agreement->tolerance, 0.02);
     EXPECT_GT(agreement->layers, 5);
     EXPECT_THAT(Describe(*agreement), HasSubstr("float16 on cpu against float32 on cpu"));
     const auto same = CompareModels(*models.float32, *models.float32, conditions, given);
@@ -147,6 +148,7 @@ TEST_F(AgreementTest, NamesTheLayerThatOverflows) {
     EXPECT_THAT(Describe(*readiness), HasSubstr(row.words));
     EXPECT_FALSE(readiness->ready());
     EXPECT_GT(readiness->infinite + readiness->nan, 0);
+    EXPECT_GE(readiness->values, readiness->infinite + readiness->nan);
     EXPECT_GT(readiness->float32_largest, 0) << "float32 was not asked";
     EXPECT_LT(readiness->largest, kFloat16Largest) << "an infinity for the largest finite value";
     const auto agreement = CompareModels(*models.float32, *models.float16, {}, codes);
@@ -156,6 +158,8 @@ TEST_F(AgreementTest, NamesTheLayerThatOverflows) {
     EXPECT_THAT(Describe(*agreement),
                 HasSubstr(std::string(row.layer) + " is the first layer to diverge: its outputs are not finite"));
     EXPECT_THAT(Describe(*agreement), HasSubstr("logits of the same codes are not finite"));
+    EXPECT_EQ(agreement->difference, std::numeric_limits<double>::infinity()) << "NaN is no measure";
+    EXPECT_EQ(agreement->layer_difference, std::numeric_limits<double>::infinity());
   }
 }
 

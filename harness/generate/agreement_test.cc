@@ -134,6 +134,7 @@ TEST_F(AgreementTest, NamesTheLayerThatOverflows) {
       {"Hidden", "transformer.layers.0.linear1.weight", 6e4, "transformer.layers.0.linear1", "infinite values"},
       {"Weight", "transformer.layers.1.self_attn.out_proj.weight", 1e7, "transformer.layers.1.self_attn", "NaN of"},
       {"Head", "linears.1.weight", 8e4, "linears.1", "infinite values"},
+      {"OnlyInfinities", "linears.1.weight", 3e4, "linears.1", "infinite values of"},
       {"Queries", "transformer.layers.0.self_attn.in_proj_weight", 1e6, "transformer.layers.0.self_attn", "NaN"},
   };
   const at::Tensor codes = at::arange(2 * 5).remainder(12).view({2, 5});
@@ -189,7 +190,7 @@ TEST_F(AgreementTest, HoldsEachLayerToItsRounding) {
       {"Float32Rounds", "linears.0", Arithmetic::kFloat32, 1e-5, true},
       {"Float32Differs", "linears.0", Arithmetic::kFloat32, 3e-4, false},
       {"Float32DiffersEarly", "transformer.layers.0.linear1", Arithmetic::kFloat32, 3e-4, false},
-      {"Float16Rounds", "linears.0", Arithmetic::kFloat16Autocast, 2e-3, true},
+      {"Float16Rounds", "linears.0", Arithmetic::kFloat16Autocast, 6e-3, true},
       {"Float16Differs", "linears.0", Arithmetic::kFloat16Autocast, 2e-2, false},
       {"Float16DiffersEarly", "transformer.layers.0.linear1", Arithmetic::kFloat16Autocast, 2e-2, false},
   };

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "conformance/context.h"
+#include "conformance/run_report.h"
 
 namespace conformance {
 namespace {
@@ -126,6 +127,33 @@ TEST(GenerationCheck, JudgesTheProbeInFloat16) {
     const bool judged = row.status == CheckStatus::kPass || row.status == CheckStatus::kFail;
     EXPECT_EQ(outcome.measured, judged ? nlohmann::json(1) : nlohmann::json());
     EXPECT_EQ(outcome.limit, judged ? nlohmann::json(2) : nlohmann::json());
+  }
+}
+
+TEST(GenerationCheck, LeavesARequirementUnmet) {
+  Judge("generation/cpu/prompt0/runs", Recorded());  // prompt0 is unconditional, prompt1 a text; no more
+  const struct {
+    const char* id;
+    const char* reason;
+    const char* requirement;
+  } rows[] = {
+      {"generation/cpu/prompt0/runs", "unsupported here: x", ""},
+      {"generation/cpu/prompt1/runs", "texts need spaCy", "text"},
+      {"generation/cpu/prompt2/runs", "no prompt in this slot of the profile", ""},
+      {"generation/cpu/melody/runs", "the model takes no melody", "melody"},
+      {"generation/cpu/prompt1/runs", "cpu is not run: the profile's devices leave it out", ""},
+      {"generation/cpu/prompt1/codes", "texts need spaCy", ""},
+      {"generation/cuda/prompt0/runs", "cuda is not run: no CUDA device", "cuda"},
+      {"generation/cuda/prompt0/runs", "unsupported here: x", "cuda"},
+      {"generation/cuda/prompt1/runs", "cuda is not run: no CUDA device", ""},
+      {"generation/cuda/prompt1/runs", "texts need spaCy", "text"},
+      {"generation/cuda/melody/runs", "cuda is not run: no CUDA device", ""},
+      {"generation/text_encoder", "no T5", "text"},
+      {"codec_compatibility/weights", "not in the cache", "codec"},
+      {"codec_compatibility/stereo", "x", ""},
+  };
+  for (const auto& row : rows) {
+    EXPECT_EQ(RequirementOf(Context::Get(), row.id, row.reason), row.requirement) << row.id << ": " << row.reason;
   }
 }
 

@@ -18,7 +18,7 @@ import xml.etree.ElementTree as ElementTree
 import zipfile
 from pathlib import Path
 
-from derive_export import derive_recipe
+from derive_export import derive, derive_recipe
 
 ROOT = Path(__file__).resolve().parents[1]
 GOOD = ROOT / "fixtures" / "exports" / "musicgen-tiny-mono"
@@ -97,6 +97,18 @@ def case_fault(build: Path, folder: Path) -> None:
     expect("CRC-32" in text and "_codebook.embed" in text, f"JUnit does not say why: {text[:600]}")
     blocked = run.named("notrun")
     expect(any("blocked by state_dict_integrity/codec/checksums" in text for text in blocked.values()), "nothing says what blocks it")
+
+
+def case_unjudged(build: Path, folder: Path) -> None:
+    """An export that nothing fails, and that this suite can't judge: nobody can say that it is good."""
+    edit = {"edit": "set_config", "file": "language_model", "key": "lm_model", "value": "transformer_lm_magnet"}
+    derive(GOOD, [edit], folder / "export")
+    environment = clean_environment(AUDIOCRAFT_EXPORT_DIR=str(folder / "export"), CONFORMANCE_OUTPUT_DIR=str(folder / "out"))
+    done = subprocess.run([build / "bin" / "conformance_judge", "--quiet"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    report = json.loads((folder / "out" / "report.json").read_text())
+    expect(not [check["id"] for check in report["checks"] if check["status"] == "fail"], "a check fails")
+    expect(done.returncode == 1 and report["verdict"] == "incomplete", f"{done.returncode} {report['verdict']}")
+    expect("MAGNeT" in done.stdout.decode(), f"nothing says why: {done.stdout.decode()[-900:]}")
 
 
 def case_unset(build: Path, folder: Path) -> None:
@@ -215,6 +227,14 @@ def case_cluster(build: Path, folder: Path) -> None:
     done = run([str(merge)], bad)
     expect(done.returncode == 1 and json.loads((bad / "report.json").read_text())["verdict"] == "fail", "the merged fault passes")
 
+    judge = str(build / "bin" / "conformance_judge")
+    for name, shards, words in (("of two runs", [ran / "shards" / "0", bad / "shards" / "1"], "are of different runs"),
+                                ("of none", [folder / "nowhere"], "no shard left a report")):
+        done = run([judge, "--merge", *map(str, shards)], folder / "merged")
+        expect(done.returncode == 2 and words in done.stdout.decode(), f"{name}: {done.returncode} {done.stdout.decode()[-600:]}")
+    (folder / "taken" / "shards" / "0" / "report.json" / "folder").mkdir(parents=True)
+    expect(array(folder / "taken", 3, AUDIOCRAFT_EXPORT_DIR=str(GOOD))[0] == 1, "a shard that can't leave its report passes")
+
     (folder / "list.txt").write_text(f"{GOOD}\n{broken}\n{GOOD}")
     many = folder / "many"
     expect(array(many, 2, CONFORMANCE_EXPORTS=str(folder / "list.txt")) == [0, 1], "of three exports, the second fails")
@@ -285,9 +305,15 @@ def case_stages(build: Path, folder: Path) -> None:
     def program(name: str, *arguments) -> subprocess.CompletedProcess:
         return subprocess.run([build / "bin" / name, *arguments], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
+    older = [output / name for name in ("report.json", "generation/cpu/prompt3/audio.wav", "stages/generation-cuda.json",
+                                        "checks/file_presence.folder.json")]
+    for path in (*older, output / "mine.txt"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
     for name, stage in (("conformance_judge", "begin"), ("conformance_judge", "payload"), ("conformance", "generate-cpu")):
         done = program(name, f"--stage={stage}")
         expect(done.returncode == 0, f"stage {stage}: {done.stdout.decode()[:500]}")
+        expect(not [path for path in older if path.exists()] and (output / "mine.txt").exists(), "begin leaves what an older run left")
     shutil.copytree(output, folder / "kept")
     for test, artifact, change, words in TAMPERED:
         done = program("conformance_judge", f"--gtest_filter={test}")

@@ -40,10 +40,13 @@ std::optional<DeviceFacts> OpenForRun(const Context& context, const std::string&
   }
   record.problem = facts.error().message;
   if (!record.gpu_choice.empty()) record.problem += fmt::format(" ({})", record.gpu_choice);
+  // Production takes what it can use; who asks for a device by name wants it judged.
   record.skipped = !context.AsksFor(device);
-  if (record.skipped) {
-    record.problem = fmt::format("{}{}. This run takes the CPU", NotOnDevice(device), record.problem);
-  }
+  record.problem =
+      record.skipped
+          ? fmt::format("{}{}. This run takes the CPU", NotOnDevice(device), record.problem)
+          : fmt::format("{}{} asks for it, and it can't be used here. {}. This says nothing about the export",
+                        NotOnDevice(device), context.WhoAsksFor(device), record.problem);
   return std::nullopt;
 }
 

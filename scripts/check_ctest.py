@@ -136,6 +136,49 @@ def case_required_cuda(build: Path, folder: Path) -> None:
     expect(cuda and all(check["status"] == "skip" for check in cuda), "a check of CUDA that is not skipped")
 
 
+def with_stand_in(build: Path, **variables) -> dict:
+    """Of a process that takes the stand-in for the NVIDIA driver (harness/generate/cuda_stand_in) for the machine's."""
+    return dict(variables, LD_PRELOAD=str(build / "cuda_stand_in" / "libcuda.so.1"))
+
+
+# A device that is there and can't be used: cuInit's error, the profile's devices, CONFORMANCE_REQUIRE; the verdict, how
+# the check of it ends, and its words.
+ASKED = "asks for it, and it can't be used here. CUDA"
+UNUSABLE = [
+    ("803", "", "", "pass", "skip", "cuda is not run: CUDA: the NVIDIA driver's library (libcuda) and its kernel module are of different versions"),
+    ("2", "", "", "pass", "skip", "the device is out of memory: end what else runs on it"),
+    ("100", "", "text", "incomplete", "skip", "there is no CUDA device: look at nvidia-smi and CUDA_VISIBLE_DEVICES"),
+    ("804", "devices: [cpu, cuda]", "", "fail", "fail", f"cuda is not run: the profile (devices) {ASKED}: a forward-compatibility libcuda"),
+    ("34", "devices: [cuda]", "", "fail", "fail", f"the profile (devices) {ASKED}: libcuda.so.1 is the toolkit's stub"),
+    ("999", "", "cuda", "fail", "fail", f"CONFORMANCE_REQUIRE {ASKED} can't be used: CUDA error 999, from cuInit. See whether nvidia-smi"),
+]
+
+
+def case_unusable_cuda(build: Path, folder: Path) -> None:
+    for init, devices, require, verdict, status, words in UNUSABLE:
+        profile = folder / "profile.yaml"
+        profile.write_text(f"{devices}\ngeneration: {{prompts: [null], duration_s: 0.4}}\n")
+        output = folder / init
+        variables = with_stand_in(build, CUDA_STAND_IN_INIT=init, CONFORMANCE_PROFILE=str(profile), CONFORMANCE_REQUIRE=require)
+        if init == "804":  # as ctest does it, judged by processes that do not load LibTorch
+            run = Run(build, folder / "ctest", GOOD, **variables)
+            output, exit_status, text = run.output, run.status, "".join(run.named("fail").values())
+        else:
+            environment = clean_environment(AUDIOCRAFT_EXPORT_DIR=str(GOOD), CONFORMANCE_OUTPUT_DIR=str(output), **variables)
+            done = subprocess.run([build / "bin" / "conformance", "--quiet"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            exit_status, text = done.returncode, done.stdout.decode()
+        report = json.loads((output / "report.json").read_text())
+        runs = next(check for check in report["checks"] if check["id"] == "generation/cuda/prompt0/runs")
+        expect((exit_status == 0) == (verdict == "pass") and report["verdict"] == verdict, f"{init}: {exit_status} {report['verdict']}: {text[-900:]}")
+        expect(runs["status"] == status and words in runs["message"], f"{init}: {runs['status']}: {runs['message']}")
+        expect("cuda" in report["not_run"], f"{init}: not_run hides cuda: {report['not_run']}")
+        expect(" ".join(text.split()).find(words[:40]) >= 0 and "CUDA" in (output / "report.html").read_text(), f"{init}: not told: {text[-900:]}")
+        behind = {check["status"] for check in report["checks"] if "/cuda/prompt0/" in check["id"] or "cuda_agrees" in check["id"]} - {status}
+        expect(behind == ({"blocked"} if status == "fail" else set()), f"{init}: what stands behind it is {behind}")
+        cpu = next(check for check in report["checks"] if check["id"] == "generation/cpu/prompt0/runs")
+        expect(cpu["status"] == ("skip" if devices == "devices: [cuda]" else "pass"), f"{init}: the CPU: {cpu['status']} {cpu['message']}")
+
+
 def case_resources(build: Path, folder: Path) -> None:
     """The stage on CUDA takes the GPU that ctest assigns, of those that a scheduler left visible."""
     spec = folder / "resources.json"

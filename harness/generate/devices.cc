@@ -96,8 +96,10 @@ Error ClassifyCudaError(std::string_view text) {
   // The words of cudaGetErrorString, and of LibTorch 2.11 around them; more particular ones first.
   // (c10/cuda/CUDAFunctions.cpp, CUDACachingAllocator.cpp, ATen/detail/CUDAHooksInterface.h.)
   static constexpr Row kRows[] = {
+      // The text of LibTorch without its CUDA part; here that is loaded before it is asked.
       {"without ATen_cuda", ErrorCode::kUnsupported,
-       "LibTorch is built without CUDA: install a build with libtorch_cuda"},
+       "LibTorch ran on the CPU before its CUDA part (libtorch_cuda) was loaded, and does not look for it again: open "
+       "CUDA first in a process that uses both"},
       {"no kernel image", ErrorCode::kUnsupported,
        "this LibTorch has no kernels for the card's architecture: install one that is built for it"},
       {"driver version is insufficient", ErrorCode::kMismatch,

@@ -33,7 +33,7 @@ TEST(ClassifyCudaError, NamesEachWayToFail) {
       {"NoDriver", "Found no NVIDIA driver on your system", ErrorCode::kNotFound, "no NVIDIA driver"},
       {"NoDevice", "no CUDA-capable device is detected", ErrorCode::kNotFound, "no CUDA device"},
       {"Memory", "CUDA out of memory. Tried to allocate 2.00 MiB.", ErrorCode::kIo, "out of memory: end"},
-      {"NoBuild", "Cannot initialize CUDA without ATen_cuda library.", ErrorCode::kUnsupported, "without CUDA"},
+      {"TooLate", "Cannot initialize CUDA without ATen_cuda library.", ErrorCode::kUnsupported, "open CUDA first"},
       {"Other", "CUDA error: misaligned address\n#0 frame", ErrorCode::kIo, "can't be used: CUDA error: misaligned"},
   };
   for (const auto& row : rows) {

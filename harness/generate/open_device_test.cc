@@ -1,7 +1,10 @@
 // OpenDevice from end to end, with the stand-in for the driver (cuda_stand_in/driver.cc).
+#include <ATen/ATen.h>
 #include <dlfcn.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <cstdio>
 #include <cstdlib>
 
 #include "harness/generate/devices.h"
@@ -15,7 +18,11 @@ using ::testing::Not;
 class OpenDeviceWithStandIn : public testing::Test {
  protected:
   // OpenDevice then finds it by its soname, whatever else the machine has.
-  void SetUp() override { ASSERT_NE(dlopen(CUDA_STAND_IN_DRIVER, RTLD_NOW | RTLD_GLOBAL), nullptr) << dlerror(); }
+  void SetUp() override {
+    for (const char* variable : {"INIT", "CARDS", "BACKEND", "FAULT", "MEMORY"})
+      unsetenv(fmt::format("CUDA_STAND_IN_{}", variable).c_str());
+    ASSERT_NE(dlopen(CUDA_STAND_IN_DRIVER_LIBRARY, RTLD_NOW | RTLD_GLOBAL), nullptr) << dlerror();
+  }
 };
 
 struct Unusable {
@@ -57,13 +64,88 @@ TEST_F(OpenDeviceWithStandIn, NamesWhatTheDriverGives) {
 // The order matters: only where there is a card is LibTorch to blame.
 TEST_F(OpenDeviceWithStandIn, NamesLibTorchWhereThereIsACard) {
   if (dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) != nullptr) GTEST_SKIP() << "LibTorch here has CUDA";
-  unsetenv("CUDA_STAND_IN_INIT");
-  unsetenv("CUDA_STAND_IN_CARDS");
   const auto facts = OpenDevice("cuda");
   ASSERT_FALSE(facts.ok());
   EXPECT_EQ(facts.error().code, ErrorCode::kUnsupported);
   EXPECT_THAT(facts.error().message, HasSubstr("there is a device (Stand-in card), but LibTorch is built without"));
   EXPECT_THAT(facts.error().message, HasSubstr("install a build with libtorch_cuda and its libraries (lib"));
+}
+
+// A process that dies takes what it loaded with it: each of the following has one of its own.
+class OpenDeviceOfBackend : public OpenDeviceWithStandIn {
+ protected:
+  void SetUp() override {
+    OpenDeviceWithStandIn::SetUp();
+    testing::GTEST_FLAG(death_test_style) = "threadsafe";
+    setenv("CUDA_STAND_IN_BACKEND", CUDA_STAND_IN_BACKEND_LIBRARY, 1);
+  }
+};
+
+// What OpenDevice gives, as what the process says before it ends.
+[[noreturn]] void TellAndExit(const Result<DeviceFacts>& facts) {
+  if (!facts.ok()) {
+    std::fprintf(stderr, "error %d: %s\n", static_cast<int>(facts.error().code), facts.error().message.c_str());
+    std::exit(1);
+  }
+  std::fprintf(stderr, "%s of %s, %lld bytes, driver %s, runtime %s\n", facts->name.c_str(),
+               facts->compute_capability.c_str(), static_cast<long long>(facts->total_memory_bytes),
+               facts->driver_version.c_str(), facts->runtime_version.c_str());
+  std::exit(0);
+}
+
+TEST_F(OpenDeviceOfBackend, GivesItsFacts) {
+  EXPECT_EXIT(TellAndExit(OpenDevice("cuda")), testing::ExitedWithCode(0),
+              "Stand-in card of 9.0, 8589934592 bytes, driver 13.0, runtime 13.0");
+}
+
+TEST_F(OpenDeviceOfBackend, NamesWhatItsFirstKernelGives) {
+  const struct {
+    const char* name;
+    const char* fault;
+    const char* memory;
+    ErrorCode code;
+    const char* words;
+  } rows[] = {
+      {"NoKernel", "add:1:no kernel image is available for execution on the device", "1000000", ErrorCode::kUnsupported,
+       "no kernels for the card's architecture: install one that is built for it .CUDA error: no kernel image"},
+      {"Assert", "add:1:device-side assert triggered", "1000000", ErrorCode::kIo,
+       "can't be used: CUDA error: device-side assert triggered. See whether nvidia-smi"},
+      {"WrongValue", "add:1:infinite", "1000000", ErrorCode::kIo, "the device gives 1 . 1 a wrong value"},
+      {"Memory", "", "100", ErrorCode::kIo, "the device is out of memory: end what else runs on it"},
+  };
+  for (const auto& row : rows) {
+    SCOPED_TRACE(row.name);
+    setenv("CUDA_STAND_IN_FAULT", row.fault, 1);
+    setenv("CUDA_STAND_IN_MEMORY", row.memory, 1);
+    const std::string said = fmt::format("error {}: CUDA.*{}", static_cast<int>(row.code), row.words);
+    EXPECT_EXIT(TellAndExit(OpenDevice("cuda")), testing::ExitedWithCode(1), said);
+  }
+}
+
+// A former bug: a run on [cpu, cuda] in one process found LibTorch "built without CUDA".
+TEST_F(OpenDeviceOfBackend, SaysWhereLibTorchHasRunBefore) {
+  const auto convolve_then_open = [] {
+    at::conv1d(at::ones({1, 1, 4}), at::ones({1, 1, 2}));
+    TellAndExit(OpenDevice("cuda"));
+  };
+  EXPECT_EXIT(convolve_then_open(), testing::ExitedWithCode(1),
+              fmt::format("error {}: .*open CUDA first in a process that uses both",
+                          static_cast<int>(ErrorCode::kUnsupported)));
+}
+
+TEST_F(OpenDeviceOfBackend, MeasuresThePeakOfItsMemory) {
+  const auto measure = [] {
+    const auto facts = OpenDevice("cuda");
+    if (!facts.ok()) TellAndExit(facts);
+    const at::Tensor kept = at::zeros({1024}, at::TensorOptions().device(facts->device));
+    { const at::Tensor gone = at::zeros({4096}, at::TensorOptions().device(facts->device)); }
+    const int64_t first = PeakMemoryBytes(facts->device).value();
+    ResetPeakMemory(facts->device);
+    std::fprintf(stderr, "%lld then %lld\n", static_cast<long long>(first),
+                 static_cast<long long>(PeakMemoryBytes(facts->device).value()));
+    std::exit(0);
+  };
+  EXPECT_EXIT(measure(), testing::ExitedWithCode(0), "20480 then 4096");
 }
 
 }  // namespace

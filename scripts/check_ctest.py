@@ -179,6 +179,77 @@ def case_unusable_cuda(build: Path, folder: Path) -> None:
         expect(cpu["status"] == ("skip" if devices == "devices: [cuda]" else "pass"), f"{init}: the CPU: {cpu['status']} {cpu['message']}")
 
 
+def on_stand_in(build: Path, output: Path, profile: Path, export: Path = GOOD, **variables) -> tuple:
+    """The checks of a run of the program on the stand-in's device, by their ids, and what the program says."""
+    environment = clean_environment(**with_stand_in(build, AUDIOCRAFT_EXPORT_DIR=str(export), CONFORMANCE_OUTPUT_DIR=str(output),
+                                                    CUDA_STAND_IN_BACKEND=str(backend(build)), CONFORMANCE_PROFILE=str(profile),
+                                                    HF_HUB_CACHE=str(ROOT / "fixtures" / "hub"), **variables))
+    done = subprocess.run([build / "bin" / "conformance", "--quiet"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    text = done.stdout.decode()
+    expect(done.returncode in (0, 1), f"the program ended with {done.returncode}: {text[-900:]}")
+    return {check["id"]: check for check in json.loads((output / "report.json").read_text())["checks"]}, text
+
+
+def backend(build: Path) -> Path:
+    return build / "cuda_stand_in" / "libtorch_cuda.so"
+
+
+def case_cuda(build: Path, folder: Path) -> None:
+    """The suite on a device that works: a stand-in, which shows that all is on the device that it should be on."""
+    if not backend(build).exists():
+        return  # LibTorch is too old for it
+    profile = folder / "profile.yaml"
+    melody = ROOT / "fixtures" / "exports" / "musicgen-tiny-melody" / "golden" / "melody.wav"
+    profile.write_text(f"devices: [cpu, cuda]\ngeneration: {{duration_s: 0.4, melody: '{melody}'}}\n")
+    for name in ("musicgen-tiny-mono", "musicgen-tiny-melody", "musicgen-tiny-stereo"):
+        checks, text = on_stand_in(build, folder / name, profile, ROOT / "fixtures" / "exports" / name)
+        failing = [check["id"] for check in checks.values() if check["status"] in ("fail", "blocked")]
+        expect(not failing, f"{name}: {failing}: {text[-900:]}")
+        for run in ["prompt0", "prompt1"] + ["melody"] * (name == "musicgen-tiny-melody"):
+            measured = checks[f"generation/cuda/{run}/runs"]["measured"]
+            expect(measured["device"] == "Stand-in card" and measured["memory_peak_bytes"] > 0 and measured["step_s"] > 0, f"{name} {run}: {measured}")
+            expect(checks[f"generation/cuda/{run}/repeatable"]["status"] == "pass", f"{name} {run}: another run with the same seed")
+        agreement = checks["generation/cuda_agrees_with_cpu"]
+        expect(agreement["status"] == "pass" and 0 < agreement["measured"]["difference"] < agreement["limit"]["difference"], f"{name}: {agreement}")
+    profile.write_text("generation: {prompts: [null], duration_s: 0.4}\n")
+    run = Run(build, folder / "ctest", GOOD, **with_stand_in(build, CUDA_STAND_IN_BACKEND=str(backend(build)), CONFORMANCE_PROFILE=str(profile),
+                                                            CONFORMANCE_REQUIRE="cuda"))
+    report = run.report()
+    status = {check["id"]: check["status"] for check in report["checks"]}
+    expect(run.status == 0 and report["verdict"] == "pass" and "cuda" not in report["not_run"], f"{run.status} {report['verdict']} {report['not_run']}")
+    expect(status["generation/cuda/prompt0/runs"] == "pass" and status["generation/cpu/prompt0/runs"] == "skip", "production takes the device")
+    expect("production takes CUDA where there is a device (Stand-in card)" in run.text + "".join(run.named("notrun").values()), "nothing says so")
+
+
+# What goes wrong on a device: CUDA_STAND_IN_FAULT, CUDA_STAND_IN_MEMORY; how generation/cuda/prompt0/runs and
+# generation/cuda_agrees_with_cpu end, and the words of the one that fails.
+CUDA_FAULTS = [
+    ("", "300000", "fail", "blocked", "the CUDA device ran out of memory while loading the weights: CUDA out of memory. Tried to allocate"),
+    ("", "1500000", "fail", "blocked", "This says nothing about the export: end what else runs on the device"),
+    ("mm:30:device-side assert triggered", "", "fail", "blocked", "the CUDA device stopped while generating. CUDA: a kernel found an index out of its range"),
+    ("_slow_conv2d_forward:1:no kernel image is available for execution on the device", "", "fail", "pass",
+     "the CUDA device stopped while decoding. CUDA: this LibTorch has no kernels for the card's architecture"),
+    ("bmm:1:infinite", "", "fail", "fail", "logits that are not finite"),
+    ("mm:1:coarse", "", "pass", "fail", "transformer.layers.0.self_attn is the first layer to diverge: its outputs differ by"),
+]
+
+
+def case_cuda_faults(build: Path, folder: Path) -> None:
+    if not backend(build).exists():
+        return
+    profile = folder / "profile.yaml"
+    profile.write_text("devices: [cpu, cuda]\ngeneration: {duration_s: 0.4}\n")
+    for i, (fault, memory, runs, agrees, words) in enumerate(CUDA_FAULTS):
+        variables = {"CUDA_STAND_IN_FAULT": fault} if fault else {"CUDA_STAND_IN_MEMORY": memory}
+        checks, text = on_stand_in(build, folder / str(i), profile, **variables)
+        found = [checks[f"generation/{check}"]["status"] for check in ("cuda/prompt0/runs", "cuda_agrees_with_cpu")]
+        expect(found == [runs, agrees], f"{variables}: {found}: {text[-900:]}")
+        failing = [check for check in checks.values() if check["status"] == "fail"]
+        expect(any(words in check["message"] for check in failing), f"{variables}: {[check['message'] for check in failing]}")
+        expect(all("cuda" in check["id"] for check in failing), f"{variables}: the CPU's fail, too: {[check['id'] for check in failing]}")
+        expect(checks["generation/cpu/prompt0/runs"]["status"] == "pass", f"{variables}: the CPU did not run")
+
+
 def case_resources(build: Path, folder: Path) -> None:
     """The stage on CUDA takes the GPU that ctest assigns, of those that a scheduler left visible."""
     spec = folder / "resources.json"

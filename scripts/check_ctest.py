@@ -248,6 +248,14 @@ def case_cuda_faults(build: Path, folder: Path) -> None:
         expect(any(words in check["message"] for check in failing), f"{variables}: {[check['message'] for check in failing]}")
         expect(all("cuda" in check["id"] for check in failing), f"{variables}: the CPU's fail, too: {[check['id'] for check in failing]}")
         expect(checks["generation/cpu/prompt0/runs"]["status"] == "pass", f"{variables}: the CPU did not run")
+    # And what goes wrong for the export's sake, on a device only: float16 ends at 65504.
+    for recipe, layer in (("logits-beyond-float16-on-cuda", "linears.0"), ("activations-beyond-float16", "transformer.layers.1.linear1")):
+        derive_recipe(json.loads((FAULTS / f"{recipe}.json").read_text()), folder / recipe)
+        checks, text = on_stand_in(build, folder / f"{recipe}-out", profile, folder / recipe)
+        expect("logits that are not finite" in checks["generation/cuda/prompt0/runs"]["message"], f"{recipe}: {text[-900:]}")
+        for check in ("cuda_agrees_with_cpu", "float16_readiness"):
+            message = checks[f"generation/{check}"]["message"]
+            expect(f"{layer} is the first layer to" in message, f"{recipe}: {check}: {message}")
 
 
 def case_resources(build: Path, folder: Path) -> None:

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <torch/version.h>
 
+#include <algorithm>
 #include <array>
 #include <exception>
 #include <utility>
@@ -14,7 +15,10 @@
 namespace harness {
 namespace {
 
-std::string FirstLine(std::string_view text) { return std::string(text.substr(0, text.find('\n'))); }
+// Without the paragraph on linkers that LibTorch adds where its CUDA part is missing.
+std::string FirstLine(std::string_view text) {
+  return std::string(text.substr(0, std::min(text.find('\n'), text.find(" PyTorch splits its backend"))));
+}
 
 // CUDA's way to count: 12040 is 12.4.
 std::string VersionText(int64_t version) { return fmt::format("{}.{}", version / 1000, version % 1000 / 10); }

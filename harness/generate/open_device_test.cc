@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "harness/generate/devices.h"
+#include "harness/generate/sampler.h"
 
 namespace harness {
 namespace {
@@ -148,6 +149,32 @@ TEST_F(OpenDeviceOfBackend, MeasuresThePeakOfItsMemory) {
     std::exit(0);
   };
   EXPECT_EXIT(measure(), testing::ExitedWithCode(0), "20480 then 4096");
+}
+
+// The stand-in's generator gives the CPU's numbers; what is shown is that logits, generator and tokens are on the
+// device.
+TEST_F(OpenDeviceOfBackend, DrawsWhereLogitsAre) {
+  const auto draw = [] {
+    const auto facts = OpenDevice("cuda");
+    if (!facts.ok()) TellAndExit(facts);
+    Sampling sampling;
+    sampling.top_k = 5;
+    sampling.seed = 3;
+    const at::Tensor logits = at::arange(400, at::kFloat).remainder(7).view({4, 100});
+    const at::Tensor there = logits.to(facts->device);
+    Sampler on_cpu(sampling), on_cuda(sampling, facts->device);
+    bool same = true;
+    for (int step = 0; step < 20; ++step) {
+      const at::Tensor tokens = on_cuda.Next(there);
+      same = same && tokens.is_cuda() && at::equal(tokens.cpu(), on_cpu.Next(logits));
+    }
+    sampling.seed = 4;
+    Sampler other(sampling, facts->device);
+    const bool differs = !at::equal(other.Next(there).cpu(), Sampler({.top_k = 5, .seed = 3}).Next(logits));
+    std::fprintf(stderr, "%s, %s\n", same ? "the same" : "others", differs ? "another seed differs" : "no seed");
+    std::exit(0);
+  };
+  EXPECT_EXIT(draw(), testing::ExitedWithCode(0), "the same, another seed differs");
 }
 
 }  // namespace

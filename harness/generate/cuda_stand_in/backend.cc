@@ -8,6 +8,7 @@
 //                        it, as the text of a CUDA error. A device-side assert leaves nothing usable, as it does a
 //                        card.
 #include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/EmptyTensor.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/detail/CUDAHooksInterface.h>
@@ -21,6 +22,35 @@
 #include <vector>
 
 #include "harness/generate/cuda_stand_in/memory.h"
+
+namespace cuda_stand_in {
+namespace {
+
+// Draws what the CPU's generator does; CUDA's gives other numbers for the same seed.
+class Generator final : public c10::GeneratorImpl {
+ public:
+  Generator() : GeneratorImpl({c10::kCUDA, 0}, c10::DispatchKeySet(c10::DispatchKey::CUDA)) {}
+  const at::Generator& cpu() const { return cpu_; }
+
+  void set_current_seed(uint64_t seed) override { cpu_.set_current_seed(seed); }
+  void set_offset(uint64_t offset) override { cpu_.set_offset(offset); }
+  uint64_t get_offset() const override { return cpu_.get_offset(); }
+  uint64_t current_seed() const override { return cpu_.current_seed(); }
+  uint64_t seed() override { return cpu_.seed(); }
+  void set_state(const c10::TensorImpl& state) override { cpu_.unsafeGetGeneratorImpl()->set_state(state); }
+  c10::intrusive_ptr<c10::TensorImpl> get_state() const override { return cpu_.unsafeGetGeneratorImpl()->get_state(); }
+
+ private:
+  Generator* clone_impl() const override {
+    auto* clone = new Generator;
+    clone->cpu_ = cpu_.clone();
+    return clone;
+  }
+  at::Generator cpu_ = at::detail::createCPUGenerator();
+};
+
+}  // namespace
+}  // namespace cuda_stand_in
 
 namespace at {
 
@@ -36,6 +66,7 @@ struct CUDAHooks : CUDAHooksInterface {
   DeviceIndex current_device() const override { return 0; }
   int getNumGPUs() const override { return 1; }
   long versionCUDART() const override { return 13000; }
+  at::Generator getNewGenerator(DeviceIndex) const override { return at::make_generator<cuda_stand_in::Generator>(); }
 };
 REGISTER_CUDA_HOOKS(CUDAHooks);
 
@@ -159,6 +190,11 @@ class Call {
   c10::IValue Lower(const c10::IValue& value) {
     if (value.isTensor()) return Lower(value.toTensor());
     if (value.isDevice()) return c10::Device(c10::kCPU);
+    if (value.isGenerator()) {
+      const at::Generator given = value.toGenerator();
+      TORCH_CHECK(given.device().is_cuda(), "Expected a 'cuda' device type for generator but found 'cpu'");
+      return static_cast<Generator*>(given.unsafeGetGeneratorImpl())->cpu();
+    }
     if (value.isTensorList()) {
       c10::List<Tensor> list;
       for (const Tensor& tensor : value.toTensorVector()) list.push_back(Lower(tensor));

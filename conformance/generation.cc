@@ -139,7 +139,12 @@ Outcome Float16Readiness(Context& context) {
 Outcome CudaAgreesWithCpu(Context& context) {
   if (const std::string why = context.WhyNotDevice("cuda"); !why.empty()) return Skip(why);
   const GenerationRecord& record = context.Generation("cuda");
-  return FromProbe(record, record.cuda_agreement);
+  const ModelProbe& probe = record.cuda_agreement;
+  // Where the device stopped, nothing could be compared, either: one cause, told once.
+  const bool compared = probe.not_run.empty() && !probe.measured.is_null();
+  if (!compared && record.runs[0].status == GenerationRun::Status::kFailed)
+    return Blocked("generation/cuda/prompt0/runs");
+  return FromProbe(record, probe);
 }
 
 // Whatever would make the sound wrong, or the run raise, for a reason that has a name of its own.

@@ -7,12 +7,12 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <string>
-#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "harness/base/result.h"
 #include "harness/model/compression_model.h"
+#include "harness/model/seanet.h"
 #include "harness/model/tensor_table.h"
 #include "harness/spec/codec_spec.h"
 
@@ -34,25 +34,16 @@ class Codec : public CompressionModel {
   at::Tensor Encode(const at::Tensor& audio) const override;
 
  private:
-  struct Conv {
-    at::Tensor weight;  // [out, in, kernel], transposed: [in, out, kernel]; the weight norm is folded in
-    at::Tensor bias;    // [out]
-    at::Tensor norm_weight, norm_bias;  // [out]: group norm; else undefined
-  };
-
-  Codec(CodecSpec spec, CodecFacts facts, at::Device device)
-      : spec_(std::move(spec)), facts_(std::move(facts)), device_(device) {}
-  void Bind(const SeanetSpec& seanet, const TensorTable& tensors);
-  at::Tensor Run(const SeanetSpec& seanet, at::Tensor x) const;
-  at::Tensor RunConv(const SeanetSpec& seanet, const ConvSpec& conv, const at::Tensor& x) const;
-  at::Tensor RunLstm(const SeanetLayer& layer, const at::Tensor& x) const;
+  Codec(CodecSpec spec, CodecFacts facts, const TensorTable& tensors, at::Device device)
+      : spec_(std::move(spec)),
+        facts_(std::move(facts)),
+        encoder_(spec_.encoder, tensors, device),
+        decoder_(spec_.decoder, tensors, device) {}
 
   CodecSpec spec_;
   CodecFacts facts_;
-  at::Device device_;
-  std::unordered_map<std::string, Conv> convs_;                     // by ConvSpec::name
-  std::unordered_map<std::string, std::vector<at::Tensor>> lstms_;  // by SeanetLayer::name; as at::lstm takes them
-  std::vector<at::Tensor> codebooks_;                               // K of [cardinality, D]
+  Seanet encoder_, decoder_;
+  std::vector<at::Tensor> codebooks_;  // K of [cardinality, D]
 };
 
 }  // namespace harness

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <set>
 
 #include "harness/checkpoint/checkpoint.h"
@@ -82,6 +83,7 @@ class CodecCase : public testing::TestWithParam<std::string> {
     return node.kind == PickleNode::Kind::kInt ? static_cast<double>(node.integer) : node.real;
   }
   void Build(const CodecSpec& spec, const CodecFacts& facts) {
+    seanet_ = spec;
     codec_ = std::make_unique<Codec>(Codec::Build(spec, facts, Bind(CodecTensors(spec)), at::kCPU).value());
   }
   // Strictly, as load_state_dict would; what only training reads is not in the file.
@@ -107,6 +109,7 @@ class CodecCase : public testing::TestWithParam<std::string> {
   const Pickle& pickle_ = Cases().pickle();
   NodeId case_ = kNoNode;
   std::unique_ptr<CompressionModel> codec_;
+  std::optional<CodecSpec> seanet_;  // none: DAC
   c10::InferenceMode inference_;
 };
 
@@ -137,6 +140,31 @@ TEST_P(CodecCase, IsTheRealOne) {
   ASSERT_EQ(Find("encode_raises"), kNoNode);
   EXPECT_TRUE(at::equal(codec_->Encode(Tensor("input")), Tensor("encoded")));
   EXPECT_EQ(facts.encode_gives_scale, pickle_[Find("scaled")].boolean);
+}
+
+// What the goldens, a few frames long, don't reach: the same decoder without pieces and interleaved weights, which is
+// what the real one does, against both, with a piece as short as it may be.
+TEST_P(CodecCase, PiecesJoinWithoutASeam) {
+  if (!seanet_) GTEST_SKIP() << "DAC is not cut";
+  const TensorTable tensors = Bind(CodecTensors(*seanet_));
+  const SeanetSpec& decoder = seanet_->decoder;
+  const Seanet whole(decoder, tensors, at::kCPU, {.interleaved = 0, .in_pieces = 0});
+  const Seanet interleaved(decoder, tensors, at::kCPU, {.piece = int64_t{1} << 40});
+  const Seanet cut(decoder, tensors, at::kCPU, {.piece = 1});
+  bool bounded = decoder.pad_mode != "circular";
+  for (const SeanetLayer& layer : decoder.layers) {
+    bounded = bounded && !(layer.kind == SeanetLayer::Kind::kConv && layer.conv.norm == ConvNorm::kTimeGroupNorm);
+  }
+  at::manual_seed(1);
+  for (const int64_t length : {1, 40, 41, 400}) {
+    SCOPED_TRACE(length);
+    const at::Tensor latent = at::randn({2, decoder.dimension, length}), expected = whole.Run(latent);
+    EXPECT_EQ(whole.Pieces(length), 1);
+    EXPECT_EQ(interleaved.Pieces(length), 1);
+    EXPECT_EQ(cut.Pieces(length) > 2, bounded && length > 100) << cut.Pieces(length);
+    EXPECT_LE(Difference(interleaved.Run(latent), expected), kTolerance);
+    EXPECT_LE(Difference(cut.Run(latent), expected), kTolerance);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(, CodecCase, testing::ValuesIn(CaseNames()),

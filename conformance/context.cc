@@ -225,8 +225,9 @@ bool CudaDevicePresent() {
 
 std::string NotOnDevice(const std::string& device) { return device + " is not run: "; }
 
-bool Context::AsksFor(const std::string& device) const {
-  return Names(profile().devices, device) || settings_.require.contains(device);
+std::string Context::WhoAsksFor(const std::string& device) const {
+  if (Names(profile().devices, device)) return "the profile (devices)";
+  return settings_.require.contains(device) ? "CONFORMANCE_REQUIRE" : "";
 }
 
 std::string Context::WhyNotDevice(const std::string& device) const {

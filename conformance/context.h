@@ -53,7 +53,9 @@ class Context {
   // Why `device` is none of this run's, as far as that is known without LibTorch: "cuda is not run: ..."; else empty.
   std::string WhyNotDevice(const std::string& device) const;
   // The profile or CONFORMANCE_REQUIRE names it: where it is there and can't be used, that is a failure.
-  bool AsksFor(const std::string& device) const;
+  bool AsksFor(const std::string& device) const { return !WhoAsksFor(device).empty(); }
+  // Which of both, for messages; empty where neither does.
+  std::string WhoAsksFor(const std::string& device) const;
 
   // Everything judged in this process, in the catalogue's order.
   std::vector<harness::CheckResult> Results() const;

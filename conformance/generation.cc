@@ -82,14 +82,14 @@ Outcome Runs(Context& context, const Slot& slot) {
       return Fail(fmt::format("{} ({}): {}", slot.device, PromptText(run), run.message));
     case GenerationRun::Status::kDone: break;
   }
-  return Pass({{"frames", run.frames},
-               {"device", record.device_name},
-               {"memory_peak_bytes", run.memory_peak_bytes},
-               {"load_s", run.load_s},
-               {"first_code_s", run.first_code_s},
-               {"step_s", run.step_s},
-               {"generate_s", run.generate_s},
-               {"decode_s", run.decode_s}});
+  nlohmann::json measured = {
+      {"frames", run.frames},         {"device", record.device_name},     {"memory_peak_bytes", run.memory_peak_bytes},
+      {"load_s", run.load_s},         {"first_code_s", run.first_code_s}, {"step_s", run.step_s},
+      {"generate_s", run.generate_s}, {"decode_s", run.decode_s}};
+  // Of a card only.
+  if (!record.compute_capability.empty()) measured["compute_capability"] = record.compute_capability;
+  if (!record.driver_version.empty()) measured["driver_version"] = record.driver_version;
+  return Pass(std::move(measured));
 }
 
 Outcome Codes(Context& context, const Slot& slot) {
@@ -139,7 +139,12 @@ Outcome Float16Readiness(Context& context) {
 Outcome CudaAgreesWithCpu(Context& context) {
   if (const std::string why = context.WhyNotDevice("cuda"); !why.empty()) return Skip(why);
   const GenerationRecord& record = context.Generation("cuda");
-  return FromProbe(record, record.cuda_agreement);
+  const ModelProbe& probe = record.cuda_agreement;
+  // Where the device stopped, nothing could be compared, either: one cause, told once.
+  const bool compared = probe.not_run.empty() && !probe.measured.is_null();
+  if (!compared && record.runs[0].status == GenerationRun::Status::kFailed)
+    return Blocked("generation/cuda/prompt0/runs");
+  return FromProbe(record, probe);
 }
 
 // Whatever would make the sound wrong, or the run raise, for a reason that has a name of its own.

@@ -2,20 +2,16 @@
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
-#include <sstream>
 
 #include "conformance/model_probes.h"
+#include "conformance/slot_input.h"
 #include "conformance/slots.h"
 #include "conformance/stage_device.h"
+#include "conformance/step_times.h"
 #include "harness/audio/npy.h"
 #include "harness/audio/wav.h"
 #include "harness/export/models.h"
@@ -46,58 +42,6 @@ Sampling SamplingOf(const Profile& profile) {
   sampling.seed = static_cast<uint64_t>(profile.seed);
   return sampling;
 }
-
-// One line that is redrawn, on a terminal only.
-harness::GenerationCallbacks Progress(const std::string& what) {
-  harness::GenerationCallbacks callbacks;
-  if (isatty(STDERR_FILENO) == 0) return callbacks;
-  callbacks.progress = [what](int64_t done, int64_t total) {
-    std::fprintf(stderr, "\r%s: step %lld of %lld%s", what.c_str(), static_cast<long long>(done),
-                 static_cast<long long>(total), done == total ? "\n" : "");
-  };
-  return callbacks;
-}
-
-// When the system started this process, in seconds of its monotonic clock: field 22 of /proc/self/stat (proc(5)), in
-// ticks of 10 ms. The time before main, in which LibTorch is loaded, counts.
-double ProcessStartS() {
-  std::ifstream stream("/proc/self/stat");
-  std::string text((std::istreambuf_iterator<char>(stream)), {});
-  std::istringstream fields(text.substr(std::min(text.size(), text.rfind(')') + 1)));
-  std::string field;
-  for (int i = 3; i <= 22; ++i) fields >> field;
-  return static_cast<double>(std::strtoll(field.c_str(), nullptr, 10)) / static_cast<double>(sysconf(_SC_CLK_TCK));
-}
-
-double NowS() {
-  timespec now = {};
-  clock_gettime(CLOCK_BOOTTIME, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
-
-// When each step was done.
-class StepTimes {
- public:
-  harness::GenerationCallbacks Watch(harness::GenerationCallbacks callbacks) {
-    callbacks.progress = [this, next = callbacks.progress](int64_t done, int64_t total) {
-      times_.push_back(NowS());
-      if (next) next(done, total);
-    };
-    return callbacks;
-  }
-  double first_s() const { return times_.empty() ? 0 : times_.front() - ProcessStartS(); }
-  // The median of the later ones: the first step also prepares.
-  double step_s() const {
-    std::vector<double> steps;
-    for (size_t i = 1; i < times_.size(); ++i) steps.push_back(times_[i] - times_[i - 1]);
-    if (steps.empty()) return 0;
-    std::nth_element(steps.begin(), steps.begin() + static_cast<ptrdiff_t>(steps.size() / 2), steps.end());
-    return steps[steps.size() / 2];
-  }
-
- private:
-  std::vector<double> times_;
-};
 
 // codes: [K, T]
 harness::Status WriteCodes(const fs::path& path, const at::Tensor& tokens) {
@@ -188,50 +132,6 @@ void GenerateSlot(Context& context, const harness::Models& models, const harness
                             .sum()
                             .item<int64_t>();
   run.status = GenerationRun::Status::kDone;
-}
-
-// The text of a melody's run: the first of the profile, so that both conditions show.
-std::optional<std::string> FirstText(const Profile& profile) {
-  for (const auto& prompt : profile.prompts) {
-    if (prompt) return prompt;
-  }
-  return std::nullopt;
-}
-
-// The profile's first text, where the model can be given one here.
-std::optional<std::string> EncodableText(const harness::Models& models, const Profile& profile) {
-  const bool can = models.without_text.empty() && models.conditions.has_text_encoder();
-  return can ? FirstText(profile) : std::nullopt;
-}
-
-// What the slot generates from; nullopt where it can't, with the reason in `run`.
-std::optional<harness::ConditioningInput> InputOf(const Context& context, const harness::Models& models,
-                                                  const Slot& slot, GenerationRun& run) {
-  const Profile& profile = context.profile();
-  const auto skip = [&run](std::string why) {
-    run.status = GenerationRun::Status::kSkipped;
-    run.message = std::move(why);
-    return std::nullopt;
-  };
-  harness::ConditioningInput sample;
-  if (slot.is_melody()) {
-    if (!models.conditions.has_melody_encoder()) return skip(kTakesNoMelody);
-    if (!profile.melody) return skip("the profile names no melody (generation.melody: a WAV file)");
-    run.melody = *profile.melody;
-    run.prompt = EncodableText(models, profile);
-    const auto read = harness::ReadMelody(ResolveInput(*profile.melody), models.codec->facts(), sample);
-    if (!read.ok()) {
-      run.status = GenerationRun::Status::kFailed;
-      run.message = "generation.melody: " + read.error().message;
-      return std::nullopt;
-    }
-  } else {
-    if (slot.index >= profile.prompts.size()) return std::nullopt;  // an empty slot
-    run.prompt = profile.prompts[slot.index];
-    if (run.prompt && !models.without_text.empty()) return skip(models.without_text);
-  }
-  sample.description = run.prompt;
-  return sample;
 }
 
 // The run that the production loader's codes are compared with: short, greedy, with the lead of each code's logit.

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <optional>
 #include <string_view>
 
 #include "conformance/artifact.h"
@@ -30,7 +31,9 @@ constexpr const char* kHelp =
     "  --stage=NAME               one stage of a run that CTest drives: begin, payload, generate-cpu, generate-cuda, "
     "production, report\n"
     "  --merge DIR...             the verdict of shards (GTEST_TOTAL_SHARDS) that left their reports in these folders\n"
-    "and GoogleTest's options: --gtest_filter=..., --gtest_output=xml:FILE, --gtest_list_tests, ...\n\n";
+    "and GoogleTest's options: --gtest_filter=..., --gtest_output=xml:FILE, --gtest_list_tests, ...\n"
+    "Exit status: 0 the verdict is pass, 1 it is not, 2 the settings can't be used. A shard sees a part of the run, so "
+    "that the\nverdict in its report is never pass: it exits 0 where its own tests pass.\n\n";
 
 int Report(const harness::Status& status) {
   if (status.ok()) return EXIT_SUCCESS;
@@ -38,13 +41,15 @@ int Report(const harness::Status& status) {
   return EXIT_FAILURE;
 }
 
-// Writes the report, prints the summary, and gives the exit code that the verdict asks for.
-int Conclude(const Context& context, const harness::Report& report) {
+// Writes the report, prints the summary, and gives the exit code that the verdict asks for, or `own`, where the report
+// was written.
+int Conclude(const Context& context, const harness::Report& report, std::optional<int> own = std::nullopt) {
   if (auto status = WriteReports(context, report); !status.ok()) return Report(status);
   harness::SummaryOptions style;
   style.color = isatty(STDOUT_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr;
   style.report_path = context.settings().output_dir / "report.json";
   fmt::print("{}", harness::RenderSummary(report, style));
+  if (own) return *own;
   return report.verdict() == harness::Verdict::kPass ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -227,9 +232,8 @@ int RunProgram(int argc, char** argv, const Context::Generator& generator) {
   harness::Report report = AssembleReport(context, context.Results(), context.generations());
   const auto shard = ShardOf([](const char* name) { return std::getenv(name); });
   if (shard) MarkShard(*shard, Tested(), Catalogue().size(), report);
-  const int verdict = Conclude(context, report);
   // A shard's verdict is that of a part, and incomplete: whoever runs the shards wants to know of its own tests.
-  return code != 0 || shard ? code : verdict;
+  return Conclude(context, report, code != 0 || shard ? std::optional(code) : std::nullopt);
 }
 
 }  // namespace conformance

@@ -23,7 +23,8 @@ fs::path Scratch(const std::string& name) {
 }
 
 // Every shard judges a/one, which the others need; only the one that has it in `tested` ran it as a test.
-Report ShardReport(int64_t index, const std::vector<std::string>& tested, CheckStatus last = CheckStatus::kPass) {
+Report ShardReport(int64_t index, const std::vector<std::string>& tested, CheckStatus last = CheckStatus::kPass,
+                   int64_t total = 2) {
   Report report;
   report.export_info = {{"path", "/e"}, {"codec", {{"size_bytes", 5}}}, {"language_model", {{"size_bytes", 6}}}};
   report.environment = {{"suite", "1"}};
@@ -38,7 +39,7 @@ Report ShardReport(int64_t index, const std::vector<std::string>& tested, CheckS
                              .limit = nullptr});
   }
   if (last == CheckStatus::kSkip) report.not_run = {"cuda"};
-  MarkShard({.index = index, .total = 2}, tested, kIds.size(), report);
+  MarkShard({.index = index, .total = total}, tested, kIds.size(), report);
   return report;
 }
 
@@ -100,16 +101,66 @@ TEST(Shards, ThatAreMissingMakeItIncomplete) {
   EXPECT_THAT(merged->part(), HasSubstr("1 of 3 checks did not run, first a/two"));
 }
 
+// One that had no test to run is as absent as any: what it would have said is not known.
+TEST(Shards, ThatAreMissingCountWithoutATest) {
+  const auto folders = Write("untested", {ShardReport(0, {"a/one", "a/three"}, CheckStatus::kPass, 3),
+                                          ShardReport(1, {"a/two"}, CheckStatus::kPass, 3)});
+  const auto merged = MergeShards(folders, Scratch("untested"), kIds);
+  ASSERT_TRUE(merged.ok()) << merged.error().message;
+  EXPECT_EQ(merged->verdict(), Verdict::kIncomplete);
+  EXPECT_THAT(merged->part(), HasSubstr("2 of 3 shards left a report; 0 of 3 checks did not run"));
+}
+
+TEST(Shards, PutTogetherWhatEachKnows) {
+  const auto generated = [](const char* measured) {
+    return harness::GenerationResult{.device = "cpu",
+                                     .run = "prompt0",
+                                     .prompt = std::nullopt,
+                                     .seed = 0,
+                                     .tokens = "generation/cpu/prompt0/tokens.npy",
+                                     .audio = "",
+                                     .frames = 3,
+                                     .metrics = {{measured, 1}}};
+  };
+  Report first = ShardReport(0, {"a/one", "a/three"}), second = ShardReport(1, {"a/two"});
+  first.not_run = {"text", "melody"};
+  second.not_run = {"cuda", "text"};
+  second.export_info["codec"]["model"] = "encodec";
+  first.generation = {generated("runs")};
+  second.generation = {generated("codes"), generated("codes")};
+  second.generation[1].run = "prompt1";
+  const auto folders = Write("known", {first, second});
+  const auto merged = MergeShards(folders, Scratch("known"), kIds);
+  ASSERT_TRUE(merged.ok()) << merged.error().message;
+  EXPECT_THAT(merged->not_run, testing::ElementsAre("cuda", "melody", "text"));
+  EXPECT_EQ(merged->export_info["codec"]["model"], "encodec");
+  ASSERT_EQ(merged->generation.size(), 2u);
+  EXPECT_EQ(merged->generation[0].metrics, nlohmann::json({{"runs", 1}, {"codes", 1}}));
+  EXPECT_EQ(merged->generation[0].tokens, "0/generation/cpu/prompt0/tokens.npy");
+  EXPECT_EQ(merged->generation[0].audio, "");
+  EXPECT_EQ(merged->generation[1].tokens, "1/generation/cpu/prompt0/tokens.npy");
+}
+
 TEST(Shards, OfDifferentRunsAreRefused) {
   Report other = ShardReport(1, {"a/two"});
   other.export_info["path"] = "/another";
   Report whole = ShardReport(1, {"a/two"});
   whole.environment.erase("shard");
+  Report size = ShardReport(1, {"a/two"}), profile = size, require = size, libtorch = size;
+  size.export_info["codec"]["size_bytes"] = 7;
+  profile.environment["profile"] = "p.yaml";
+  require.environment["require"] = {"cuda"};
+  libtorch.environment["libtorch"] = "2.7.0";
   const struct {
     const char* name;
     Report second;
     const char* words;
   } cases[] = {{"Export", other, "are of different runs"},
+               {"Size", size, "are of different runs"},
+               {"Profile", profile, "are of different runs"},
+               {"Require", require, "are of different runs"},
+               {"LibTorch", libtorch, "are of different runs"},
+               {"Total", ShardReport(1, {"a/two"}, CheckStatus::kPass, 3), "are of different runs"},
                {"NoShard", whole, "is no shard's report"},
                {"TestTwice", ShardReport(1, {"a/one"}), "a/one ran in two shards"},
                {"ShardTwice", ShardReport(0, {"a/two"}), "shard 0 is there twice"}};

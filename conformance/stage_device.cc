@@ -23,6 +23,12 @@ std::string WhyProductionLeavesTheCpu(const Context& context) {
       NotOnDevice("cpu"), cuda->name);
 }
 
+// LibTorch looks for CUDA's part once, at the first operation that could use it, a convolution on the CPU: a process that
+// runs both devices has to have loaded it by then. What can't be used is told when it is CUDA's turn.
+void LoadCudaBeforeTheCpu(const Context& context) {
+  if (!context.settings().staged && context.WhyNotDevice("cuda").empty()) (void)OpenDevice("cuda");
+}
+
 }  // namespace
 
 std::optional<DeviceFacts> OpenForRun(const Context& context, const std::string& device, GenerationRecord& record) {
@@ -31,6 +37,7 @@ std::optional<DeviceFacts> OpenForRun(const Context& context, const std::string&
   if (record.problem.empty() && device == "cpu") record.problem = WhyProductionLeavesTheCpu(context);
   record.skipped = !record.problem.empty();
   if (record.skipped) return std::nullopt;
+  if (device == "cpu") LoadCudaBeforeTheCpu(context);
   auto facts = OpenDevice(device);
   if (facts.ok()) {
     record.device_name = facts->name;
@@ -40,10 +47,13 @@ std::optional<DeviceFacts> OpenForRun(const Context& context, const std::string&
   }
   record.problem = facts.error().message;
   if (!record.gpu_choice.empty()) record.problem += fmt::format(" ({})", record.gpu_choice);
+  // Production takes what it can use; who asks for a device by name wants it judged.
   record.skipped = !context.AsksFor(device);
-  if (record.skipped) {
-    record.problem = fmt::format("{}{}. This run takes the CPU", NotOnDevice(device), record.problem);
-  }
+  record.problem =
+      record.skipped
+          ? fmt::format("{}{}. This run takes the CPU", NotOnDevice(device), record.problem)
+          : fmt::format("{}{} asks for it, and it can't be used here. {}. This says nothing about the export",
+                        NotOnDevice(device), context.WhoAsksFor(device), record.problem);
   return std::nullopt;
 }
 

@@ -18,49 +18,9 @@ import xml.etree.ElementTree as ElementTree
 import zipfile
 from pathlib import Path
 
-from derive_export import derive_recipe
-
-ROOT = Path(__file__).resolve().parents[1]
-GOOD = ROOT / "fixtures" / "exports" / "musicgen-tiny-mono"
-FAULTS = ROOT / "fixtures" / "faults"
-
-
-class Run:
-    """One ctest run over the conformance label; `arguments` go to ctest."""
-
-    def __init__(self, build: Path, folder: Path, export=None, cwd=None, arguments=(), **variables):
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "CTestTestfile.cmake").write_text(f'subdirs("{build / "conformance"}")\n')
-        self.output = folder / "artifacts"
-        environment = clean_environment(CONFORMANCE_OUTPUT_DIR=str(self.output), **variables)
-        if export is not None:
-            environment["AUDIOCRAFT_EXPORT_DIR"] = str(export)
-        if cwd is not None:
-            environment["PWD"] = str(cwd)
-        junit = folder / "junit.xml"
-        done = subprocess.run(["ctest", "--test-dir", str(folder), "-L", "conformance", "--output-junit", str(junit), *arguments],
-                              cwd=cwd or folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        self.status, self.text = done.returncode, done.stdout.decode(errors="replace")
-        self.cases = {case.get("name"): case for case in ElementTree.parse(junit).getroot().iter("testcase")}
-
-    def named(self, status: str) -> dict:
-        return {name: "".join(case.itertext()) for name, case in self.cases.items() if case.get("status") == status}
-
-    def report(self) -> dict:
-        return json.loads((self.output / "report.json").read_text())
-
-
-def clean_environment(**variables) -> dict:
-    names = ("CONFORMANCE_", "AUDIOCRAFT_", "GTEST_", "HF_", "HUGGINGFACE_", "XDG_CACHE", "CUDA_VISIBLE", "CTEST_RESOURCE",
-             "SLURM_")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(names)}
-    environment.update(OMP_NUM_THREADS="1", **variables)
-    return environment
-
-
-def expect(condition, what: str) -> None:
-    if not condition:
-        raise AssertionError(what)
+import check_ctest_cuda
+from ctest_run import FAULTS, GOOD, ROOT, Run, clean_environment, expect
+from derive_export import derive, derive_recipe
 
 
 def case_good(build: Path, folder: Path) -> None:
@@ -99,6 +59,18 @@ def case_fault(build: Path, folder: Path) -> None:
     expect(any("blocked by state_dict_integrity/codec/checksums" in text for text in blocked.values()), "nothing says what blocks it")
 
 
+def case_unjudged(build: Path, folder: Path) -> None:
+    """An export that nothing fails, and that this suite can't judge: nobody can say that it is good."""
+    edit = {"edit": "set_config", "file": "language_model", "key": "lm_model", "value": "transformer_lm_magnet"}
+    derive(GOOD, [edit], folder / "export")
+    environment = clean_environment(AUDIOCRAFT_EXPORT_DIR=str(folder / "export"), CONFORMANCE_OUTPUT_DIR=str(folder / "out"))
+    done = subprocess.run([build / "bin" / "conformance_judge", "--quiet"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    report = json.loads((folder / "out" / "report.json").read_text())
+    expect(not [check["id"] for check in report["checks"] if check["status"] == "fail"], "a check fails")
+    expect(done.returncode == 1 and report["verdict"] == "incomplete", f"{done.returncode} {report['verdict']}")
+    expect("MAGNeT" in done.stdout.decode(), f"nothing says why: {done.stdout.decode()[-900:]}")
+
+
 def case_unset(build: Path, folder: Path) -> None:
     run = Run(build, folder)
     expect(run.status == 0, f"exit status {run.status}")
@@ -118,22 +90,6 @@ def case_required_text(build: Path, folder: Path) -> None:
     expect(run.status != 0, "CONFORMANCE_REQUIRE=text passes, although text did not run")
     expect(run.report()["verdict"] == "incomplete", run.report()["verdict"])
     expect(any("CONFORMANCE_REQUIRE names text" in text for text in run.named("fail").values()), "no test says so")
-
-
-def case_required_cuda(build: Path, folder: Path) -> None:
-    if list(Path("/dev").glob("nvidia[0-9]*")):
-        return  # there it runs, or fails in its own words
-    run = Run(build, folder, GOOD, CONFORMANCE_REQUIRE="cuda")
-    expect(run.status != 0, "CONFORMANCE_REQUIRE=cuda passes without a device")
-    report = run.report()
-    expect(report["verdict"] == "incomplete" and "cuda" in report["not_run"], f"{report['verdict']} {report['not_run']}")
-    failures = [name for name in run.named("fail") if not name.startswith("conformance.stage.")]
-    expect(failures == ["conformance.Generation.Holds/CudaPrompt0Runs"], f"failing: {failures}")
-    text = run.named("fail")[failures[0]]
-    for words in ("CONFORMANCE_REQUIRE names cuda", "/dev/nvidia0", "NVIDIA driver", "LibTorch"):
-        expect(words in text, f"the failure does not say {words}: {text[:600]}")
-    cuda = [check for check in report["checks"] if "/cuda/" in check["id"]]
-    expect(cuda and all(check["status"] == "skip" for check in cuda), "a check of CUDA that is not skipped")
 
 
 def case_resources(build: Path, folder: Path) -> None:
@@ -215,6 +171,14 @@ def case_cluster(build: Path, folder: Path) -> None:
     done = run([str(merge)], bad)
     expect(done.returncode == 1 and json.loads((bad / "report.json").read_text())["verdict"] == "fail", "the merged fault passes")
 
+    judge = str(build / "bin" / "conformance_judge")
+    for name, shards, words in (("of two runs", [ran / "shards" / "0", bad / "shards" / "1"], "are of different runs"),
+                                ("of none", [folder / "nowhere"], "no shard left a report")):
+        done = run([judge, "--merge", *map(str, shards)], folder / "merged")
+        expect(done.returncode == 2 and words in done.stdout.decode(), f"{name}: {done.returncode} {done.stdout.decode()[-600:]}")
+    (folder / "taken" / "shards" / "0" / "report.json" / "folder").mkdir(parents=True)
+    expect(array(folder / "taken", 3, AUDIOCRAFT_EXPORT_DIR=str(GOOD))[0] == 1, "a shard that can't leave its report passes")
+
     (folder / "list.txt").write_text(f"{GOOD}\n{broken}\n{GOOD}")
     many = folder / "many"
     expect(array(many, 2, CONFORMANCE_EXPORTS=str(folder / "list.txt")) == [0, 1], "of three exports, the second fails")
@@ -285,9 +249,15 @@ def case_stages(build: Path, folder: Path) -> None:
     def program(name: str, *arguments) -> subprocess.CompletedProcess:
         return subprocess.run([build / "bin" / name, *arguments], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
+    older = [output / name for name in ("report.json", "generation/cpu/prompt3/audio.wav", "stages/generation-cuda.json",
+                                        "checks/file_presence.folder.json")]
+    for path in (*older, output / "mine.txt"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
     for name, stage in (("conformance_judge", "begin"), ("conformance_judge", "payload"), ("conformance", "generate-cpu")):
         done = program(name, f"--stage={stage}")
         expect(done.returncode == 0, f"stage {stage}: {done.stdout.decode()[:500]}")
+        expect(not [path for path in older if path.exists()] and (output / "mine.txt").exists(), "begin leaves what an older run left")
     shutil.copytree(output, folder / "kept")
     for test, artifact, change, words in TAMPERED:
         done = program("conformance_judge", f"--gtest_filter={test}")
@@ -377,7 +347,8 @@ def case_flips(build: Path, folder: Path) -> None:
         shutil.rmtree(export)
 
 
-CASES = {name[5:]: function for name, function in list(globals().items()) if name.startswith("case_")}
+CASES = {name[5:]: function for names in (globals(), vars(check_ctest_cuda)) for name, function in list(names.items())
+         if name.startswith("case_")}
 
 
 def main() -> int:

@@ -4,6 +4,8 @@
 #include <c10/core/InferenceMode.h>
 #include <gmock/gmock.h>
 
+#include <limits>
+
 #include "harness/generate/device_agreement.h"
 #include "harness/generate/float16_readiness.h"
 #include "harness/generate/teacher_forced.h"
@@ -100,12 +102,14 @@ TEST_F(AgreementTest, SoundModelsAreReadyAndAgree) {
     ASSERT_TRUE(readiness.ok()) << readiness.error().message;
     EXPECT_TRUE(readiness->ready()) << Describe(*readiness);
     EXPECT_GT(readiness->largest, 0);
+    EXPECT_EQ(readiness->steps, TeacherForcedLogits(*models.float32, conditions, given)->size(2));
     EXPECT_THAT(Describe(*readiness), HasSubstr("give no infinities: " + readiness->largest_layer));
     const auto agreement = CompareModels(*models.float32, *models.float16, conditions, given);
     ASSERT_TRUE(agreement.ok()) << agreement.error().message;
     RecordProperty(std::string(name) + "_difference", std::to_string(agreement->difference));
     EXPECT_TRUE(agreement->agrees()) << Describe(*agreement);
     EXPECT_GT(agreement->difference, 0) << "float16 rounds: nothing was compared";
+    EXPECT_LT(agreement->tolerance, 0.02);
     EXPECT_GT(agreement->layers, 5);
     EXPECT_THAT(Describe(*agreement), HasSubstr("float16 on cpu against float32 on cpu"));
     const auto same = CompareModels(*models.float32, *models.float32, conditions, given);
@@ -130,6 +134,7 @@ TEST_F(AgreementTest, NamesTheLayerThatOverflows) {
       {"Hidden", "transformer.layers.0.linear1.weight", 6e4, "transformer.layers.0.linear1", "infinite values"},
       {"Weight", "transformer.layers.1.self_attn.out_proj.weight", 1e7, "transformer.layers.1.self_attn", "NaN of"},
       {"Head", "linears.1.weight", 8e4, "linears.1", "infinite values"},
+      {"OnlyInfinities", "linears.1.weight", 3e4, "linears.1", "infinite values of"},
       {"Queries", "transformer.layers.0.self_attn.in_proj_weight", 1e6, "transformer.layers.0.self_attn", "NaN"},
   };
   const at::Tensor codes = at::arange(2 * 5).remainder(12).view({2, 5});
@@ -142,11 +147,164 @@ TEST_F(AgreementTest, NamesTheLayerThatOverflows) {
     EXPECT_THAT(Describe(*readiness),
                 HasSubstr(std::string(row.layer) + " is the first layer to leave float16's range"));
     EXPECT_THAT(Describe(*readiness), HasSubstr(row.words));
+    EXPECT_FALSE(readiness->ready());
+    EXPECT_GT(readiness->infinite + readiness->nan, 0);
+    EXPECT_GE(readiness->values, readiness->infinite + readiness->nan);
+    EXPECT_GT(readiness->float32_largest, 0) << "float32 was not asked";
+    EXPECT_LT(readiness->largest, kFloat16Largest) << "an infinity for the largest finite value";
     const auto agreement = CompareModels(*models.float32, *models.float16, {}, codes);
     ASSERT_TRUE(agreement.ok()) << agreement.error().message;
     EXPECT_FALSE(agreement->agrees());
     EXPECT_EQ(agreement->first_layer, row.layer);
-    EXPECT_THAT(Describe(*agreement), HasSubstr(std::string(row.layer) + " is the first layer to diverge"));
+    EXPECT_THAT(Describe(*agreement),
+                HasSubstr(std::string(row.layer) + " is the first layer to diverge: its outputs are not finite"));
+    EXPECT_THAT(Describe(*agreement), HasSubstr("logits of the same codes are not finite"));
+    EXPECT_EQ(agreement->difference, std::numeric_limits<double>::infinity()) << "NaN is no measure";
+    EXPECT_EQ(agreement->layer_difference, std::numeric_limits<double>::infinity());
+  }
+}
+
+// A code that only the last frame holds: every step counts.
+TEST_F(AgreementTest, LooksAtEveryStep) {
+  const Pair sound("Parallel"), models("Parallel", "emb.0.weight", 1);
+  const_cast<at::Tensor&>(models.tensors["emb.0.weight"])[7] *= 1e6;
+  at::Tensor codes = at::zeros({2, 5}, at::kLong);
+  for (const bool planted : {false, true}) {
+    SCOPED_TRACE(planted);
+    if (planted) codes[0][3] = 7;
+    const auto agreement = CompareModels(*sound.float32, *models.float32, models.row.conditions, codes);
+    ASSERT_TRUE(agreement.ok()) << agreement.error().message;
+    EXPECT_EQ(agreement->agrees(), !planted) << Describe(*agreement);
+  }
+}
+
+// How far weights of one layer may be off before the layer is named: about as far as its arithmetic rounds.
+TEST_F(AgreementTest, HoldsEachLayerToItsRounding) {
+  const struct {
+    const char* name;
+    const char* part;
+    Arithmetic arithmetic;
+    double off;
+    bool agrees;
+  } rows[] = {
+      {"Float32Rounds", "linears.0", Arithmetic::kFloat32, 1e-5, true},
+      {"Float32Differs", "linears.0", Arithmetic::kFloat32, 3e-4, false},
+      {"Float32DiffersEarly", "transformer.layers.0.linear1", Arithmetic::kFloat32, 3e-4, false},
+      {"Float16Rounds", "linears.0", Arithmetic::kFloat16Autocast, 6e-3, true},
+      {"Float16Differs", "linears.0", Arithmetic::kFloat16Autocast, 2e-2, false},
+      {"Float16DiffersEarly", "transformer.layers.0.linear1", Arithmetic::kFloat16Autocast, 2e-2, false},
+  };
+  const at::Tensor codes = at::arange(2 * 5).remainder(12).view({2, 5});
+  const Pair sound("Plain");
+  for (const auto& row : rows) {
+    SCOPED_TRACE(row.name);
+    const Pair shifted("Plain", std::string(row.part) + ".weight", 1 + row.off);
+    const LanguageModel& other = row.arithmetic == Arithmetic::kFloat32 ? *shifted.float32 : *shifted.float16;
+    const auto agreement = CompareModels(*sound.float32, other, {}, codes);
+    ASSERT_TRUE(agreement.ok()) << agreement.error().message;
+    EXPECT_EQ(agreement->agrees(), row.agrees) << Describe(*agreement);
+    EXPECT_EQ(agreement->first_layer, row.agrees ? "" : row.part);
+  }
+}
+
+// Differences are relative to the first model, which is the one to be believed.
+TEST_F(AgreementTest, MeasuresAgainstTheReference) {
+  const at::Tensor codes = at::arange(2 * 5).remainder(12).view({2, 5});
+  const Pair sound("Plain"), larger("Plain", "linears.1.weight", 8);
+  const double small = TeacherForcedLogits(*sound.float32, {}, codes)->abs().max().item<double>();
+  const double large = TeacherForcedLogits(*larger.float32, {}, codes)->abs().max().item<double>();
+  const auto agreement = CompareModels(*sound.float32, *larger.float32, {}, codes);
+  const auto reverse = CompareModels(*larger.float32, *sound.float32, {}, codes);
+  ASSERT_TRUE(agreement.ok() && reverse.ok());
+  EXPECT_FLOAT_EQ(static_cast<float>(agreement->largest_logit), static_cast<float>(small));
+  EXPECT_FLOAT_EQ(static_cast<float>(reverse->largest_logit), static_cast<float>(large));
+  EXPECT_GT(agreement->difference, 2);
+  EXPECT_LT(reverse->difference, 1);
+}
+
+TEST(DeviceAgreementTest, IsToldInWords) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  DeviceAgreement sound;
+  sound.difference = 0.25;
+  sound.tolerance = 0.5;
+  sound.largest_logit = 12;
+  sound.closest_layer = "linears.0";
+  sound.closest = 0.75;
+  sound.layers = 30;
+  sound.reference = "float32 on cpu";
+  sound.other = "float16 on cuda";
+  DeviceAgreement adds_up = sound, layer = sound, infinite = sound, nan = sound;
+  adds_up.difference = 0.75;
+  layer.first_layer = "transformer.layers.3.linear2";
+  layer.layer_difference = 0.125;
+  layer.layer_tolerance = 0.0625;
+  infinite = layer;
+  infinite.difference = infinite.layer_difference = kInfinity;
+  nan.difference = std::numeric_limits<double>::quiet_NaN();
+  const struct {
+    const char* name;
+    DeviceAgreement agreement;
+    bool agrees;
+    const char* words;
+  } rows[] = {
+      {"Sound", sound, true,
+       "float16 on cuda against float32 on cpu: logits of the same codes differ by 0.25 of the largest, 12 (up to 0.5 "
+       "is rounding); no layer of 30 diverges: linears.0 comes closest, at 0.75 of its tolerance"},
+      {"AddsUp", adds_up, false,
+       "float16 on cuda against float32 on cpu: logits of the same codes differ by 0.75 of the largest, 12, where up "
+       "to "
+       "0.5 is rounding; no single layer diverges: the errors add up. What was"},
+      {"Layer", layer, false,
+       "differ by 0.25 of the largest, 12, where up to 0.5 is rounding; transformer.layers.3.linear2 is the first "
+       "layer "
+       "to diverge: its outputs differ by 0.12 of the largest (up to 0.062 is rounding). What was"},
+      {"Infinite", infinite, false,
+       "logits of the same codes are not finite; transformer.layers.3.linear2 is the first layer to diverge: its "
+       "outputs are not finite (up to"},
+      {"NaN", nan, false, "logits of the same codes are not finite; no single layer"},
+  };
+  for (const auto& row : rows) {
+    SCOPED_TRACE(row.name);
+    EXPECT_EQ(row.agreement.agrees(), row.agrees);
+    EXPECT_THAT(Describe(row.agreement), HasSubstr(row.words));
+  }
+}
+
+TEST(Float16ReadinessTest, IsToldInWords) {
+  Float16Readiness sound, both;
+  sound.largest_layer = "out_norm";
+  sound.largest = 1637.6;
+  sound.steps = 5;
+  both.first_layer = "linears.0";
+  both.infinite = 3;
+  both.nan = 2;
+  both.values = 96;
+  both.float32_largest = 7e4;
+  Float16Readiness nan = both;
+  nan.infinite = 0;
+  nan.float32_largest = 12;
+  const struct {
+    const char* name;
+    Float16Readiness readiness;
+    bool ready;
+    const char* words;
+  } rows[] = {
+      {"Sound", sound, true,
+       "5 steps in float16, as production runs on CUDA, give no infinities: out_norm has the largest magnitude, "
+       "1637.6, "
+       "40 times below float16's 65504"},
+      {"Both", both, false,
+       "linears.0 is the first layer to leave float16's range: 3 infinite values and 2 NaN of 96 in float16 (float32: "
+       "70000 at most, beyond float16's 65504). On the CPU"},
+      {"NaN", nan, false,
+       "range: 2 NaN of 96 in float16 (float32: 12 at most; float16 ends at 65504, and a weight beyond it, or a "
+       "product "
+       "within the layer, becomes infinite)"},
+  };
+  for (const auto& row : rows) {
+    SCOPED_TRACE(row.name);
+    EXPECT_EQ(row.readiness.ready(), row.ready);
+    EXPECT_THAT(Describe(row.readiness), HasSubstr(row.words));
   }
 }
 

@@ -1,9 +1,12 @@
 #include "harness/generate/catch_torch.h"
 
+#include "harness/generate/devices.h"
+
 namespace harness {
 
 Error TorchError(const char* doing, const std::string& what, bool out_of_memory) {
-  const std::string line = what.substr(0, what.find('\n'));
+  std::string line = what.substr(0, what.find('\n'));
+  while (line.ends_with('.')) line.pop_back();
   const bool cuda = what.find("CUDA") != std::string::npos;
   // c10/cuda/CUDACachingAllocator.cpp throws "CUDA out of memory. Tried to allocate ..."; cuBLAS and cuDNN, and kernels
   // that allocate by themselves, give cudaErrorMemoryAllocation's text.
@@ -14,6 +17,11 @@ Error TorchError(const char* doing, const std::string& what, bool out_of_memory)
                         "else runs on the device (nvidia-smi lists it), generate for a shorter time, or take a larger "
                         "one",
                         doing, line)};
+  }
+  // c10/cuda/CUDAException.cpp. Whatever it means: kIo, since the device stopped, not the model.
+  if (what.starts_with("CUDA error: ")) {
+    return {ErrorCode::kIo,
+            fmt::format("the CUDA device stopped while {}. {}", doing, ClassifyCudaError(line).message)};
   }
   // c10/core/impl/alloc_cpu.cpp throws "DefaultCPUAllocator: can't allocate memory: you tried to allocate ..."; on
   // Windows "not enough memory".

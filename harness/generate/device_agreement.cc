@@ -117,7 +117,8 @@ std::string Describe(const DeviceAgreement& agreement) {
           : std::string("are not finite");
   return fmt::format(
       "{}: logits of the same codes {}; {}. What was trained or judged on one device is not what the other "
-      "generates: look at the magnitudes of that layer's weights and activations",
+      "generates: look at the magnitudes of that layer's weights and activations; where they are ordinary, suspect the "
+      "device, its driver or this LibTorch",
       both, logits, where);
 }
 

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <torch/version.h>
 
+#include <algorithm>
 #include <array>
 #include <exception>
 #include <utility>
@@ -14,7 +15,10 @@
 namespace harness {
 namespace {
 
-std::string FirstLine(std::string_view text) { return std::string(text.substr(0, text.find('\n'))); }
+// Without the paragraph on linkers that LibTorch adds where its CUDA part is missing.
+std::string FirstLine(std::string_view text) {
+  return std::string(text.substr(0, std::min(text.find('\n'), text.find(" PyTorch splits its backend"))));
+}
 
 // CUDA's way to count: 12040 is 12.4.
 std::string VersionText(int64_t version) { return fmt::format("{}.{}", version / 1000, version % 1000 / 10); }
@@ -37,8 +41,9 @@ class Driver {
   void* handle_;
 };
 
-// What cuInit gave, in the words of the runtime's cudaGetErrorString, which ClassifyCudaError knows.
-Error InitError(int code) {
+// What `function` gave, in the words of the runtime's cudaGetErrorString, which ClassifyCudaError knows; those of other
+// numbers are the driver's own.
+Error DriverError(const Driver& driver, int code, const char* function) {
   // The numbers of CUresult, which are those of cudaError_t.
   static constexpr std::pair<int, const char*> kTexts[] = {
       {2, "out of memory"},
@@ -47,19 +52,23 @@ Error InitError(int code) {
       {803, "system has unsupported display driver / cuda driver combination"},
       {804, "forward compatibility was attempted on non supported HW"},
   };
-  for (const auto& [number, text] : kTexts) {
-    if (number == code) return ClassifyCudaError(fmt::format("{}: CUDA error {}, from cuInit", text, code));
+  const char* text = nullptr;
+  for (const auto& [number, known] : kTexts) {
+    if (number == code) text = known;
   }
-  return ClassifyCudaError(fmt::format("cuInit gives CUDA error {}", code));
+  if (text == nullptr && driver.Call("cuGetErrorString", code, &text) != 0) text = nullptr;
+  return ClassifyCudaError(
+      fmt::format("{}CUDA error {}, from {}", text == nullptr ? "" : fmt::format("{}: ", text), code, function));
 }
 
 Result<DeviceFacts> AskDriver() {
   const Driver driver;
   if (!driver.found()) return ClassifyCudaError("Found no NVIDIA driver on your system");
-  if (const int code = driver.Call("cuInit", 0U); code != 0) return InitError(code);
+  if (const int code = driver.Call("cuInit", 0U); code != 0) return DriverError(driver, code, "cuInit");
   int count = 0;
-  if (driver.Call("cuDeviceGetCount", &count) != 0 || count == 0)
-    return ClassifyCudaError("No CUDA GPUs are available");
+  if (const int code = driver.Call("cuDeviceGetCount", &count); code != 0)
+    return DriverError(driver, code, "cuDeviceGetCount");
+  if (count == 0) return ClassifyCudaError("No CUDA GPUs are available");
   DeviceFacts facts;
   facts.device = c10::Device(c10::kCUDA, 0);
   int device = 0, version = 0, major = 0, minor = 0;
@@ -91,8 +100,10 @@ Error ClassifyCudaError(std::string_view text) {
   // The words of cudaGetErrorString, and of LibTorch 2.11 around them; more particular ones first.
   // (c10/cuda/CUDAFunctions.cpp, CUDACachingAllocator.cpp, ATen/detail/CUDAHooksInterface.h.)
   static constexpr Row kRows[] = {
+      // The text of LibTorch without its CUDA part; here that is loaded before it is asked.
       {"without ATen_cuda", ErrorCode::kUnsupported,
-       "LibTorch is built without CUDA: install a build with libtorch_cuda"},
+       "LibTorch ran on the CPU before its CUDA part (libtorch_cuda) was loaded, and does not look for it again: open "
+       "CUDA first in a process that uses both"},
       {"no kernel image", ErrorCode::kUnsupported,
        "this LibTorch has no kernels for the card's architecture: install one that is built for it"},
       {"driver version is insufficient", ErrorCode::kMismatch,
@@ -108,6 +119,17 @@ Error ClassifyCudaError(std::string_view text) {
       {"stub library", ErrorCode::kNotFound,
        "libcuda.so.1 is the toolkit's stub, which is only for linking: install the NVIDIA driver, and take the stubs "
        "out of LD_LIBRARY_PATH"},
+      {"not yet initialized", ErrorCode::kIo,
+       "the machine's GPUs are not ready: on machines with NVSwitch start NVIDIA's fabric manager, of the driver's "
+       "version"},
+      {"device-side assert", ErrorCode::kIo,
+       "a kernel found an index out of its range, as of a code or a token that its embedding does not have; nothing "
+       "more "
+       "can run on the device in this process. Run again with CUDA_LAUNCH_BLOCKING=1 in the environment to see where"},
+      {"illegal memory access", ErrorCode::kIo,
+       "a kernel left its memory, and nothing more can run on the device in this process: a mistake of LibTorch, of "
+       "the "
+       "driver or of the card. Run again with CUDA_LAUNCH_BLOCKING=1 in the environment to see where"},
       {"busy or unavailable", ErrorCode::kIo,
        "the CUDA device is taken by another process (exclusive compute mode) or unavailable: look at nvidia-smi"},
       {"Found no NVIDIA driver", ErrorCode::kNotFound, "there is no NVIDIA driver (libcuda.so.1): install one"},
@@ -122,7 +144,8 @@ Error ClassifyCudaError(std::string_view text) {
       return Error{row.code, fmt::format("CUDA: {} ({})", row.meaning, FirstLine(text))};
     }
   }
-  return Error{ErrorCode::kIo, fmt::format("CUDA can't be used: {}", FirstLine(text))};
+  return Error{ErrorCode::kIo,
+               fmt::format("CUDA can't be used: {}. See whether nvidia-smi lists the device", FirstLine(text))};
 }
 
 Result<DeviceFacts> OpenDevice(const std::string& name) {

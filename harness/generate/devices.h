@@ -25,6 +25,8 @@ struct DeviceFacts {
 // Errors, each with its own message: kUnsupported (no such name; LibTorch without CUDA; no kernels for the card's
 // architecture), kNotFound (no driver, no device), kMismatch (driver too old), kIo (out of memory, anything else).
 // No exception leaves it.
+// Precondition for "cuda": nothing has run on the CPU yet in this process. LibTorch looks for its CUDA part once, at
+// the first operation that could use it (at::convolution is one), and keeps what it found: kUnsupported, saying so.
 Result<DeviceFacts> OpenDevice(const std::string& name);
 
 // What the text of an error from CUDA, its driver or LibTorch means for who made the export.

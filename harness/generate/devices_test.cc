@@ -33,7 +33,7 @@ TEST(ClassifyCudaError, NamesEachWayToFail) {
       {"NoDriver", "Found no NVIDIA driver on your system", ErrorCode::kNotFound, "no NVIDIA driver"},
       {"NoDevice", "no CUDA-capable device is detected", ErrorCode::kNotFound, "no CUDA device"},
       {"Memory", "CUDA out of memory. Tried to allocate 2.00 MiB.", ErrorCode::kIo, "out of memory: end"},
-      {"NoBuild", "Cannot initialize CUDA without ATen_cuda library.", ErrorCode::kUnsupported, "without CUDA"},
+      {"TooLate", "Cannot initialize CUDA without ATen_cuda library.", ErrorCode::kUnsupported, "open CUDA first"},
       {"Other", "CUDA error: misaligned address\n#0 frame", ErrorCode::kIo, "can't be used: CUDA error: misaligned"},
   };
   for (const auto& row : rows) {
@@ -96,12 +96,20 @@ struct Thrown {
 
 TEST(TorchError, TellsWhoRanOutOfMemory) {
   const Thrown rows[] = {
-      {"Device", "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has\nmore", true, ErrorCode::kIo,
-       "the CUDA device ran out of memory while generating: CUDA out of memory. Tried to allocate 2.00 GiB"},
+      {"Device", "CUDA out of memory. Tried to allocate 2.00 GiB.\nmore", true, ErrorCode::kIo,
+       "the CUDA device ran out of memory while generating: CUDA out of memory. Tried to allocate 2.00 GiB. This says"},
       {"Kernel", "CUDA error: out of memory\nCUDA kernel errors might", false, ErrorCode::kIo,
        "says nothing about the export"},
       {"Blas", "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`", false, ErrorCode::kIo,
        "the CUDA device ran out of memory"},
+      {"Assert", "CUDA error: device-side assert triggered\nCUDA kernel errors", false, ErrorCode::kIo,
+       "the CUDA device stopped while generating. CUDA: a kernel found an index out of its range"},
+      {"LostMemory", "CUDA error: an illegal memory access was encountered\nm", false, ErrorCode::kIo,
+       "nothing more can run on the device in this process: a mistake of LibTorch"},
+      {"NoKernel", "CUDA error: no kernel image is available for execution on the device\nm", false, ErrorCode::kIo,
+       "no kernels for the card's architecture: install one that is built for it"},
+      {"AnyOfCuda", "CUDA error: misaligned address\nm", false, ErrorCode::kIo,
+       "can't be used: CUDA error: misaligned"},
       {"Machine", "[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't allocate memory: you tried",
        false, ErrorCode::kIo, "out of memory while generating"},
       {"Other", "The size of tensor a (3) must match\nframe", false, ErrorCode::kCorrupt,

@@ -48,15 +48,16 @@ Result<at::Tensor> GenerateCodes(const LanguageModel& model, const GuidedConditi
   // The last step is chosen, and never seen.
   RETURN_IF_ERROR(model.CheckGeneration(conditions.positive, *first, steps - 1));
   GuidedModel guided(model, conditions, batch, steps, sampling);
-  Sampler sampler(sampling);
+  Sampler sampler(sampling, model.device());
   const auto longs = at::TensorOptions().dtype(at::kLong);
   at::Tensor codes = at::full({batch, num_codebooks, num_frames}, -1, longs);
   at::Tensor current = at::full({batch, num_codebooks, *first}, special, longs);  // what the model sees next: [B, K, S]
   for (int64_t step = *first; step < steps; ++step) {
-    const at::Tensor logits = guided.Logits(current.to(model.device())).cpu();
+    const at::Tensor drawn_from = guided.Logits(current.to(model.device()));
+    const at::Tensor logits = drawn_from.cpu();
     if (std::string problem = NonFinite(logits, step); !problem.empty()) return Error{ErrorCode::kCorrupt, problem};
     if (callbacks.logits) callbacks.logits(logits.to(at::kFloat), pattern.step(step));
-    const at::Tensor tokens = sampler.Next(logits);  // [B, K]
+    const at::Tensor tokens = sampler.Next(drawn_from).cpu();  // [B, K]
     current = at::full({batch, num_codebooks, 1}, special, longs);
     for (const Coordinate& coordinate : pattern.step(step)) {
       const at::Tensor token = tokens.select(1, coordinate.codebook);

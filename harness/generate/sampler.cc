@@ -2,11 +2,22 @@
 
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
+#include <ATen/detail/CUDAHooksInterface.h>
 
 namespace harness {
+namespace {
 
-Sampler::Sampler(const Sampling& sampling)
-    : sampling_(sampling), generator_(at::make_generator<at::CPUGeneratorImpl>(sampling.seed)) {}
+at::Generator GeneratorOf(c10::Device device, uint64_t seed) {
+  if (device.is_cpu()) return at::make_generator<at::CPUGeneratorImpl>(seed);
+  at::Generator generator = at::detail::getCUDAHooks().getNewGenerator(device.index());
+  generator.set_current_seed(seed);
+  return generator;
+}
+
+}  // namespace
+
+Sampler::Sampler(const Sampling& sampling, c10::Device device)
+    : sampling_(sampling), generator_(GeneratorOf(device, sampling.seed)) {}
 
 at::Tensor Sampler::Probabilities(const at::Tensor& logits) const {
   at::Tensor probabilities = at::softmax((logits / sampling_.temperature).to(at::kFloat), -1);

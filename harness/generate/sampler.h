@@ -4,6 +4,7 @@
 
 #include <ATen/core/Generator.h>
 #include <ATen/core/Tensor.h>
+#include <c10/core/Device.h>
 
 #include <cstdint>
 
@@ -22,11 +23,13 @@ struct Sampling {
   uint64_t seed = 0;
 };
 
+// Draws on the device where logits are, as production does: what a seed gives differs between CPU and CUDA.
 class Sampler {
  public:
-  explicit Sampler(const Sampling& sampling);
+  // Starts as torch.manual_seed(sampling.seed) does, for `device`, with a generator of its own.
+  explicit Sampler(const Sampling& sampling, c10::Device device = c10::kCPU);
 
-  // logits: [..., cardinality] float32 or float16, finite. Returns [...] int64.
+  // logits: [..., cardinality] float32 or float16 on `device`, finite. Returns [...] int64, there.
   at::Tensor Next(const at::Tensor& logits);
 
   // What the filter leaves, normalised: [..., cardinality]. For kTopK and kTopP.

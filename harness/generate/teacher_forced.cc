@@ -29,7 +29,7 @@ Status CheckCodes(const LmSpec& spec, const at::Tensor& codes) {
 
 Result<at::Tensor> TeacherForcedLogits(const LanguageModel& model, const LmConditions& conditions,
                                        const at::Tensor& given, const LayerObserver& observer) {
-  return CatchTorch<at::Tensor>("a pass over given codes", [&]() -> Result<at::Tensor> {
+  return CatchTorch<at::Tensor>("predicting given codes", [&]() -> Result<at::Tensor> {
     const c10::InferenceMode inference;
     const LmSpec& spec = model.spec();
     const at::Tensor codes = given.cpu().to(at::kLong);

@@ -8,8 +8,6 @@ function(harness_require name target package)
   endif()
 endfunction()
 
-find_package(PkgConfig QUIET)
-
 # fmt: messages. libstdc++ 12 has no <format>.
 if(NOT TARGET fmt::fmt)
   find_package(fmt QUIET)
@@ -45,15 +43,19 @@ if(NOT TARGET nlohmann_json::nlohmann_json)
 endif()
 harness_require(nlohmann_json nlohmann_json::nlohmann_json nlohmann-json3-dev)
 
-# libsndfile: WAV in and out.
+# libsndfile: WAV in and out. Debian's package has no CMake configuration, and its pkg-config file names /usr wherever it
+# lies, as in the folder that scripts/gpu/prepare fills.
 if(NOT TARGET SndFile::sndfile)
   find_package(SndFile QUIET)
 endif()
-if(NOT TARGET SndFile::sndfile AND PkgConfig_FOUND)
-  pkg_check_modules(SNDFILE QUIET IMPORTED_TARGET sndfile)
-  if(SNDFILE_FOUND)
-    add_library(SndFile::sndfile INTERFACE IMPORTED)
-    set_target_properties(SndFile::sndfile PROPERTIES INTERFACE_LINK_LIBRARIES PkgConfig::SNDFILE)
+if(NOT TARGET SndFile::sndfile)
+  find_path(SNDFILE_INCLUDE_DIR sndfile.h)
+  find_library(SNDFILE_LIBRARY sndfile)
+  mark_as_advanced(SNDFILE_INCLUDE_DIR SNDFILE_LIBRARY)
+  if(SNDFILE_INCLUDE_DIR AND SNDFILE_LIBRARY)
+    add_library(SndFile::sndfile UNKNOWN IMPORTED)
+    set_target_properties(SndFile::sndfile PROPERTIES
+      IMPORTED_LOCATION ${SNDFILE_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${SNDFILE_INCLUDE_DIR})
   endif()
 endif()
 harness_require(libsndfile SndFile::sndfile libsndfile1-dev)

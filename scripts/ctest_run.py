@@ -1,0 +1,48 @@
+"""CTest runs of the suite in a folder of their own: what the cases of check_ctest.py share. Standard library only."""
+import json
+import os
+import subprocess
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+GOOD = ROOT / "fixtures" / "exports" / "musicgen-tiny-mono"
+FAULTS = ROOT / "fixtures" / "faults"
+
+
+class Run:
+    """One ctest run over the conformance label; `arguments` go to ctest."""
+
+    def __init__(self, build: Path, folder: Path, export=None, cwd=None, arguments=(), **variables):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "CTestTestfile.cmake").write_text(f'subdirs("{build / "conformance"}")\n')
+        self.output = folder / "artifacts"
+        environment = clean_environment(CONFORMANCE_OUTPUT_DIR=str(self.output), **variables)
+        if export is not None:
+            environment["AUDIOCRAFT_EXPORT_DIR"] = str(export)
+        if cwd is not None:
+            environment["PWD"] = str(cwd)
+        junit = folder / "junit.xml"
+        done = subprocess.run(["ctest", "--test-dir", str(folder), "-L", "conformance", "--output-junit", str(junit), *arguments],
+                              cwd=cwd or folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.status, self.text = done.returncode, done.stdout.decode(errors="replace")
+        self.cases = {case.get("name"): case for case in ElementTree.parse(junit).getroot().iter("testcase")}
+
+    def named(self, status: str) -> dict:
+        return {name: "".join(case.itertext()) for name, case in self.cases.items() if case.get("status") == status}
+
+    def report(self) -> dict:
+        return json.loads((self.output / "report.json").read_text())
+
+
+def clean_environment(**variables) -> dict:
+    names = ("CONFORMANCE_", "AUDIOCRAFT_", "GTEST_", "HF_", "HUGGINGFACE_", "XDG_CACHE", "CUDA_VISIBLE", "CTEST_RESOURCE",
+             "SLURM_")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(names)}
+    environment.update(OMP_NUM_THREADS="1", **variables)
+    return environment
+
+
+def expect(condition, what: str) -> None:
+    if not condition:
+        raise AssertionError(what)

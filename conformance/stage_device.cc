@@ -23,8 +23,8 @@ std::string WhyProductionLeavesTheCpu(const Context& context) {
       NotOnDevice("cpu"), cuda->name);
 }
 
-// LibTorch looks for CUDA's part once, at the first operation that could use it, a convolution on the CPU: a process that
-// runs both devices has to have loaded it by then. What can't be used is told when it is CUDA's turn.
+// LibTorch looks for CUDA's part once, at the first operation that could use it, a convolution on the CPU: a process
+// that runs both devices has to have loaded it by then. What can't be used is told when it is CUDA's turn.
 void LoadCudaBeforeTheCpu(const Context& context) {
   if (!context.settings().staged && context.WhyNotDevice("cuda").empty()) (void)OpenDevice("cuda");
 }

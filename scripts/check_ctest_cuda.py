@@ -97,6 +97,7 @@ def case_cuda(build: Path, folder: Path) -> None:
         for run in ["prompt0", "prompt1"] + ["melody"] * (name == "musicgen-tiny-melody"):
             measured = checks[f"generation/cuda/{run}/runs"]["measured"]
             expect(measured["device"] == "Stand-in card" and measured["memory_peak_bytes"] > 0 and measured["step_s"] > 0, f"{name} {run}: {measured}")
+            expect((measured["compute_capability"], measured["driver_version"]) == ("9.0", "13.0"), f"{name} {run}: {measured}")
             expect(checks[f"generation/cuda/{run}/repeatable"]["status"] == "pass", f"{name} {run}: another run with the same seed")
         agreement = checks["generation/cuda_agrees_with_cpu"]
         expect(agreement["status"] == "pass" and 0 < agreement["measured"]["difference"] < agreement["limit"]["difference"], f"{name}: {agreement}")

@@ -49,6 +49,8 @@ def case_unusable_cuda(build: Path, folder: Path) -> None:
         profile.write_text(f"{devices}\ngeneration: {{prompts: [null], duration_s: 0.4}}\n")
         output = folder / init
         variables = with_stand_in(build, CUDA_STAND_IN_INIT=init, CONFORMANCE_PROFILE=str(profile), CONFORMANCE_REQUIRE=require)
+        if init == "999":
+            variables["CUDA_VISIBLE_DEVICES"] = "0"
         if init == "804":  # as ctest does it, judged by processes that do not load LibTorch
             run = Run(build, folder / "ctest", GOOD, **variables)
             output, exit_status, text = run.output, run.status, "".join(run.named("fail").values())
@@ -60,6 +62,7 @@ def case_unusable_cuda(build: Path, folder: Path) -> None:
         runs = next(check for check in report["checks"] if check["id"] == "generation/cuda/prompt0/runs")
         expect((exit_status == 0) == (verdict == "pass") and report["verdict"] == verdict, f"{init}: {exit_status} {report['verdict']}: {text[-900:]}")
         expect(runs["status"] == status and words in runs["message"], f"{init}: {runs['status']}: {runs['message']}")
+        expect((init == "999") == ("(CUDA_VISIBLE_DEVICES=0)" in runs["message"]), f"{init}: which card was chosen: {runs['message']}")
         expect("cuda" in report["not_run"], f"{init}: not_run hides cuda: {report['not_run']}")
         expect(" ".join(text.split()).find(words[:40]) >= 0 and "CUDA" in (output / "report.html").read_text(), f"{init}: not told: {text[-900:]}")
         behind = {check["status"] for check in report["checks"] if "/cuda/prompt0/" in check["id"] or "cuda_agrees" in check["id"]} - {status}
@@ -97,6 +100,7 @@ def case_cuda(build: Path, folder: Path) -> None:
         for run in ["prompt0", "prompt1"] + ["melody"] * (name == "musicgen-tiny-melody"):
             measured = checks[f"generation/cuda/{run}/runs"]["measured"]
             expect(measured["device"] == "Stand-in card" and measured["memory_peak_bytes"] > 0 and measured["step_s"] > 0, f"{name} {run}: {measured}")
+            expect((measured["compute_capability"], measured["driver_version"]) == ("9.0", "13.0"), f"{name} {run}: {measured}")
             expect(checks[f"generation/cuda/{run}/repeatable"]["status"] == "pass", f"{name} {run}: another run with the same seed")
         agreement = checks["generation/cuda_agrees_with_cpu"]
         expect(agreement["status"] == "pass" and 0 < agreement["measured"]["difference"] < agreement["limit"]["difference"], f"{name}: {agreement}")

@@ -6,6 +6,7 @@
 
 #include <cstdlib>
 #include <optional>
+#include <set>
 #include <string_view>
 
 #include "conformance/artifact.h"
@@ -32,8 +33,9 @@ constexpr const char* kHelp =
     "production, report\n"
     "  --merge DIR...             the verdict of shards (GTEST_TOTAL_SHARDS) that left their reports in these folders\n"
     "and GoogleTest's options: --gtest_filter=..., --gtest_output=xml:FILE, --gtest_list_tests, ...\n"
-    "Exit status: 0 the verdict is pass, 1 it is not, 2 the settings can't be used. A shard sees a part of the run, so "
-    "that the\nverdict in its report is never pass: it exits 0 where its own tests pass.\n\n";
+    "Exit status: 0 the verdict is pass, 1 it is not, 2 the settings can't be used. A shard, or a run with a filter, "
+    "sees a\npart of the checks, so that the verdict in its report is never pass: it exits 0 where its own tests "
+    "pass.\n\n";
 
 int Report(const harness::Status& status) {
   if (status.ok()) return EXIT_SUCCESS;
@@ -58,6 +60,8 @@ std::vector<std::string>& Tested() {
   static std::vector<std::string> ids;
   return ids;
 }
+
+std::set<std::string> TestedIds() { return {Tested().begin(), Tested().end()}; }
 
 std::vector<std::string> CatalogueIds() {
   std::vector<std::string> ids;
@@ -231,9 +235,21 @@ int RunProgram(int argc, char** argv, const Context::Generator& generator) {
   if (!conclude) return code;
   harness::Report report = AssembleReport(context, context.Results(), context.generations());
   const auto shard = ShardOf([](const char* name) { return std::getenv(name); });
+  const bool filtered = !shard && TestedIds().size() < Catalogue().size();
   if (shard) MarkShard(*shard, Tested(), Catalogue().size(), report);
-  // A shard's verdict is that of a part, and incomplete: whoever runs the shards wants to know of its own tests.
-  return Conclude(context, report, code != 0 || shard ? std::optional(code) : std::nullopt);
+  if (filtered) {
+    report.environment["part"] = fmt::format(
+        "{} of {} checks ran (--gtest_filter): a run without a filter gives the "
+        "verdict",
+        TestedIds().size(), Catalogue().size());
+  } else if (!shard && !generator) {
+    report.environment["part"] =
+        "nothing was generated: this program judges what CTest's stages left; conformance runs all";
+  }
+  // The verdict of a part is incomplete at best: whoever chose it wants to know of its own tests. What they need, and
+  // found failing, is another shard's; a filter has no other.
+  const bool own = code != 0 || shard || (filtered && report.verdict() != harness::Verdict::kFail);
+  return Conclude(context, report, own ? std::optional(code) : std::nullopt);
 }
 
 }  // namespace conformance

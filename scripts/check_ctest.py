@@ -64,11 +64,30 @@ def case_unjudged(build: Path, folder: Path) -> None:
     edit = {"edit": "set_config", "file": "language_model", "key": "lm_model", "value": "transformer_lm_magnet"}
     derive(GOOD, [edit], folder / "export")
     environment = clean_environment(AUDIOCRAFT_EXPORT_DIR=str(folder / "export"), CONFORMANCE_OUTPUT_DIR=str(folder / "out"))
-    done = subprocess.run([build / "bin" / "conformance_judge", "--quiet"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    done = subprocess.run([build / "bin" / "conformance", "--quiet"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     report = json.loads((folder / "out" / "report.json").read_text())
     expect(not [check["id"] for check in report["checks"] if check["status"] == "fail"], "a check fails")
     expect(done.returncode == 1 and report["verdict"] == "incomplete", f"{done.returncode} {report['verdict']}")
     expect("MAGNeT" in done.stdout.decode(), f"nothing says why: {done.stdout.decode()[-900:]}")
+
+
+def case_filtered(build: Path, folder: Path) -> None:
+    """A part of the checks, or all of them without a generation, give no verdict; a part has an exit status of its own."""
+    cases = ((True, "FilePresence.*", 0, "incomplete"), (False, "FilePresence.*", 1, "fail"),
+             (False, "StateDictIntegrity.Holds/CodecChecksums", 1, "fail"), (True, "*", 1, "incomplete"))
+    for number, (good, tests, status, verdict) in enumerate(cases):
+        export, output = GOOD, folder / f"out{number}"
+        if not good:
+            export = folder / f"export{number}"
+            derive(GOOD, [{"edit": "remove_file", "file": "codec"}], export)
+        environment = clean_environment(AUDIOCRAFT_EXPORT_DIR=str(export), CONFORMANCE_OUTPUT_DIR=str(output))
+        done = subprocess.run([build / "bin" / "conformance_judge", f"--gtest_filter={tests}"], env=environment, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT)
+        report = json.loads((output / "report.json").read_text())
+        found = (done.returncode, report["verdict"])
+        expect(found == (status, verdict), f"{tests} of {export.name}: {found}")
+        part, why = report["environment"].get("part", ""), "nothing was generated" if tests == "*" else "--gtest_filter"
+        expect(why in part, f"{tests}: environment.part does not say why: '{part}'")
 
 
 def case_unset(build: Path, folder: Path) -> None:

@@ -13,13 +13,12 @@ import shutil
 import struct
 import subprocess
 import sys
-import tempfile
 import xml.etree.ElementTree as ElementTree
 import zipfile
 from pathlib import Path
 
 import check_ctest_cuda
-from ctest_run import FAULTS, GOOD, ROOT, Run, clean_environment, expect
+from ctest_run import FAULTS, GOOD, ROOT, Run, clean_environment, expect, run_cases
 from derive_export import derive, derive_recipe
 
 
@@ -375,16 +374,7 @@ def main() -> int:
     parser.add_argument("--build", type=Path, required=True)
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)}")
     args = parser.parse_args()
-    failed = 0
-    for name in args.cases or CASES:
-        with tempfile.TemporaryDirectory() as scratch:
-            try:
-                CASES[name](args.build.resolve(), Path(scratch))
-                print(f"ok    {name}")
-            except AssertionError as problem:
-                failed += 1
-                print(f"FAIL  {name}: {problem}")
-    return 1 if failed else 0
+    return run_cases(CASES, args.cases, args.build.resolve())
 
 
 if __name__ == "__main__":

@@ -14,8 +14,9 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
+
+from ctest_run import expect, run_cases
 
 ROOT = Path(__file__).resolve().parents[1]
 UNSET = ("AUDIOCRAFT_PYTHON", "CXX", "LD_LIBRARY_PATH", "PYTHONDONTWRITEBYTECODE")
@@ -56,11 +57,6 @@ if what == "conformance":
               "seen": {{name: value for name, value in os.environ.items() if name.startswith(("CONF", "AUDIO", "HF_", "GTEST", "LD_"))}}}}
     (output / "report.json").write_text(json.dumps(report)[: 40 if does == "is cut off" else None])
 """
-
-
-def expect(condition, what: str) -> None:
-    if not condition:
-        raise AssertionError(what)
 
 
 class Stage:
@@ -312,16 +308,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)}")
     args = parser.parse_args()
-    failed = 0
-    for name in args.cases or CASES:
-        with tempfile.TemporaryDirectory() as scratch:
-            try:
-                CASES[name](Path(scratch))
-                print(f"ok    {name}")
-            except AssertionError as problem:
-                failed += 1
-                print(f"FAIL  {name}: {problem}")
-    return 1 if failed else 0
+    return run_cases(CASES, args.cases)
 
 
 if __name__ == "__main__":

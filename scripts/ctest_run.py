@@ -1,7 +1,8 @@
-"""CTest runs of the suite in a folder of their own: what the cases of check_ctest.py share. Standard library only."""
+"""CTest runs of the suite in a folder of their own: and what check_ctest.py and check_gpu.py share. Standard library only."""
 import json
 import os
 import subprocess
+import tempfile
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -46,3 +47,17 @@ def clean_environment(**variables) -> dict:
 def expect(condition, what: str) -> None:
     if not condition:
         raise AssertionError(what)
+
+
+def run_cases(cases: dict, chosen: list, *given) -> int:
+    """Runs the chosen ones, or all, each with a folder of its own after what is given; the exit status."""
+    failed = 0
+    for name in chosen or cases:
+        with tempfile.TemporaryDirectory() as scratch:
+            try:
+                cases[name](*given, Path(scratch))
+                print(f"ok    {name}")
+            except AssertionError as problem:
+                failed += 1
+                print(f"FAIL  {name}: {problem}")
+    return 1 if failed else 0

@@ -31,7 +31,7 @@ struct GenerationRun {
   int64_t repeated_frames = 0;               // frames that were generated a second time, with the same seed,
   int64_t differing_codes = 0;               // and how many codes of them came out different
   double load_s = 0, generate_s = 0, decode_s = 0;
-  double first_code_s = 0;        // from the start of the process to the first step's codes
+  double first_code_s = 0;        // to the first step's codes: StepTimes::first_s
   double step_s = 0;              // of a later step, the median
   int64_t memory_peak_bytes = 0;  // CUDA: of LibTorch's allocator, weights included; CPU: resident, of the process
 };

@@ -11,16 +11,19 @@ namespace conformance {
 // One line that is redrawn, on a terminal only.
 harness::GenerationCallbacks Progress(const std::string& what);
 
-// When each step was done.
+// When each step of a generation was done, which starts where this is made.
 class StepTimes {
  public:
+  StepTimes();
   harness::GenerationCallbacks Watch(harness::GenerationCallbacks callbacks);
-  // From the start of the process: the time before main, in which LibTorch is loaded, counts. 0 without a step.
+  // Of the process's first generation from the start of the process, so that loading LibTorch and the models counts; of
+  // a later one from its own. 0 without a step.
   double first_s() const;
   // The median of the later ones: the first step also prepares. 0 without one.
   double step_s() const;
 
  private:
+  double start_s_;
   std::vector<double> times_;
 };
 

@@ -61,8 +61,6 @@ std::vector<std::string>& Tested() {
   return ids;
 }
 
-std::set<std::string> TestedIds() { return {Tested().begin(), Tested().end()}; }
-
 std::vector<std::string> CatalogueIds() {
   std::vector<std::string> ids;
   for (const Check& check : Catalogue()) ids.push_back(check.id);
@@ -235,13 +233,12 @@ int RunProgram(int argc, char** argv, const Context::Generator& generator) {
   if (!conclude) return code;
   harness::Report report = AssembleReport(context, context.Results(), context.generations());
   const auto shard = ShardOf([](const char* name) { return std::getenv(name); });
-  const bool filtered = !shard && TestedIds().size() < Catalogue().size();
-  if (shard) MarkShard(*shard, Tested(), Catalogue().size(), report);
+  const size_t tested = std::set<std::string>(Tested().begin(), Tested().end()).size(), all = Catalogue().size();
+  const bool filtered = !shard && tested < all;
+  if (shard) MarkShard(*shard, Tested(), all, report);
   if (filtered) {
-    report.environment["part"] = fmt::format(
-        "{} of {} checks ran (--gtest_filter): a run without a filter gives the "
-        "verdict",
-        TestedIds().size(), Catalogue().size());
+    report.environment["part"] =
+        fmt::format("{} of {} checks ran (--gtest_filter): a run without a filter gives the verdict", tested, all);
   } else if (!shard && !generator) {
     report.environment["part"] =
         "nothing was generated: this program judges what CTest's stages left; conformance runs all";

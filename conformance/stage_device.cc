@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <map>
 
 #include "conformance/gpu_choice.h"
 
@@ -11,12 +12,19 @@ namespace conformance {
 namespace {
 
 using harness::DeviceFacts;
-using harness::OpenDevice;
+
+// Once a process: opening CUDA runs a kernel, and what it finds does not change.
+const harness::Result<DeviceFacts>& Open(const std::string& device) {
+  static std::map<std::string, harness::Result<DeviceFacts>> opened;
+  auto found = opened.find(device);
+  if (found == opened.end()) found = opened.emplace(device, harness::OpenDevice(device)).first;
+  return found->second;
+}
 
 // Where the profile leaves the choice, what keeps the CPU out of the run: CUDA that can be used.
 std::string WhyProductionLeavesTheCpu(const Context& context) {
   if (!context.profile().devices.empty() || !CudaDevicePresent()) return "";
-  const auto cuda = OpenDevice("cuda");
+  const auto& cuda = Open("cuda");
   if (!cuda.ok()) return "";
   return fmt::format(
       "{}production takes CUDA where there is a device ({}); devices: [cpu, cuda] in the profile runs both",
@@ -26,7 +34,7 @@ std::string WhyProductionLeavesTheCpu(const Context& context) {
 // LibTorch looks for CUDA's part once, at the first operation that could use it, a convolution on the CPU: a process
 // that runs both devices has to have loaded it by then. What can't be used is told when it is CUDA's turn.
 void LoadCudaBeforeTheCpu(const Context& context) {
-  if (!context.settings().staged && context.WhyNotDevice("cuda").empty()) (void)OpenDevice("cuda");
+  if (!context.settings().staged && context.WhyNotDevice("cuda").empty()) Open("cuda");
 }
 
 }  // namespace
@@ -38,12 +46,12 @@ std::optional<DeviceFacts> OpenForRun(const Context& context, const std::string&
   record.skipped = !record.problem.empty();
   if (record.skipped) return std::nullopt;
   if (device == "cpu") LoadCudaBeforeTheCpu(context);
-  auto facts = OpenDevice(device);
+  const auto& facts = Open(device);
   if (facts.ok()) {
     record.device_name = facts->name;
     record.compute_capability = facts->compute_capability;
     record.driver_version = facts->driver_version;
-    return std::move(facts).value();
+    return *facts;
   }
   record.problem = facts.error().message;
   if (!record.gpu_choice.empty()) record.problem += fmt::format(" ({})", record.gpu_choice);

@@ -124,12 +124,11 @@ Error ClassifyCudaError(std::string_view text) {
        "version"},
       {"device-side assert", ErrorCode::kIo,
        "a kernel found an index out of its range, as of a code or a token that its embedding does not have; nothing "
-       "more "
-       "can run on the device in this process. Run again with CUDA_LAUNCH_BLOCKING=1 in the environment to see where"},
+       "more can run on the device in this process. Run again with CUDA_LAUNCH_BLOCKING=1 in the environment to see "
+       "where"},
       {"illegal memory access", ErrorCode::kIo,
        "a kernel left its memory, and nothing more can run on the device in this process: a mistake of LibTorch, of "
-       "the "
-       "driver or of the card. Run again with CUDA_LAUNCH_BLOCKING=1 in the environment to see where"},
+       "the driver or of the card. Run again with CUDA_LAUNCH_BLOCKING=1 in the environment to see where"},
       {"busy or unavailable", ErrorCode::kIo,
        "the CUDA device is taken by another process (exclusive compute mode) or unavailable: look at nvidia-smi"},
       {"Found no NVIDIA driver", ErrorCode::kNotFound, "there is no NVIDIA driver (libcuda.so.1): install one"},

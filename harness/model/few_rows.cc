@@ -77,19 +77,12 @@ bool IsFewRows(const at::Tensor& x, const at::Tensor& weight) {
 
 FewRowsCounts CountFewRows() { return {products_done, weight_bytes_read}; }
 
-at::Tensor FewRowsLinear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
-  const std::vector<at::Tensor> biases = bias.defined() ? std::vector<at::Tensor>{bias} : std::vector<at::Tensor>{};
-  return FewRowsLinear(x, std::vector<at::Tensor>{weight}, biases).squeeze(0);
-}
+namespace {
 
-at::Tensor FewRowsLinear(const at::Tensor& x, const std::vector<at::Tensor>& weights,
-                         const std::vector<at::Tensor>& biases) {
-  const at::Tensor& first = weights.at(0);
+// Into y, [weights, rows of x, N].
+void Multiply(const at::Tensor& x, at::TensorList weights, at::TensorList biases, at::Tensor& y) {
+  const at::Tensor& first = weights.front();
   const at::Tensor input = x.contiguous();
-  std::vector<int64_t> shape = x.sizes().vec();
-  shape.back() = first.size(0);
-  shape.insert(shape.begin(), static_cast<int64_t>(weights.size()));
-  at::Tensor y = at::empty(shape, x.options());
   const int64_t rows = input.numel() / input.size(-1), n = first.size(0), k = first.size(1);
   std::vector<FewRowsArguments> parts;
   products_done += 1;
@@ -119,6 +112,24 @@ at::Tensor FewRowsLinear(const at::Tensor& x, const std::vector<at::Tensor>& wei
       before += n;
     }
   }
+}
+
+}  // namespace
+
+at::Tensor FewRowsLinear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  std::vector<int64_t> shape = x.sizes().vec();
+  shape.back() = weight.size(0);
+  at::Tensor y = at::empty(shape, x.options());
+  Multiply(x, weight, bias.defined() ? at::TensorList(bias) : at::TensorList(), y);
+  return y;
+}
+
+at::Tensor FewRowsLinear(const at::Tensor& x, at::TensorList weights, at::TensorList biases) {
+  std::vector<int64_t> shape = x.sizes().vec();
+  shape.back() = weights.front().size(0);
+  shape.insert(shape.begin(), static_cast<int64_t>(weights.size()));
+  at::Tensor y = at::empty(shape, x.options());
+  Multiply(x, weights, biases, y);
   return y;
 }
 

@@ -8,7 +8,6 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <vector>
 
 namespace harness {
 
@@ -22,11 +21,10 @@ bool IsFewRows(const at::Tensor& x, const at::Tensor& weight);
 // Precondition: IsFewRows(x, weight).
 at::Tensor FewRowsLinear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
 
-// One product of the same x with several weights of one shape and type, which may lie apart: threads share the rows of
-// all. biases: as many, or none. Returns [weights, ..., N].
+// One product of the same x with several weights of one shape, which may lie apart: threads share the rows of all.
+// biases: as many, or none. Returns [weights, ..., N].
 // Precondition: IsFewRows(x, weight) for each.
-at::Tensor FewRowsLinear(const at::Tensor& x, const std::vector<at::Tensor>& weights,
-                         const std::vector<at::Tensor>& biases);
+at::Tensor FewRowsLinear(const at::Tensor& x, at::TensorList weights, at::TensorList biases);
 
 // What FewRowsLinear has done in this process: for tests, which can't trust a clock.
 struct FewRowsCounts {

@@ -49,36 +49,33 @@ at::Tensor Linear::operator()(const at::Tensor& input) const {
 Heads Heads::Load(const TensorTable& tensors, const std::string& prefix, int64_t count, const Placement& placement) {
   Heads heads;
   heads.count_ = count;
+  heads.arithmetic_ = placement.arithmetic;
   for (int64_t k = 0; k < count; ++k) {
-    heads.heads_.push_back(Linear::Load(tensors, fmt::format("{}.{}", prefix, k), placement));
+    const Linear head = Linear::Load(tensors, fmt::format("{}.{}", prefix, k), placement);
+    heads.weights_.push_back(head.weight);
+    if (head.bias.defined()) heads.biases_.push_back(head.bias);
   }
   if (placement.device.is_cpu()) return heads;
-  std::vector<at::Tensor> weights, biases;
-  for (const Linear& head : heads.heads_) {
-    weights.push_back(head.weight);
-    if (head.bias.defined()) biases.push_back(head.bias);
-  }
-  heads.heads_ = {{at::cat(weights), biases.empty() ? at::Tensor() : at::cat(biases), placement.arithmetic}};
+  heads.weights_ = {at::cat(heads.weights_)};
+  if (!heads.biases_.empty()) heads.biases_ = {at::cat(heads.biases_)};
   return heads;
 }
 
 at::Tensor Heads::operator()(const at::Tensor& input) const {
+  const auto head = [this](size_t k) {
+    return Linear{weights_[k], biases_.empty() ? at::Tensor() : biases_[k], arithmetic_};
+  };
   if (!input.device().is_cpu()) {
-    return heads_.front()(input).view({input.size(0), input.size(1), count_, -1}).transpose(1, 2);
+    return head(0)(input).view({input.size(0), input.size(1), count_, -1}).transpose(1, 2);
   }
-  const bool half = heads_.front().arithmetic == Arithmetic::kFloat16Autocast;
+  const bool half = arithmetic_ == Arithmetic::kFloat16Autocast;
   const at::Tensor x = half ? input.to(at::kHalf).to(at::kFloat) : input;
-  std::vector<at::Tensor> weights, biases;
-  for (const Linear& head : heads_) {
-    weights.push_back(head.weight);
-    if (head.bias.defined()) biases.push_back(head.bias);
-  }
-  if (std::all_of(weights.begin(), weights.end(), [&](const at::Tensor& weight) { return IsFewRows(x, weight); })) {
-    const at::Tensor y = FewRowsLinear(x, weights, biases).transpose(0, 1);
+  if (std::all_of(weights_.begin(), weights_.end(), [&](const at::Tensor& weight) { return IsFewRows(x, weight); })) {
+    const at::Tensor y = FewRowsLinear(x, weights_, biases_).transpose(0, 1);
     return half ? y.to(at::kHalf) : y;
   }
   std::vector<at::Tensor> logits;
-  for (const Linear& head : heads_) logits.push_back(head(input));
+  for (size_t k = 0; k < weights_.size(); ++k) logits.push_back(head(k)(input));
   return at::stack(logits, 1);
 }
 

@@ -38,8 +38,10 @@ class Heads {
   at::Tensor operator()(const at::Tensor& x) const;  // [B, S, in] -> [B, count, S, out], float32 or float16
 
  private:
-  std::vector<Linear> heads_;  // on the CPU, each where it lies in the file; elsewhere one, of all their rows
+  // As Linear's. On the CPU one a head, where it lies in the file; elsewhere one, of all their rows. No biases: none.
+  std::vector<at::Tensor> weights_, biases_;
   int64_t count_ = 0;
+  Arithmetic arithmetic_ = Arithmetic::kFloat32;
 };
 
 // nn.LayerNorm with its eps of 1e-5, in float32 with either arithmetic. Undefined: does not exist.

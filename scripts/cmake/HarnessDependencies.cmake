@@ -8,6 +8,18 @@ function(harness_require name target package)
   endif()
 endfunction()
 
+# harness_find(TARGET PREFIX HEADER LIBRARY): the target of a library that brings no CMake configuration, where it is.
+function(harness_find target prefix header library)
+  find_path(${prefix}_INCLUDE_DIR ${header})
+  find_library(${prefix}_LIBRARY ${library})
+  mark_as_advanced(${prefix}_INCLUDE_DIR ${prefix}_LIBRARY)
+  if(${prefix}_INCLUDE_DIR AND ${prefix}_LIBRARY)
+    add_library(${target} UNKNOWN IMPORTED)
+    set_target_properties(${target} PROPERTIES
+      IMPORTED_LOCATION ${${prefix}_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${${prefix}_INCLUDE_DIR})
+  endif()
+endfunction()
+
 # fmt: messages. libstdc++ 12 has no <format>.
 if(NOT TARGET fmt::fmt)
   find_package(fmt QUIET)
@@ -16,14 +28,7 @@ harness_require(fmt fmt::fmt libfmt-dev)
 
 # libdeflate: CRC-32 at memory speed, and inflate of re-zipped archives.
 if(NOT TARGET libdeflate::libdeflate)
-  find_path(LIBDEFLATE_INCLUDE_DIR libdeflate.h)
-  find_library(LIBDEFLATE_LIBRARY deflate)
-  mark_as_advanced(LIBDEFLATE_INCLUDE_DIR LIBDEFLATE_LIBRARY)
-  if(LIBDEFLATE_INCLUDE_DIR AND LIBDEFLATE_LIBRARY)
-    add_library(libdeflate::libdeflate UNKNOWN IMPORTED)
-    set_target_properties(libdeflate::libdeflate PROPERTIES
-      IMPORTED_LOCATION ${LIBDEFLATE_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${LIBDEFLATE_INCLUDE_DIR})
-  endif()
+  harness_find(libdeflate::libdeflate LIBDEFLATE libdeflate.h deflate)
 endif()
 harness_require(libdeflate libdeflate::libdeflate libdeflate-dev)
 
@@ -49,14 +54,7 @@ if(NOT TARGET SndFile::sndfile)
   find_package(SndFile QUIET)
 endif()
 if(NOT TARGET SndFile::sndfile)
-  find_path(SNDFILE_INCLUDE_DIR sndfile.h)
-  find_library(SNDFILE_LIBRARY sndfile)
-  mark_as_advanced(SNDFILE_INCLUDE_DIR SNDFILE_LIBRARY)
-  if(SNDFILE_INCLUDE_DIR AND SNDFILE_LIBRARY)
-    add_library(SndFile::sndfile UNKNOWN IMPORTED)
-    set_target_properties(SndFile::sndfile PROPERTIES
-      IMPORTED_LOCATION ${SNDFILE_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${SNDFILE_INCLUDE_DIR})
-  endif()
+  harness_find(SndFile::sndfile SNDFILE sndfile.h sndfile)
 endif()
 harness_require(libsndfile SndFile::sndfile libsndfile1-dev)
 

@@ -6,8 +6,7 @@
 //   CUDA_STAND_IN_INIT     the number that cuInit gives; default 0
 //   CUDA_STAND_IN_CARDS    how many there are; default 1. A negative one is the number that cuDeviceGetCount fails with
 //   CUDA_STAND_IN_BACKEND  a library that cuInit opens: its soname libtorch_cuda.so then stands for LibTorch's own,
-//   which
-//                          a program's RPATH would find before LD_LIBRARY_PATH
+//                          which a program's RPATH would find before LD_LIBRARY_PATH
 #include <dlfcn.h>
 #include <sys/stat.h>
 

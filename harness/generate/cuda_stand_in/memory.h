@@ -9,8 +9,7 @@ namespace cuda_stand_in {
 void* KernelView(const void* device_pointer);
 
 // Of Device(kCUDA, 0), registered with LibTorch when this library is loaded.
-//   CUDA_STAND_IN_MEMORY  bytes that may be taken at once; default 4 GiB. Beyond: c10::OutOfMemoryError, in CUDA's
-//   words
+//   CUDA_STAND_IN_MEMORY  bytes that may be taken at once; default 4 GiB. Beyond: c10::OutOfMemoryError, as CUDA's
 c10::Allocator& DeviceMemory();
 
 }  // namespace cuda_stand_in

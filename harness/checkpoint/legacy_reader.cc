@@ -32,7 +32,7 @@ class Reader {
   // The next pickle of the stream. The first unsafe one decides on safety.
   PickleReading Next(std::string_view name) {
     const std::string place = fmt::format("{}: {} at offset {}", file_name_, name, at_);
-    PickleReading reading = ReadPickle(file_.subspan(at_), place);
+    PickleReading reading = ReadPickle(file_.subspan(at_), place, PersistentIds::kLegacy);
     Status safety = DescribeForeign(reading, fmt::format("{}: {}", file_name_, name), at_);
     if (result_.safety.ok()) result_.safety = std::move(safety);
     at_ += reading.end;

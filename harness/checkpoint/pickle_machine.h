@@ -77,6 +77,7 @@ class PickleMachine {
   PersistentIds ids_;
   size_t at_ = 0;
   size_t op_at_ = 0;
+  size_t frame_end_ = 0;  // of the last frame
   uint8_t op_ = 0;
   PickleReading reading_;
   std::vector<NodeId> stack_;

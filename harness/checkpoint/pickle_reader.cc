@@ -31,7 +31,7 @@ PickleReading PickleMachine::Run() {
   reading_.end = at_;
   if (!reading_.status.ok()) {
     reading_.pickle.root = kNoNode;
-    reading_.behind = WhatMayRunBehind(bytes_, op_at_, reading_.pickle);
+    reading_.behind = WhatMayRunBehind(bytes_, op_at_, frame_end_, reading_.pickle);
   }
   return std::move(reading_);
 }
@@ -64,11 +64,15 @@ Status PickleMachine::Loop() {
       continue;
     }
     if (op_ == opcode::kFrame) {
+      // Python's two unpicklers treat what crosses a frame's end differently, and one loses bytes by it.
+      if (op_at_ < frame_end_) return Corrupt("a frame begins inside another");
+      if (reading_.pickle.protocol < 4) return Corrupt("frames are of protocol 4 and later");
       ASSIGN_OR_RETURN(const uint64_t size, Number<uint64_t>());
       if (size > bytes_.size() - at_) {
         return Corrupt(
             fmt::format("a frame of {} bytes, where {} are left: the pickle was cut off", size, bytes_.size() - at_));
       }
+      frame_end_ = at_ + size;
       continue;
     }
     ASSIGN_OR_RETURN(bool done, Scalar(op_));
@@ -96,6 +100,10 @@ Result<std::string_view> PickleMachine::Take(uint64_t size) {
     return Corrupt(
         fmt::format("needs {} bytes, {} are left: the pickle was cut off or is damaged", size, bytes_.size() - at_));
   }
+  if (op_at_ < frame_end_ && size > frame_end_ - at_) {
+    return Corrupt(
+        fmt::format("it goes beyond the end of its frame, at offset {}: two readers read it differently", frame_end_));
+  }
   const std::string_view taken(reinterpret_cast<const char*>(bytes_.data()) + at_, size);
   at_ += size;
   return taken;
@@ -104,8 +112,8 @@ Result<std::string_view> PickleMachine::Take(uint64_t size) {
 Result<std::string_view> PickleMachine::Line() {
   const auto end = std::find(bytes_.begin() + static_cast<ptrdiff_t>(at_), bytes_.end(), std::byte{'\n'});
   if (end == bytes_.end()) return Corrupt("its line does not end: the pickle was cut off or is damaged");
-  ASSIGN_OR_RETURN(const std::string_view line, Take(static_cast<size_t>(end - bytes_.begin()) - at_));
-  ++at_;
+  ASSIGN_OR_RETURN(std::string_view line, Take(static_cast<size_t>(end - bytes_.begin()) - at_ + 1));
+  line.remove_suffix(1);
   return line;
 }
 

@@ -38,15 +38,25 @@ bool IsHarmlessAnyhow(GlobalRole role) {
 
 class Scanner {
  public:
-  Scanner(std::span<const std::byte> bytes, size_t at, const Pickle& read)
-      : rest_(reinterpret_cast<const char*>(bytes.data()) + at, bytes.size() - at), protocol_(read.protocol) {
+  Scanner(std::span<const std::byte> bytes, size_t at, size_t frame_end, const Pickle& read)
+      : rest_(reinterpret_cast<const char*>(bytes.data()) + at, bytes.size() - at),
+        size_(bytes.size()),
+        frame_end_(frame_end),
+        protocol_(read.protocol) {
     for (const PickleNode& node : read.nodes) {
       if (node.kind == PickleNode::Kind::kGlobal) delicate_ = delicate_ || !IsHarmlessAnyhow(RoleOf(node.text));
     }
   }
 
   std::vector<std::string> Run() {
-    while (!rest_.empty() && Opcode()) {
+    for (bool goes_on = true; goes_on && !rest_.empty();) {
+      const size_t begin = size_ - rest_.size();
+      const bool is_frame = static_cast<uint8_t>(rest_[0]) == opcode::kFrame;
+      goes_on = Opcode();
+      // Python's C unpickler loses what is left of a frame there, and is out of step with every other reader.
+      const bool crosses = begin < frame_end_ && (size_ - rest_.size() > frame_end_ || is_frame);
+      if (crosses) Add("bytes that two readers frame differently");
+      if (is_frame && goes_on) frame_end_ = size_ - rest_.size() + frame_size_;
     }
     if (names_.empty() && calls_ && delicate_) names_.emplace_back("a call that can't be judged");
     return std::move(names_);
@@ -69,7 +79,12 @@ class Scanner {
   }
   std::optional<std::string_view> Line() {
     const size_t end = rest_.find('\n');
-    if (end == std::string_view::npos) return std::nullopt;
+    if (end == std::string_view::npos) {  // the last one: Python takes its last character for the end of the line
+      if (rest_.empty()) return std::nullopt;
+      const std::string_view line = rest_.substr(0, rest_.size() - 1);
+      rest_ = {};
+      return line;
+    }
     const std::string_view line = rest_.substr(0, end);
     rest_.remove_prefix(end + 1);
     return line;
@@ -134,7 +149,13 @@ class Scanner {
       case kBinPut: return Take(1).has_value();
       case kLongBinPut: return Take(4).has_value();
       case kMemoize: return true;
-      case kFrame: return Take(8).has_value();
+      case kFrame: {
+        const auto frame = Take(8);
+        if (!frame) return false;
+        std::memcpy(&frame_size_, frame->data(), 8);
+        frame_size_ = std::min<uint64_t>(frame_size_, rest_.size());
+        return true;
+      }
       case kProto: {
         const auto protocol = Take(1);
         if (!protocol) return false;
@@ -186,6 +207,8 @@ class Scanner {
   }
 
   std::string_view rest_;
+  size_t size_;
+  uint64_t frame_end_, frame_size_ = 0;
   int protocol_;
   std::optional<std::string_view> before_last_, last_;  // what lies on top of the stack, where it is text
   bool calls_ = false;
@@ -195,8 +218,9 @@ class Scanner {
 
 }  // namespace
 
-std::vector<std::string> WhatMayRunBehind(std::span<const std::byte> bytes, size_t at, const Pickle& read) {
-  return Scanner(bytes, at, read).Run();
+std::vector<std::string> WhatMayRunBehind(std::span<const std::byte> bytes, size_t at, size_t frame_end,
+                                          const Pickle& read) {
+  return Scanner(bytes, at, frame_end, read).Run();
 }
 
 }  // namespace harness

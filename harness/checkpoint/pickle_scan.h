@@ -14,7 +14,9 @@ namespace harness {
 
 // The foreign names from `at` on to STOP, or to where no unpickler gets further, each once: "posix.system"; a name that
 // is put together while the file is loaded, an extension code, and a call that can't be judged are words. Empty where
-// nothing there can run: `read` is what stands before. Linear in `bytes`; keeps at most 100 names.
-std::vector<std::string> WhatMayRunBehind(std::span<const std::byte> bytes, size_t at, const Pickle& read);
+// nothing there can run: `read` is what stands before, `frame_end` where its last frame ends. Linear in `bytes`; keeps
+// at most 100 names.
+std::vector<std::string> WhatMayRunBehind(std::span<const std::byte> bytes, size_t at, size_t frame_end,
+                                          const Pickle& read);
 
 }  // namespace harness

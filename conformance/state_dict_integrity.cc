@@ -192,7 +192,7 @@ Outcome CheckPickle(Context& context, Role role) {
   if (DamagedMetadata(file)) return Blocked(fmt::format("state_dict_integrity/{}/checksums", Slug(role)));
   Outcome outcome = FromStatus(file.checkpoint().pickle_status());
   if (outcome.status == harness::CheckStatus::kFail) {
-    outcome.message += ". torch.load raises there: the file was written wrongly, or changed since: export it again";
+    outcome.message += ". The file was written wrongly, or changed since. Export it again";
     return outcome;
   }
   return outcome.status == harness::CheckStatus::kPass

@@ -66,7 +66,8 @@ INSTANTIATE_TEST_SUITE_P(
              "pathlib.PosixPath (at args), which"},
         Case{"Namespace", InArgs("cargparse\nNamespace\n)\x81"), {}, "argparse.Namespace (at args), which"},
         Case{"DictConfig",
-             InArgs("comegaconf.dictconfig\nDictConfig\n)\x81cbuiltins\nint\n\x86"),
+             InArgs("comegaconf.dictconfig\nDictConfig\n)\x81"
+                    "cbuiltins\nint\n\x86"),
              {},
              "omegaconf.dictconfig.DictConfig (at args → [0]) and one more name, which"},
         Case{"TwoMore",

@@ -146,7 +146,8 @@ GlobalRole RoleOf(std::string_view qualified_name) {
   const size_t dot = qualified_name.rfind('.');
   if (dot == std::string_view::npos) return Role::kForeign;
   const std::string_view module = qualified_name.substr(0, dot), name = qualified_name.substr(dot + 1);
-  if ((module == "torch" || module == "torch.cuda" || module == "torch.storage") && IsStorageClass(name)) {
+  const bool typed = name != "UntypedStorage";  // which has no twin for CUDA
+  if ((module == "torch" || module == "torch.storage" || (module == "torch.cuda" && typed)) && IsStorageClass(name)) {
     return Role::kStorageClass;
   }
   return module == "torch" && IsDtype(name) ? Role::kType : Role::kForeign;

@@ -60,7 +60,7 @@ INSTANTIATE_TEST_SUITE_P(
                       BehindCase{"KnownNames", "NNb0ctorch\nSize\n)\x85R.", {}},
                       BehindCase{"DelicateName", "NNb0cnumpy\ndtype\n)R.", {"a call that can't be judged"}},
                       BehindCase{"DelicateNameBefore", "cnumpy\ndtype\nNNb0)R.", {"a call that can't be judged"}},
-                      BehindCase{"DelicateNameUncalled", "NNb0cnumpy\ndtype\n.", {}},
+                      BehindCase{"DelicateNameUncalled", "I0x1\n0cnumpy\ndtype\n.", {}},
                       BehindCase{"Frame",
                                  "\x80\x04\x95\x03\0\0\0\0\0\0\0\x8c\x05hello."s,
                                  {"bytes that two readers frame differently"}},

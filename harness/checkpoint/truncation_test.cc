@@ -76,7 +76,7 @@ Legacy SmallLegacy() {
   add("\x80\x02M\xe9\x03."s);
   add(PickleWriter().Raw("}(").Str("little_endian").Raw("\x88u").Stop());
   PickleWriter object;
-  object.Raw("}(");
+  object.Legacy().Raw("}(");
   for (const char* key : {"0", "1"}) object.Str(key).Tensor(key, "FloatStorage", 600, {600}, {1});
   add(object.Raw("u").Stop());
   add(PickleWriter().Raw("](").Str("0").Str("1").Raw("e").Stop());

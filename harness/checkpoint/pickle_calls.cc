@@ -144,7 +144,9 @@ Status PickleMachine::Build(NodeId target, NodeId state) {
       [[fallthrough]];
     default: return Corrupt(fmt::format("sets the state of {}", reading_.pickle.Describe(target, 60)));
   }
-  if (IsWrittenState(reading_.pickle, target, state)) {
+  if (node(target).foreign && node(target).kind == Kind::kObject) {
+    CallOwnSetState(target, state);  // that it is called is reported already
+  } else if (IsWrittenState(reading_.pickle, target, state)) {
     Freeze(state);
   } else {
     CallOwnSetState(target, state);

@@ -172,8 +172,8 @@ bool IsMetadataState(const Shape& state, bool container) {
          (!flags.exists() || flags.Is(Kind::kNone) || (flags.IsPlainDict() && flags.HasAttributeKeys()));
 }
 
-// DictConfig, ListConfig: what lies inside says that it lies there. Another _parent would let interpolations resolve
-// elsewhere.
+// DictConfig, ListConfig: what lies inside says that it lies there, or nowhere. Another _parent would let
+// interpolations resolve elsewhere.
 bool IsContainerState(const Pickle& pickle, NodeId target, const Shape& state) {
   if (!state.IsDictOf({"_metadata", "_parent", "_content"})) return false;
   const Shape metadata = state.At("_metadata"), parent = state.At("_parent"), content = state.At("_content");
@@ -185,7 +185,9 @@ bool IsContainerState(const Pickle& pickle, NodeId target, const Shape& state) {
   const auto lies_inside = [&](NodeId id) {
     const Shape child(pickle, id);
     if (child.made_by() != GlobalRole::kConfigContainer && child.made_by() != GlobalRole::kConfigNode) return false;
-    return child.node().state != kNoNode && pickle.Find(child.node().state, "_parent") == target;
+    if (child.node().state == kNoNode) return false;
+    const Shape around = Shape(pickle, child.node().state).At("_parent");
+    return around.id() == target || around.Is(Kind::kNone);
   };
   if (content.Is(Kind::kNone) || content.Is(Kind::kString)) return true;  // null, "???" or an interpolation
   const bool is_list = pickle[pickle[target].callable].text == "omegaconf.listconfig.ListConfig";

@@ -82,7 +82,9 @@ class PickleMachine {
   PickleReading reading_;
   std::vector<NodeId> stack_;
   std::vector<size_t> marks_;  // stack sizes
-  std::vector<NodeId> memo_;
+  std::vector<NodeId> memo_;   // kNoNode: not put
+  size_t memo_count_ = 0;      // of those that were
+  std::string irregular_;      // what no writer does, and Python follows all the same
   std::unordered_map<std::string, size_t> storage_of_key_;
   NodeId none_ = kNoNode, true_ = kNoNode, false_ = kNoNode, empty_tuple_ = kNoNode;
   size_t spent_ = 0;

@@ -53,6 +53,7 @@ Status PickleMachine::Loop() {
       if (!stack_.empty() || !marks_.empty()) {
         return Corrupt(fmt::format("{} values are left on the stack: every writer leaves one", stack_.size() + 1));
       }
+      if (!irregular_.empty()) return Corrupt(irregular_);
       return {};
     }
     if (op_ == opcode::kProto) {
@@ -195,7 +196,7 @@ Result<bool> PickleMachine::Memo(uint8_t op) {
   const bool put = op == opcode::kPut || op == opcode::kBinPut || op == opcode::kLongBinPut || op == opcode::kMemoize;
   uint64_t index = 0;
   switch (op) {
-    case opcode::kMemoize: index = memo_.size(); break;
+    case opcode::kMemoize: index = memo_count_; break;
     case opcode::kBinPut:
     case opcode::kBinGet: {
       ASSIGN_OR_RETURN(index, Number<uint8_t>());
@@ -217,18 +218,28 @@ Result<bool> PickleMachine::Memo(uint8_t op) {
     default: return false;
   }
   if (put) {
-    if (index != memo_.size()) {
+    if (index >= kMaxNodes) {
       return Corrupt(
-          fmt::format("memo entry {} is put, where number {} is due: writers number them from 0, and Python's "
-                      "unpickler keeps room for all below",
-                      index, memo_.size()));
+          fmt::format("memo entry {} is put: writers number them from 0, and Python's unpickler keeps an array "
+                      "of twice as many, until it raises a MemoryError",
+                      index));
     }
-    if (memo_.size() >= kMaxNodes) return Corrupt(fmt::format("more than {} memo entries are put", kMaxNodes));
     ASSIGN_OR_RETURN(const NodeId top, Top());
-    memo_.push_back(top);
+    // Followed, so that what comes of it is named, and refused at the end.
+    if (index != memo_count_ && irregular_.empty()) {
+      irregular_ = fmt::format(
+          "memo entry {} is put at offset {}, where number {} was due: every writer numbers them from "
+          "0, each once",
+          index, op_at_, memo_count_);
+    }
+    if (index >= memo_.size()) memo_.resize(index + 1, kNoNode);
+    memo_count_ += memo_[index] == kNoNode ? 1 : 0;
+    memo_[index] = top;
     return true;
   }
-  if (index >= memo_.size()) return Corrupt(fmt::format("memo entry {} was never put", index));
+  if (index >= memo_.size() || memo_[index] == kNoNode) {
+    return Corrupt(fmt::format("memo entry {} was never put", index));
+  }
   RETURN_IF_ERROR(Push(memo_[index]));
   return true;
 }

@@ -27,8 +27,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Kind = PickleNode::Kind;
 
-// Shared values are written out again at each place: a bound keeps the tree small. "cut" equals anything.
-constexpr size_t kMaxDepth = 60, kMaxValues = 4000;
+// Shared values are written out again at each place: a bound keeps the tree small. "cut" and "object" equal anything.
+constexpr size_t kMaxDepth = 40, kMaxValues = 4000;
 
 std::string Text(const Status& status) {
   return status.ok() ? "" : std::string(Name(status.error().code)) + ": " + status.error().message;
@@ -76,9 +76,7 @@ class ValueWriter {
         return Json::array(
             {"tensor", StorageOf(view.storage), view.offset, view.shape, view.strides, Write(node.state, depth + 1)});
       }
-      case Kind::kObject:
-        return Json::array({"object", Write(node.callable, depth + 1), Write(node.arguments, depth + 1),
-                            Write(node.state, depth + 1), Items(node, depth), Pairs(node, depth)});
+      case Kind::kObject: return Json::array({"object"});
     }
     return Json::array({"cut"});
   }
@@ -93,7 +91,7 @@ class ValueWriter {
     Json out = Json::array();
     for (const NodeId item : node.items) {
       out.push_back(Write(item, depth + 1));
-      if (written_ > kMaxValues) break;
+      if (written_ > kMaxValues) return Json::array({Json::array({"cut"})});
     }
     return out;
   }
@@ -102,7 +100,7 @@ class ValueWriter {
     Json out = Json::array();
     for (const auto& [key, value] : node.pairs) {
       out.push_back(Json::array({Write(key, depth + 1), Write(value, depth + 1)}));
-      if (written_ > kMaxValues) break;
+      if (written_ > kMaxValues) return Json::array({Json::array({Json::array({"cut"}), Json::array({"cut"})})});
     }
     return out;
   }

@@ -1,6 +1,7 @@
 """Checkpoint files for load_differential.py: bases that torch.save writes, named cases (each found once, kept for ever), and
 random ones. `bases` needs torch; the rest is standard library.
 """
+import functools
 import io
 import pickle
 import struct
@@ -65,6 +66,7 @@ def bases(torch) -> dict:
 
 # --- edits of a base
 
+@functools.lru_cache(None)
 def data_pickle(raw: bytes) -> bytes:
     return record(read_layout(raw), "data.pkl").data
 

@@ -32,6 +32,7 @@ CLASSES = {
     "agree: both refuse": "refused, and torch.load raises or dies; nothing ran",
     "agree: refused, it runs": "refused, and named unsafe or ambiguous; the payload ran there",
     "stricter": "refused, torch.load loads it and runs nothing: what no writer writes",
+    "refused, named, not loaded": "refused and named unsafe: one of ten of these is loaded, for the figures",
     "not compared": "torch.load ran out of memory or time",
     "DISAGREE: accepted, it runs": "a pass for a file that runs something",
     "DISAGREE: accepted, torch.load dies": "a pass for a file that kills the process",
@@ -135,6 +136,10 @@ def main() -> int:
                 path.write_bytes(data)
                 batch.append((name, kind, path))
             for (name, kind, path), ours in zip(batch, probe_files(args.probe.resolve(), [path for _, _, path in batch])):
+                if kind not in ("base", "named") and ours.get("safety") and not args.only and int(name) % 10:
+                    counts[kind, "refused, named, not loaded"] += 1
+                    path.unlink()
+                    continue
                 theirs = reader.read(path)
                 newer = later.read(path) if later and ours["accepted"] else None
                 result, detail = judge(ours, theirs, newer)

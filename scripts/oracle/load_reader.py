@@ -6,6 +6,7 @@ usage: load_reader.py SCRATCH < PATHS        with the Python whose torch is aske
 "ran": what is new in the child's working folder. A child is forked with torch imported; it has no rights of root, may start
 no process, and has bounds of time, memory and file size: what a file may run creates an empty folder there, and no more.
 """
+import gc
 import json
 import os
 import resource
@@ -34,7 +35,7 @@ def state_of(torch, package):
 
 
 def crc_of(torch, tensor):
-    flat = tensor.detach().contiguous().reshape(-1)
+    flat = torch.empty(tensor.numel(), dtype=tensor.dtype).copy_(tensor.detach().reshape(-1))
     return zlib.crc32(flat.view(torch.uint8).numpy().tobytes()) if flat.numel() else 0
 
 
@@ -134,6 +135,9 @@ def main():
     import torch
     preload()
     torch.set_num_threads(1)
+    gc.collect()
+    gc.freeze()  # so that a child writes into no page of what is imported
+    gc.disable()
     print(json.dumps({"torch": torch.__version__}), flush=True)
     for number, line in enumerate(sys.stdin):
         print(json.dumps(read(torch, line.rstrip("\n"), os.path.join(scratch, str(number)))), flush=True)

@@ -289,12 +289,22 @@ def archive_cases(raw: bytes) -> dict:
     return found
 
 
+MAGIC_AS_TEXT = b"L 119547037146038801333356L\n."
+
+
 def legacy_cases(legacy: bytes, raw: bytes) -> dict:
     parts = archive_forging.legacy_parts(legacy)
     storages = b"\x80\x02" + PAYLOAD + b"0K\x00." + b"\x80\x02]."
     found = {"legacy-evil": b"".join(parts[:3] + [parts[3][:2] + PAYLOAD + b"0" + parts[3][2:]] + parts[4:]), "legacy-keys-evil": b"".join(parts[:4] + [parts[4][:2] + PAYLOAD + b"0" + parts[4][2:]] + parts[5:]),
              "legacy-int-keys": b"".join(parts[:4] + [pickle.dumps([0, 1, 2], 2)] + parts[5:]),
              "legacy-frame": b"".join(parts[:2] + [b"\x80\x04" + frame_crossed() + b"0}."] + parts[3:])}
+    # What the reader can't follow in one pickle of the stream, and a call in a later one.
+    for at, value in enumerate((MAGIC_AS_TEXT, b"\x80\x02I0x3e9\n.", parts[2][:2] + b"NNb0" + parts[2][2:], parts[3][:2] + b"I0x10\n0" + parts[3][2:])):
+        for behind in range(at + 1, 5):
+            changed = list(parts)
+            changed[at] = value
+            changed[behind] = parts[behind][:2] + PAYLOAD + b"0" + parts[behind][2:]
+            found[f"legacy-odd-{at}-evil-{behind}"] = b"".join(changed)
     try:
         found["tar-polyglot"] = archive_forging.tar_polyglot(parts, storages)
     except (ValueError, struct.error):

@@ -111,6 +111,7 @@ def main() -> int:
     parser.add_argument("--keep-each", type=int, default=6)
     parser.add_argument("--later", type=Path)
     parser.add_argument("--only")
+    parser.add_argument("--kinds", default="", help="archive,legacy: random files of these kinds only")
     args = parser.parse_args()
     import torch
     bases = load_cases.bases(torch)
@@ -130,6 +131,8 @@ def main() -> int:
             for name, kind in plan[start:start + BATCH]:
                 if kind is None:
                     kind, data = load_cases.draw(random.Random(f"{args.seed}/{name}"), bases)
+                    if args.kinds and kind not in args.kinds.split(","):
+                        continue
                 else:
                     data = cases[name][1]
                 path = Path(scratch) / f"{name}.bin"

@@ -111,6 +111,7 @@ def main() -> int:
     parser.add_argument("--keep-each", type=int, default=6)
     parser.add_argument("--later", type=Path)
     parser.add_argument("--only")
+    parser.add_argument("--strict", action="store_true", help="say why harmless files are refused")
     parser.add_argument("--kinds", default="", help="archive,legacy: random files of these kinds only")
     args = parser.parse_args()
     import torch
@@ -148,7 +149,7 @@ def main() -> int:
                 result, detail = judge(ours, theirs, newer)
                 counts[kind, result] += 1
                 if result == "stricter":
-                    strict[detail.split(":", 1)[0]] += 1
+                    strict[kind, detail.partition(".bin")[2][:60].split(" at ")[0]] += 1
                 if args.only:
                     print(json.dumps(ours, indent=1), json.dumps(theirs), newer, result, detail)
                 if result.startswith("DISAGREE"):
@@ -164,6 +165,8 @@ def main() -> int:
                 path.unlink()
             if sys.stderr.isatty():
                 print(f"\r{start + len(batch)} of {len(plan)}", end="", file=sys.stderr)
+    if args.strict:
+        print("\n".join(f"{n:5} {kind} {what}" for (kind, what), n in strict.most_common(40)))
     table = render(args, counts, disagreements, reader.version, later and later.version)
     print(table)
     if args.table:

@@ -445,7 +445,7 @@ def mutate(rng, data: bytes, others: list, marker: bool = False) -> bytes:
     forger.next_memo = 3000
     for _ in range(rng.choice([1, 1, 1, 2, 3, 4])):
         at = rng.randrange(len(ops))
-        form = rng.randrange(14)
+        form = rng.randrange(15)
         if form == 0:
             del ops[at]
         elif form == 1:
@@ -477,6 +477,9 @@ def mutate(rng, data: bytes, others: list, marker: bool = False) -> bytes:
         elif form == 12:
             other = rng.randrange(len(ops))
             ops[at], ops[other] = ops[other], ops[at]
+        elif form == 13:  # a frame that ends inside some later opcode, or at its end
+            room = len(b"".join(ops[at:at + 6]))
+            ops.insert(at, b"\x95" + struct.pack("<Q", rng.randrange(room + 2)))
         else:
             ops[at] = forger.value()
         if not ops:

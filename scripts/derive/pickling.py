@@ -19,6 +19,12 @@ class Raw:
         self.opcodes = opcodes
 
 
+class Built:
+    """`value`, then BUILD with `state`: __setstate__, or attributes."""
+    def __init__(self, value, state):
+        self.value, self.state = value, state
+
+
 class Storage:
     """`data` are the bytes, `kind` the class's name (FloatStorage); a `numel` of None says what the bytes hold."""
     def __init__(self, kind: str, data: bytearray, location: str = "cpu", numel=None, key=None):
@@ -186,5 +192,9 @@ class Writer:
             self.write_call(value.function, value.args, value.state, value.new)
         elif isinstance(value, Raw):
             self.out += value.opcodes
+        elif isinstance(value, Built):
+            self.write(value.value)
+            self.write(value.state)
+            self.out += b"b"
         else:
             raise TypeError(f"cannot pickle a {type(value).__name__}")

@@ -17,6 +17,7 @@ using Kind = PickleNode::Kind;
 constexpr std::string_view kMagicHex = "0x1950a86a20f9469cfc6c";
 constexpr std::string_view kMagicDecimal = "119547037146038801333356";
 constexpr int64_t kProtocol = 1001;
+constexpr size_t kPickles = 5;
 // Two dicts with six keys and six values.
 constexpr size_t kSystemNodes = 14;
 
@@ -44,7 +45,7 @@ class Reader {
   // The next pickle of the stream. The first unsafe one decides on safety.
   PickleReading Next(std::string_view name) {
     const std::string place = fmt::format("{}: {} at offset {}", file_name_, name, at_);
-    PickleReading reading = ReadPickle(file_.subspan(at_), place, PersistentIds::kLegacy);
+    PickleReading reading = ReadPickle(file_.subspan(at_), place, PersistentIds::kLegacy, --pickles_left_);
     Status safety = DescribeForeign(reading, fmt::format("{}: {}", file_name_, name), at_);
     if (result_.safety.ok()) result_.safety = std::move(safety);
     at_ += reading.end;
@@ -145,6 +146,7 @@ class Reader {
   const std::span<const std::byte> file_;
   const std::string& file_name_;
   size_t at_ = 0;
+  size_t pickles_left_ = kPickles;
   LegacyReading result_;
 };
 

@@ -14,8 +14,8 @@ namespace harness {
 
 class PickleMachine {
  public:
-  PickleMachine(std::span<const std::byte> bytes, std::string_view place, PersistentIds ids)
-      : bytes_(bytes), place_(place), ids_(ids) {}
+  PickleMachine(std::span<const std::byte> bytes, std::string_view place, PersistentIds ids, size_t more)
+      : bytes_(bytes), place_(place), ids_(ids), more_(more) {}
   PickleReading Run();
 
  private:
@@ -75,6 +75,7 @@ class PickleMachine {
   std::span<const std::byte> bytes_;
   std::string_view place_;
   PersistentIds ids_;
+  size_t more_;
   size_t at_ = 0;
   size_t op_at_ = 0;
   size_t frame_end_ = 0;  // of the last frame

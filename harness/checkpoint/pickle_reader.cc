@@ -22,8 +22,8 @@ constexpr size_t kMaxStack = size_t{1} << 20;
 
 }  // namespace
 
-PickleReading ReadPickle(std::span<const std::byte> bytes, std::string_view place, PersistentIds ids) {
-  return PickleMachine(bytes, place, ids).Run();
+PickleReading ReadPickle(std::span<const std::byte> bytes, std::string_view place, PersistentIds ids, size_t more) {
+  return PickleMachine(bytes, place, ids, more).Run();
 }
 
 PickleReading PickleMachine::Run() {
@@ -31,7 +31,9 @@ PickleReading PickleMachine::Run() {
   reading_.end = at_;
   if (!reading_.status.ok()) {
     reading_.pickle.root = kNoNode;
-    reading_.behind = WhatMayRunBehind(bytes_, op_at_, frame_end_, reading_.pickle);
+    Behind behind = WhatMayRunBehind(bytes_, op_at_, {frame_end_, more_}, reading_.pickle);
+    reading_.behind = std::move(behind.names);
+    reading_.calls_behind = behind.calls;
   }
   return std::move(reading_);
 }

@@ -28,8 +28,9 @@ struct NodeProblem {
 struct PickleReading {
   Pickle pickle;  // root is kNoNode where the status is not ok
   Status status;
-  size_t end = 0;                   // bytes read, up to and with STOP
-  std::vector<NodeId> foreign;      // what is not known, or used as no writer uses it: calls and names, in file order
+  size_t end = 0;               // bytes read, up to and with STOP
+  std::vector<NodeId> foreign;  // what is not known, or used as no writer uses it: calls and names, in file order
+  bool calls_behind = false;
   std::vector<std::string> behind;  // where the pickle breaks off: what it goes on to name and call (pickle_scan.h)
   std::vector<Storage> storages;    // key, dtype, location and num_elements are set; one for each key
   std::vector<TensorView> tensors;
@@ -42,8 +43,9 @@ struct PickleReading {
 enum class PersistentIds { kZip, kLegacy };
 
 // `place` names file and record in messages: "state_dict.bin: data.pkl".
+// `more`: how many pickles a loader reads behind this one; where this reader breaks off, they are scanned, too.
 PickleReading ReadPickle(std::span<const std::byte> bytes, std::string_view place,
-                         PersistentIds ids = PersistentIds::kZip);
+                         PersistentIds ids = PersistentIds::kZip, size_t more = 0);
 
 // kUnsafe where `reading` has something foreign, or breaks off before something that may run: each call with its
 // arguments, offset and key path. `base_offset` is added to offsets. ok() otherwise. `is_loaded`: whether torch.load,

@@ -181,6 +181,7 @@ INSTANTIATE_TEST_SUITE_P(
         ErrorCase{"TooManyDigits", "L" + std::string(5000, '1') + "L\n.", {"is not an integer"}},
         ErrorCase{"MemoUnderscore", "Np1_0\n.", {"'1_0' is not a memo index"}},
         ErrorCase{"MemoZeros", "Np00\n.", {"'00' is not a memo index"}},
+        ErrorCase{"FloatBeyondAll", "F1e400\n.", {"'1e400' is beyond"}},
         ErrorCase{"HexadecimalFloat", "F0x1p3\n.", {"'0x1p3' is not a number"}},
         ErrorCase{"FloatWithBlank", "F 1.5\n.", {"is not a number"}},
         ErrorCase{"NoFloat", "F1.5x\n.", {"'1.5x' is not a number"}}, ErrorCase{"Unquoted", "Shi\n.", {"not quoted"}},

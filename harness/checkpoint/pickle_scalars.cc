@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstdlib>
 
 #include "harness/checkpoint/pickle_machine.h"
@@ -249,7 +250,12 @@ Result<bool> PickleMachine::Scalar(uint8_t op) {
       if (!IsFloatText(text)) {
         return Corrupt(fmt::format("'{}' is not a number as writers write it", Printable(text, 40)));
       }
-      RETURN_IF_ERROR(push_float(std::strtod(std::string(text).c_str(), nullptr)));
+      const double value = std::strtod(std::string(text).c_str(), nullptr);
+      if (std::isinf(value) && text.find('i') == std::string_view::npos) {
+        return Corrupt(
+            fmt::format("'{}' is beyond what a number can be: two readers read it differently", Printable(text, 40)));
+      }
+      RETURN_IF_ERROR(push_float(value));
       return true;
     }
     case opcode::kBinFloat: {

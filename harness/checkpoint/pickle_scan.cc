@@ -38,17 +38,18 @@ bool IsHarmlessAnyhow(GlobalRole role) {
 
 class Scanner {
  public:
-  Scanner(std::span<const std::byte> bytes, size_t at, size_t frame_end, const Pickle& read)
+  Scanner(std::span<const std::byte> bytes, size_t at, ScanFrom from, const Pickle& read)
       : rest_(reinterpret_cast<const char*>(bytes.data()) + at, bytes.size() - at),
         size_(bytes.size()),
-        frame_end_(frame_end),
+        frame_end_(from.frame_end),
+        more_(from.more),
         protocol_(read.protocol) {
     for (const PickleNode& node : read.nodes) {
       if (node.kind == PickleNode::Kind::kGlobal) delicate_ = delicate_ || !IsHarmlessAnyhow(RoleOf(node.text));
     }
   }
 
-  std::vector<std::string> Run() {
+  Behind Run() {
     for (bool goes_on = true; goes_on && !rest_.empty();) {
       const size_t begin = size_ - rest_.size();
       const bool is_frame = static_cast<uint8_t>(rest_[0]) == opcode::kFrame;
@@ -59,7 +60,7 @@ class Scanner {
       if (is_frame && goes_on) frame_end_ = size_ - rest_.size() + frame_size_;
     }
     if (names_.empty() && calls_ && delicate_) names_.emplace_back("a call that can't be judged");
-    return std::move(names_);
+    return {std::move(names_), calls_};
   }
 
  private:
@@ -109,7 +110,11 @@ class Scanner {
     rest_.remove_prefix(1);
     std::optional<std::string_view> text;
     switch (op) {
-      case kStop: return false;
+      case kStop:
+        if (more_ == 0) return false;
+        --more_;
+        protocol_ = 0;
+        return true;
       case kGlobal:
       case kInst: {
         const auto module = Line(), name = Line();
@@ -209,6 +214,7 @@ class Scanner {
   std::string_view rest_;
   size_t size_;
   uint64_t frame_end_, frame_size_ = 0;
+  size_t more_;
   int protocol_;
   std::optional<std::string_view> before_last_, last_;  // what lies on top of the stack, where it is text
   bool calls_ = false;
@@ -218,9 +224,8 @@ class Scanner {
 
 }  // namespace
 
-std::vector<std::string> WhatMayRunBehind(std::span<const std::byte> bytes, size_t at, size_t frame_end,
-                                          const Pickle& read) {
-  return Scanner(bytes, at, frame_end, read).Run();
+Behind WhatMayRunBehind(std::span<const std::byte> bytes, size_t at, ScanFrom from, const Pickle& read) {
+  return Scanner(bytes, at, from, read).Run();
 }
 
 }  // namespace harness

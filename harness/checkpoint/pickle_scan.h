@@ -12,11 +12,19 @@
 
 namespace harness {
 
-// The foreign names from `at` on to STOP, or to where no unpickler gets further, each once: "posix.system"; a name that
-// is put together while the file is loaded, an extension code, and a call that can't be judged are words. Empty where
-// nothing there can run: `read` is what stands before, `frame_end` where its last frame ends. Linear in `bytes`; keeps
-// at most 100 names.
-std::vector<std::string> WhatMayRunBehind(std::span<const std::byte> bytes, size_t at, size_t frame_end,
-                                          const Pickle& read);
+struct Behind {
+  std::vector<std::string> names;  // foreign ones, each once, at most 100; of what has no name, words
+  bool calls = false;              // something is called there
+};
+
+struct ScanFrom {
+  size_t frame_end = 0;  // of the last frame before
+  size_t more = 0;       // STOPs to go through: a loader of the legacy format reads five pickles in a row
+};
+
+// From `at` on to STOP, or to where no unpickler gets further. A name that is put together while the file is loaded, an
+// extension code, and a call that can't be judged are words. No names where nothing there can run: `read` is what
+// stands before. Linear in `bytes`.
+Behind WhatMayRunBehind(std::span<const std::byte> bytes, size_t at, ScanFrom from, const Pickle& read);
 
 }  // namespace harness

@@ -67,6 +67,13 @@ INSTANTIATE_TEST_SUITE_P(
                       BehindCase{"Cut", "NNbX\xff\xff\0\0short"s, {}}),
     [](const auto& row) { return std::string(row.param.name); });
 
+// The legacy format is five pickles in a row, each of which has run before the next is read.
+TEST(Behind, PicklesThatFollow) {
+  const std::string pickles = "I0x3e9\n.N." + kCall;
+  EXPECT_THAT(ReadPickle(Bytes(pickles), "f", PersistentIds::kLegacy, 1).behind, IsEmpty());
+  EXPECT_THAT(ReadPickle(Bytes(pickles), "f", PersistentIds::kLegacy, 2).behind, ElementsAre("posix.system"));
+}
+
 // The most names that are kept, whatever a file holds.
 TEST(Behind, NamesAreLimited) {
   std::string pickle = "NNb";

@@ -51,6 +51,9 @@ Status PickleMachine::Persistent(NodeId id) {
     return inert(fmt::format("storage {} holds quantized elements ({}), which no MusicGen export does", key,
                              LastName(node(items[1]).text)));
   }
+  if (ids_ == PersistentIds::kLegacy && LastName(node(items[1]).text) == "UntypedStorage") {
+    return bad("has no element type, which the legacy format needs");
+  }
   const int64_t num_elements = node(items[4]).integer;
   const auto [found, added] = storage_of_key_.try_emplace(key, reading_.storages.size());
   if (added) {

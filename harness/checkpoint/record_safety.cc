@@ -21,6 +21,7 @@ constexpr uint64_t kMaxUnasked = uint64_t{64} << 20;
 constexpr uint64_t kMaxInflatedUnasked = uint64_t{1} << 20;
 
 bool HasCalls(const PickleReading& reading) {
+  if (reading.calls_behind && !reading.behind.empty()) return true;
   return std::any_of(reading.foreign.begin(), reading.foreign.end(),
                      [&](NodeId id) { return reading.pickle[id].kind == PickleNode::Kind::kObject; });
 }
@@ -95,7 +96,8 @@ Status TarSafety(std::span<const std::byte> file, std::string_view file_name) {
 Status StraySafety(std::span<const std::byte> file, std::string_view file_name) {
   if (IsTarHeader(file)) return TarSafety(file, file_name);
   if (file.empty() || (file.size() > 1 && file[0] == std::byte{'P'} && file[1] == std::byte{'K'})) return {};
-  const PickleReading reading = ReadPickle(file, file_name);
+  // torch.load takes it for the legacy format: five pickles, each of which runs before the next is looked at.
+  const PickleReading reading = ReadPickle(file, file_name, PersistentIds::kLegacy, 4);
   return HasCalls(reading) ? DescribeForeign(reading, file_name) : Status();
 }
 

@@ -106,14 +106,12 @@ std::string OnlyPackage(const Pickle& pickle, const std::vector<NodeId>& foreign
   return only;
 }
 
-// Whether everything foreign is a listed name in a use that no writer has: nothing is run that somebody named.
-bool OnlyMisused(const Pickle& pickle, const std::vector<NodeId>& foreign) {
-  return std::all_of(foreign.begin(), foreign.end(), [&](NodeId id) {
-    const PickleNode& node = pickle[id];
-    if (node.kind != PickleNode::Kind::kObject || pickle[node.callable].kind != PickleNode::Kind::kGlobal) return false;
-    const std::string& name = pickle[node.callable].text;
-    return name == kSetState || RoleOf(name) != GlobalRole::kForeign;
-  });
+// Whether it is a listed name in a use that no writer has: nothing is run that somebody named.
+bool IsMisused(const Pickle& pickle, NodeId id) {
+  const PickleNode& node = pickle[id];
+  if (node.kind != PickleNode::Kind::kObject || pickle[node.callable].kind != PickleNode::Kind::kGlobal) return false;
+  const std::string& name = pickle[node.callable].text;
+  return name == kSetState || RoleOf(name) != GlobalRole::kForeign;
 }
 
 std::string Behind(const PickleReading& reading) {
@@ -146,7 +144,11 @@ Status DescribeForeign(const PickleReading& reading, std::string_view place, uin
   const KeyPaths paths(pickle);
   std::vector<std::string> shown;
   size_t count = 0;
-  for (const NodeId id : reading.foreign) {
+  std::vector<NodeId> ordered = reading.foreign;  // what is worst first
+  const auto misused = std::stable_partition(ordered.begin(), ordered.end(),
+                                             [&](NodeId id) { return !IsMisused(pickle, id); });
+  const bool only_misused = misused == ordered.begin();
+  for (const NodeId id : ordered) {
     const PickleNode& node = pickle[id];
     const bool is_call = node.kind == PickleNode::Kind::kObject;
     if (!is_call && called.contains(id)) continue;  // shown with its call
@@ -186,7 +188,7 @@ Status DescribeForeign(const PickleReading& reading, std::string_view place, uin
                     "somebody else's",
                     place, package, fmt::join(shown, "; "))};
   }
-  if (behind.empty() && OnlyMisused(pickle, reading.foreign)) {
+  if (behind.empty() && only_misused) {
     return Error{
         ErrorCode::kUnsafe,
         fmt::format(

@@ -232,7 +232,7 @@ std::string Legacy(const std::string& object, const std::string& keys, const std
          PickleWriter().Raw("}").Str("little_endian").Raw("\x88s").Stop() + object + keys + storages;
 }
 std::string LegacyObject() {
-  return PickleWriter().Raw("}").Str("a").Tensor("77", "FloatStorage", 2, {2}, {1}).Raw("s").Stop();
+  return PickleWriter().Legacy().Raw("}").Str("a").Tensor("77", "FloatStorage", 2, {2}, {1}).Raw("s").Stop();
 }
 std::string LegacyKeys() { return PickleWriter().Raw("]").Str("77").Raw("a").Stop(); }
 std::string LegacyData(int64_t count = 2) { return Little(count) + Little(1.0f) + Little(2.0f); }
@@ -244,32 +244,6 @@ TEST(LegacyCheckpoint, IsRead) {
   EXPECT_EQ(checkpoint.archive(), nullptr);
   EXPECT_EQ(FirstFloat(checkpoint), 1.0f);
   EXPECT_TRUE(checkpoint.tensors()[0].valid);
-}
-
-TEST(LegacyCheckpoint, OldViewsOfStorages) {
-  const std::string object = PickleWriter()
-                                 .Global("torch._utils", "_rebuild_tensor")
-                                 .Raw("((")
-                                 .Str("storage")
-                                 .Global("torch", "FloatStorage")
-                                 .Str("77")
-                                 .Str("cpu")
-                                 .Int(2)
-                                 .Raw("(")
-                                 .Str("78")
-                                 .Int(1)
-                                 .Int(1)
-                                 .Raw("ttQ")
-                                 .Int(0)
-                                 .Ints({1})
-                                 .Ints({1})
-                                 .Raw("tR")
-                                 .Stop();
-  const Checkpoint checkpoint = Open(Legacy(object, LegacyKeys(), LegacyData()));
-  ExpectAllOk(checkpoint);
-  ASSERT_EQ(checkpoint.storages().size(), 2u);
-  EXPECT_EQ(checkpoint.storages()[1].bytes.size(), 4u);
-  EXPECT_EQ(checkpoint.storages()[1].file_offset, checkpoint.storages()[0].file_offset + 4);
 }
 
 TEST(LegacyCheckpoint, WhatIsWrongIsNamed) {

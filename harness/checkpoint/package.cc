@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "harness/checkpoint/pickle_globals.h"
 #include "harness/checkpoint/printable.h"
 
 namespace harness {
@@ -68,6 +69,7 @@ class PackageReader {
     }
     const Status own = OwnWeights();
     if (!own.ok() && !package_.pretrained) return own.error();
+    RETURN_IF_ERROR(NothingInPieces());
     return std::move(package_);
   }
 
@@ -219,6 +221,19 @@ class PackageReader {
         ++empty;
     }
     return empty == 0 ? "" : fmt::format(", with {} of {} tensors empty", empty, CountTensors(dict));
+  }
+
+  // torch.distributed's objects are let through so far that they can be named: beside the weights, too, they need a
+  // package and processes that nobody has who loads an export.
+  Status NothingInPieces() const {
+    for (const PickleNode& node : pickle_.nodes) {
+      if (node.kind != Kind::kGlobal || RoleOf(node.text) != GlobalRole::kDistributed) continue;
+      return Mismatch(
+          fmt::format("holds an object of {}, a piece of a tensor or of its description that distributed "
+                      "training left. {}",
+                      node.text, exporter_));
+    }
+    return {};
   }
 
   Status OwnWeights() {

@@ -230,7 +230,11 @@ TEST(PlainValue, WhatNoConfigHolds) {
   EXPECT_THAT(Plain("N" + std::string(300, '\x85')), FailsWith(ErrorCode::kUnsupported, Parts{"200 deep"}));
   // A list of ten times the list before, nine times over.
   std::string bomb = "]q\0N"s + "a";
-  for (int i = 0; i < 9; ++i) bomb += "0](" + "h\0h\0h\0h\0h\0h\0h\0h\0h\0h\0eq\0"s;
+  for (char i = 0; i < 9; ++i) {
+    bomb += "0](";
+    for (int copy = 0; copy < 10; ++copy) bomb += {'h', i};
+    bomb += {'e', 'q', static_cast<char>(i + 1)};
+  }
   EXPECT_THAT(Plain(bomb), FailsWith(ErrorCode::kUnsupported, Parts{"a million values"}));
   EXPECT_THAT(ToPlainValue(Pickle{}, kNoNode), FailsWith(ErrorCode::kNotFound, Parts{"no config"}));
 }

@@ -43,11 +43,8 @@ Status CheckStorages(PickleReading& reading, const std::vector<StoragePlace>& pl
     if (reading.pickle[problem.node].kind == PickleNode::Kind::kStorage) code = ErrorCode::kCorrupt;
     problems.push_back(At(paths, problem.node) + problem.text);
   }
-  std::vector<bool> is_view(reading.storages.size());
-  for (const StorageView& view : reading.storage_views) is_view[view.storage] = true;
   for (size_t i = 0; i < reading.storages.size(); ++i) {
     Storage& storage = reading.storages[i];
-    if (is_view[i]) continue;
     const std::optional<int64_t> expected = Times(storage.num_elements, static_cast<int64_t>(SizeOf(storage.dtype)));
     const std::string record = Printable(storage.record);
     if (storage.num_elements < 0 || !expected) {
@@ -64,25 +61,6 @@ Status CheckStorages(PickleReading& reading, const std::vector<StoragePlace>& pl
     }
     code = ErrorCode::kCorrupt;
     storage.bytes = {};
-  }
-  for (const StorageView& view : reading.storage_views) {
-    Storage& storage = reading.storages[view.storage];
-    const Storage& root = reading.storages[view.root];
-    if (!root.available) continue;
-    if (view.offset < 0 || view.num_elements < 0 || view.offset > root.num_elements ||
-        view.num_elements > root.num_elements - view.offset) {
-      code = ErrorCode::kCorrupt;
-      problems.push_back(fmt::format("storage {} should be elements {} to {} + {} of storage {}, which has {}",
-                                     Printable(storage.key, 40), view.offset, view.offset, view.num_elements,
-                                     Printable(root.key, 40), root.num_elements));
-      continue;
-    }
-    const size_t size = SizeOf(root.dtype);
-    storage.bytes =
-        root.bytes.subspan(static_cast<size_t>(view.offset) * size, static_cast<size_t>(view.num_elements) * size);
-    storage.file_offset = root.file_offset + static_cast<uint64_t>(view.offset) * size;
-    storage.record = root.record;
-    storage.available = true;
   }
   if (problems.empty()) return {};
   return Error{code, fmt::format("{}: {}. The file was cut, changed or written by a process that died: export again",

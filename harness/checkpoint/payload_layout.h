@@ -15,10 +15,9 @@ struct StoragePlace {
   uint64_t size_bytes = 0;
 };
 
-// Marks as available every storage whose place holds exactly its elements, then every view of the old legacy format.
-// `places` has an entry for each storage (of views: ignored). Bytes are set by the caller, before.
-// Returns one message about all offenders, with code kCorrupt (kUnsupported, where the only trouble is an element
-// type).
+// Marks as available every storage whose place holds exactly its elements. `places` has an entry for each storage.
+// Bytes are set by the caller, before. Returns one message about all offenders, with code kCorrupt (kUnsupported, where
+// the only trouble is an element type).
 Status CheckStorages(PickleReading& reading, const std::vector<StoragePlace>& places, std::string_view place);
 
 // Marks as valid every tensor whose elements lie inside its storage. One message about all that don't, by key path.

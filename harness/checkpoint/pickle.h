@@ -43,6 +43,8 @@ struct PickleNode {
   };
   Kind kind = Kind::kNone;
   bool boolean = false;
+  bool foreign = false;  // kGlobal, kObject: stands in PickleReading::foreign
+  bool frozen = false;   // was an argument or a state of a call: no writer changes it any more, nor does this reader
   int64_t integer = 0;
   double real = 0;
   std::string text;           // kString (UTF-8), kBytes (raw), kGlobal, kBigInt (decimal or hex digits)

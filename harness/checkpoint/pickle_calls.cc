@@ -11,13 +11,33 @@ namespace {
 
 constexpr size_t kMaxGlobalName = 512;
 
+// The bytes of text whose characters are all below 256.
+std::optional<std::string> Latin1(std::string_view utf8) {
+  std::string raw;
+  for (size_t i = 0; i < utf8.size(); ++i) {
+    const auto lead = static_cast<uint8_t>(utf8[i]);
+    if (lead > 0xc3) return std::nullopt;
+    raw += static_cast<char>(lead < 0x80 ? lead : (lead & 3) << 6 | (static_cast<uint8_t>(utf8[++i]) & 0x3f));
+  }
+  return raw;
+}
+
 }  // namespace
 
 GlobalRole PickleMachine::Role(NodeId id) {
-  return node(id).kind == Kind::kGlobal ? RoleOf(node(id).text) : GlobalRole::kForeign;
+  return node(id).kind == Kind::kGlobal && !node(id).foreign ? RoleOf(node(id).text) : GlobalRole::kForeign;
+}
+
+// See Note [Grammar]. What a config's state holds is judged with it, so it goes with it.
+void PickleMachine::Freeze(NodeId id) {
+  node(id).frozen = true;
+  for (const auto& [key, value] : node(id).pairs) {
+    if (node(value).kind == Kind::kDict || node(value).kind == Kind::kList) node(value).frozen = true;
+  }
 }
 
 NodeId PickleMachine::Foreign(NodeId id) {
+  node(id).foreign = true;
   reading_.foreign.push_back(id);
   return id;
 }
@@ -29,12 +49,14 @@ NodeId PickleMachine::Object(NodeId callable, NodeId arguments) {
   return id;
 }
 
+// A dotted name is looked up inside its module's attributes from protocol 4 on: it could be anything.
 Status PickleMachine::PushGlobal(std::string_view module, std::string_view name) {
-  std::string qualified = QualifiedName(module, name);
+  std::string qualified = QualifiedName(module, name, reading_.pickle.protocol);
+  const bool foreign = RoleOf(qualified) == GlobalRole::kForeign || name.find('.') != std::string_view::npos;
   if (qualified.size() > kMaxGlobalName) qualified.resize(kMaxGlobalName);
   const NodeId id = New(Kind::kGlobal);
   node(id).text = std::move(qualified);
-  if (Role(id) == GlobalRole::kForeign) Foreign(id);
+  if (foreign) Foreign(id);
   return Push(id);
 }
 
@@ -45,111 +67,62 @@ Status PickleMachine::PushExtension(int64_t code) {
   return Push(Foreign(id));
 }
 
-Status PickleMachine::CallAndPush(NodeId callable, NodeId arguments) {
+Status PickleMachine::CallAndPush(CallForm form, NodeId callable, NodeId arguments) {
   if (node(arguments).kind != Kind::kTuple) {
-    return Corrupt(fmt::format("the arguments of {} are {}, no tuple", reading_.pickle.Describe(callable, 60),
-                               reading_.pickle.Describe(arguments, 60)));
+    return Corrupt(fmt::format("the arguments of {} are {}, which is not a tuple",
+                               reading_.pickle.Describe(callable, 60), reading_.pickle.Describe(arguments, 60)));
   }
   const GlobalRole role = Role(callable);
-  if (role == GlobalRole::kForeign) return Push(Foreign(Object(callable, arguments)));
+  if (!IsWrittenCall(reading_, role, form, arguments)) return Push(Foreign(Object(callable, arguments)));
   ASSIGN_OR_RETURN(const NodeId made, CallKnown(role, callable, arguments));
+  for (const NodeId argument : node(arguments).items) {
+    if (node(argument).kind == Kind::kDict || node(argument).kind == Kind::kList) Freeze(argument);
+  }
   return Push(made);
 }
 
+// Precondition: IsWrittenCall.
 Result<NodeId> PickleMachine::CallKnown(GlobalRole role, NodeId callable, NodeId arguments) {
+  const std::vector<NodeId> items = node(arguments).items;
   switch (role) {
-    case GlobalRole::kOrderedDict: return Mapping(callable, arguments, 0);
-    case GlobalRole::kDefaultDict: return Mapping(callable, arguments, 1);
-    case GlobalRole::kDict: return Mapping(kNoNode, arguments, 0);
-    case GlobalRole::kList: return Sequence(Kind::kList, callable, arguments);
-    case GlobalRole::kTuple: return Sequence(Kind::kTuple, callable, arguments);
-    case GlobalRole::kSet: return Sequence(Kind::kSet, callable, arguments);
-    case GlobalRole::kBytes:
+    case GlobalRole::kOrderedDict:
+    case GlobalRole::kDefaultDict: {
+      const NodeId id = New(Kind::kDict);
+      node(id).callable = callable;
+      return id;
+    }
+    case GlobalRole::kSet:
+    case GlobalRole::kSize: {
+      RETURN_IF_ERROR(Spend(node(items[0]).items.size()));
+      std::vector<NodeId> members = node(items[0]).items;
+      const NodeId id = New(role == GlobalRole::kSet ? Kind::kSet : Kind::kTuple);
+      node(id).items = std::move(members);
+      node(id).frozen = true;
+      return id;
+    }
+    case GlobalRole::kBytes: return New(Kind::kBytes);
+    case GlobalRole::kByteArray:
     case GlobalRole::kEncode: {
-      const std::vector<NodeId>& items = node(arguments).items;
-      if (items.empty() && role == GlobalRole::kBytes) return New(Kind::kBytes);
-      if (items.empty()) break;
-      const PickleNode& first = node(items[0]);
-      RETURN_IF_ERROR(Spend(first.text.size()));
-      if (role == GlobalRole::kBytes && items.size() == 1 && first.kind == Kind::kBytes) {
-        std::string copy = first.text;
-        const NodeId id = New(Kind::kBytes);
-        node(id).text = std::move(copy);
-        return id;
-      }
-      if (items.size() != 2 || first.kind != Kind::kString) break;
-      const std::string& encoding = node(items[1]).text;
-      if (encoding != "latin1" && encoding != "latin-1") break;
-      std::string raw;
-      const std::string& text = first.text;
-      for (size_t i = 0; i < text.size(); ++i) {
-        const auto lead = static_cast<uint8_t>(text[i]);
-        if (lead >= 0x80) {
-          if (lead > 0xc3) return Corrupt("encodes characters beyond Latin-1 as Latin-1");
-          raw += static_cast<char>((lead & 3) << 6 | (static_cast<uint8_t>(text[++i]) & 0x3f));
-        } else {
-          raw += static_cast<char>(lead);
-        }
+      std::string raw = items.empty() ? std::string() : node(items[0]).text;
+      RETURN_IF_ERROR(Spend(raw.size()));
+      if (items.size() == 2) {
+        std::optional<std::string> latin1 = Latin1(raw);
+        if (!latin1) return Corrupt("encodes characters beyond Latin-1 as Latin-1");
+        raw = std::move(*latin1);
       }
       const NodeId id = New(Kind::kBytes);
       node(id).text = std::move(raw);
       return id;
     }
+    case GlobalRole::kReconstructor: return Object(items[0], Tuple({}));
     case GlobalRole::kTensorV1:
     case GlobalRole::kTensorV2:
     case GlobalRole::kTensorV3:
     case GlobalRole::kParameter:
+    case GlobalRole::kParameterState:
     case GlobalRole::kFromType: return Tensor(role, callable, arguments);
-    case GlobalRole::kForeign:
-    case GlobalRole::kInert:
-    case GlobalRole::kStorageClass: break;
+    default: return Object(callable, arguments);
   }
-  return Object(callable, arguments);
-}
-
-// OrderedDict(), OrderedDict([[k, v], ...]), OrderedDict({k: v}); `first`: arguments before that one.
-Result<NodeId> PickleMachine::Mapping(NodeId callable, NodeId arguments, size_t first) {
-  const std::vector<NodeId> items = node(arguments).items;
-  std::vector<std::pair<NodeId, NodeId>> pairs;
-  if (items.size() > first + 1) return Object(callable, arguments);
-  if (items.size() == first + 1) {
-    const PickleNode& source = node(items[first]);
-    RETURN_IF_ERROR(Spend(source.pairs.size() + source.items.size()));
-    if (source.kind == Kind::kDict) {
-      pairs = source.pairs;
-    } else if (source.kind == Kind::kList || source.kind == Kind::kTuple) {
-      for (const NodeId item : source.items) {
-        const PickleNode& pair = node(item);
-        if ((pair.kind != Kind::kList && pair.kind != Kind::kTuple) || pair.items.size() != 2) {
-          return Corrupt(fmt::format("{} is no pair of key and value", reading_.pickle.Describe(item, 60)));
-        }
-        pairs.emplace_back(pair.items[0], pair.items[1]);
-      }
-    } else {
-      return Object(callable, arguments);
-    }
-  }
-  const NodeId id = New(Kind::kDict);
-  node(id).pairs = std::move(pairs);
-  node(id).callable = callable;
-  return id;
-}
-
-Result<NodeId> PickleMachine::Sequence(Kind kind, NodeId callable, NodeId arguments) {
-  const std::vector<NodeId>& given = node(arguments).items;
-  std::vector<NodeId> items;
-  if (given.size() > 1) return Object(callable, arguments);
-  if (given.size() == 1) {
-    const PickleNode& source = node(given[0]);
-    if (source.kind != Kind::kList && source.kind != Kind::kTuple && source.kind != Kind::kSet) {
-      return Object(callable, arguments);
-    }
-    RETURN_IF_ERROR(Spend(source.items.size()));
-    items = source.items;
-  }
-  const NodeId id = New(kind);
-  node(id).items = std::move(items);
-  return id;
 }
 
 // BUILD asks the instance for __setstate__, which an earlier BUILD may have set to any function: this one calls it.
@@ -157,29 +130,32 @@ void PickleMachine::CallOwnSetState(NodeId target, NodeId state) {
   const NodeId before = node(target).state;
   if (before == kNoNode || node(before).kind != Kind::kDict) return;
   const NodeId function = reading_.pickle.Find(before, "__setstate__");
-  if (function == kNoNode || Role(function) != GlobalRole::kForeign) return;
-  const NodeId call = Object(function, Tuple({state}));
-  Foreign(call);
+  if (function != kNoNode && node(function).foreign) Foreign(Object(function, Tuple({state})));
 }
 
 Status PickleMachine::Build(NodeId target, NodeId state) {
   switch (node(target).kind) {
     case Kind::kObject:
     case Kind::kTensor:
-    case Kind::kStorage: break;
+    case Kind::kStorage:
+    case Kind::kGlobal: break;
     case Kind::kDict:
-      if (node(target).callable == kNoNode) return Corrupt("sets attributes of a plain dict");
-      break;
-    case Kind::kGlobal: {
-      // Attributes of a class or module: may replace any function by another.
-      const NodeId call = Object(target, Tuple({state}));
-      node(call).state = state;
-      Foreign(call);
-      return {};
-    }
-    default: return Corrupt(fmt::format("sets attributes of {}", reading_.pickle.Describe(target, 60)));
+      if (node(target).callable != kNoNode) break;
+      [[fallthrough]];
+    default: return Corrupt(fmt::format("sets the state of {}", reading_.pickle.Describe(target, 60)));
   }
-  CallOwnSetState(target, state);
+  if (node(target).foreign && node(target).kind == Kind::kObject) {
+    CallOwnSetState(target, state);  // that it is called is reported already
+  } else if (IsWrittenState(reading_.pickle, target, state)) {
+    Freeze(state);
+  } else {
+    CallOwnSetState(target, state);
+    // Shown as what BUILD does: __setstate__(TARGET, STATE).
+    const NodeId function = New(Kind::kGlobal);
+    node(function).text = "__setstate__";
+    const NodeId arguments = Tuple({target, state});
+    Foreign(Object(function, arguments));
+  }
   node(target).state = state;
   return {};
 }
@@ -195,8 +171,9 @@ Result<bool> PickleMachine::Call(uint8_t op) {
     case opcode::kStackGlobal: {
       ASSIGN_OR_RETURN(const NodeId name, Pop());
       ASSIGN_OR_RETURN(const NodeId module, Pop());
-      if (node(name).kind != Kind::kString || node(module).kind != Kind::kString) return Corrupt("names are no text");
-      if (node(name).text.size() + node(module).text.size() > kMaxGlobalName) return Corrupt("a name is too long");
+      if (node(name).kind != Kind::kString || node(module).kind != Kind::kString) {
+        return Corrupt("the name is not text: it is put together while the file is loaded");
+      }
       // Copies: PushGlobal grows the arena that holds both.
       RETURN_IF_ERROR(PushGlobal(std::string(node(module).text), std::string(node(name).text)));
       return true;
@@ -222,7 +199,7 @@ Result<bool> PickleMachine::Call(uint8_t op) {
       ASSIGN_OR_RETURN(std::vector<NodeId> arguments, PopToMark());
       RETURN_IF_ERROR(PushGlobal(module, name));
       ASSIGN_OR_RETURN(const NodeId callable, Pop());
-      RETURN_IF_ERROR(CallAndPush(callable, Tuple(std::move(arguments))));
+      RETURN_IF_ERROR(CallAndPush(CallForm::kOther, callable, Tuple(std::move(arguments))));
       return true;
     }
     case opcode::kObj: {
@@ -230,32 +207,28 @@ Result<bool> PickleMachine::Call(uint8_t op) {
       if (items.empty()) return Corrupt("there is no class above the MARK");
       const NodeId callable = items.front();
       items.erase(items.begin());
-      RETURN_IF_ERROR(CallAndPush(callable, Tuple(std::move(items))));
+      RETURN_IF_ERROR(CallAndPush(CallForm::kOther, callable, Tuple(std::move(items))));
       return true;
     }
     case opcode::kReduce:
     case opcode::kNewObj: {
       ASSIGN_OR_RETURN(const NodeId arguments, Pop());
       ASSIGN_OR_RETURN(const NodeId callable, Pop());
-      RETURN_IF_ERROR(CallAndPush(callable, arguments));
+      RETURN_IF_ERROR(
+          CallAndPush(op == opcode::kReduce ? CallForm::kReduce : CallForm::kNewObject, callable, arguments));
       return true;
     }
     case opcode::kNewObjEx: {
       ASSIGN_OR_RETURN(const NodeId keywords, Pop());
       ASSIGN_OR_RETURN(const NodeId arguments, Pop());
       ASSIGN_OR_RETURN(const NodeId callable, Pop());
-      if (node(keywords).kind != Kind::kDict) return Corrupt("the keyword arguments are no dict");
-      if (node(keywords).pairs.empty()) {
-        RETURN_IF_ERROR(CallAndPush(callable, arguments));
-        return true;
+      if (node(keywords).kind != Kind::kDict || node(arguments).kind != Kind::kTuple) {
+        return Corrupt("the arguments are not a tuple and a dict");
       }
-      if (node(arguments).kind != Kind::kTuple) return Corrupt("the arguments are no tuple");
       // The keywords are shown as one more argument.
       std::vector<NodeId> all = node(arguments).items;
-      all.push_back(keywords);
-      const NodeId object = Object(callable, Tuple(std::move(all)));
-      if (Role(callable) == GlobalRole::kForeign) Foreign(object);
-      RETURN_IF_ERROR(Push(object));
+      if (!node(keywords).pairs.empty()) all.push_back(keywords);
+      RETURN_IF_ERROR(CallAndPush(CallForm::kOther, callable, Tuple(std::move(all))));
       return true;
     }
     case opcode::kBuild: {
@@ -278,7 +251,7 @@ Result<bool> PickleMachine::Call(uint8_t op) {
     }
     case opcode::kNextBuffer:
     case opcode::kReadonlyBuffer:
-      return Corrupt("refers to a buffer outside the pickle, which torch.save never writes", ErrorCode::kUnsupported);
+      return Corrupt("refers to a buffer outside the pickle, which torch.save never writes");
     default: return false;
   }
 }

@@ -6,19 +6,20 @@
 
 namespace harness {
 
-// As deep as Python looks: a list inside a tuple makes the tuple unhashable, too, but no writer gets that far.
-bool PickleMachine::Hashable(NodeId id) {
-  const PickleNode& key = node(id);
-  return key.kind != Kind::kList && key.kind != Kind::kDict;
+Status PickleMachine::CheckChangeable(NodeId target) {
+  if (!node(target).frozen) return {};
+  return Corrupt(fmt::format("changes {}, which a call was given before: no writer does that",
+                             reading_.pickle.Describe(target, 60)));
 }
 
 Status PickleMachine::SetItems(NodeId target, const std::vector<NodeId>& keys_and_values) {
   if (keys_and_values.size() % 2 != 0) return Corrupt("a key has no value");
-  if (node(target).kind != Kind::kDict && node(target).kind != Kind::kObject) {
-    return Corrupt(fmt::format("sets items of {}, which is no dict", reading_.pickle.Describe(target, 60)));
+  if (node(target).kind != Kind::kDict && !node(target).foreign) {
+    return Corrupt(fmt::format("sets items of {}, which is not a dict", reading_.pickle.Describe(target, 60)));
   }
+  RETURN_IF_ERROR(CheckChangeable(target));
   for (size_t i = 0; i < keys_and_values.size(); i += 2) {
-    if (!Hashable(keys_and_values[i])) {
+    if (!IsWrittenKey(reading_.pickle, keys_and_values[i]) && !node(target).foreign) {
       return Corrupt(fmt::format("{} can't be a key", reading_.pickle.Describe(keys_and_values[i], 60)));
     }
     node(target).pairs.emplace_back(keys_and_values[i], keys_and_values[i + 1]);
@@ -26,12 +27,19 @@ Status PickleMachine::SetItems(NodeId target, const std::vector<NodeId>& keys_an
   return {};
 }
 
-Status PickleMachine::Append(NodeId target, const std::vector<NodeId>& items) {
+Status PickleMachine::Append(NodeId target, Kind kind, const std::vector<NodeId>& items) {
   PickleNode& list = node(target);
-  if (list.kind != Kind::kList && list.kind != Kind::kObject) {
-    return Corrupt(fmt::format("appends to {}, which is no list", reading_.pickle.Describe(target, 60)));
+  if (list.kind != kind && !list.foreign) {
+    return Corrupt(fmt::format("adds items to {}, which is not a {}", reading_.pickle.Describe(target, 60),
+                               kind == Kind::kList ? "list" : "set"));
   }
-  list.items.insert(list.items.end(), items.begin(), items.end());
+  RETURN_IF_ERROR(CheckChangeable(target));
+  for (const NodeId item : items) {
+    if (kind == Kind::kSet && !IsWrittenKey(reading_.pickle, item) && !list.foreign) {
+      return Corrupt(fmt::format("{} can't be in a set", reading_.pickle.Describe(item, 60)));
+    }
+    list.items.push_back(item);
+  }
   return {};
 }
 
@@ -72,9 +80,10 @@ Result<bool> PickleMachine::Container(uint8_t op) {
     }
     case opcode::kList:
     case opcode::kFrozenSet: {
-      ASSIGN_OR_RETURN(std::vector<NodeId> items, PopToMark());
+      ASSIGN_OR_RETURN(const std::vector<NodeId> items, PopToMark());
       const NodeId id = New(op == opcode::kList ? Kind::kList : Kind::kSet);
-      node(id).items = std::move(items);
+      RETURN_IF_ERROR(Append(id, node(id).kind, items));
+      node(id).frozen = op == opcode::kFrozenSet;
       RETURN_IF_ERROR(Push(id));
       return true;
     }
@@ -88,21 +97,19 @@ Result<bool> PickleMachine::Container(uint8_t op) {
     case opcode::kAppend: {
       ASSIGN_OR_RETURN(const NodeId item, Pop());
       ASSIGN_OR_RETURN(const NodeId list, Top());
-      RETURN_IF_ERROR(Append(list, {item}));
+      RETURN_IF_ERROR(Append(list, Kind::kList, {item}));
       return true;
     }
     case opcode::kAppends: {
       ASSIGN_OR_RETURN(const std::vector<NodeId> items, PopToMark());
       ASSIGN_OR_RETURN(const NodeId list, Top());
-      RETURN_IF_ERROR(Append(list, items));
+      RETURN_IF_ERROR(Append(list, Kind::kList, items));
       return true;
     }
     case opcode::kAddItems: {
       ASSIGN_OR_RETURN(const std::vector<NodeId> items, PopToMark());
       ASSIGN_OR_RETURN(const NodeId set, Top());
-      if (node(set).kind != Kind::kSet && node(set).kind != Kind::kObject)
-        return Corrupt("adds items to what is no set");
-      node(set).items.insert(node(set).items.end(), items.begin(), items.end());
+      RETURN_IF_ERROR(Append(set, Kind::kSet, items));
       return true;
     }
     case opcode::kSetItem: {

@@ -25,6 +25,12 @@ constexpr Absent kAbsent[] = {
     {"numpy._core.numeric.", "NumPy 2 names it so, NumPy 1 has no such module"},
     {"torch._utils._rebuild_tensor_v3", "torch 2.2 and later write it, torch 2.1 has no such function"},
     {"torch.nn.parameter.Buffer", "torch 2.5 and later have it, torch 2.1 does not"},
+    {"torch.uint16", "torch 2.3 and later have it, torch 2.1 does not"},
+    {"torch.uint32", "torch 2.3 and later have it, torch 2.1 does not"},
+    {"torch.uint64", "torch 2.3 and later have it, torch 2.1 does not"},
+    {"torch.float8_e4m3fnuz", "torch 2.2 and later have it, torch 2.1 does not"},
+    {"torch.float8_e5m2fnuz", "torch 2.2 and later have it, torch 2.1 does not"},
+    {"torch.float8_e8m0fnu", "torch 2.7 and later have it, torch 2.1 does not"},
 };
 
 // Only a call matters here: the class itself is there on every system.

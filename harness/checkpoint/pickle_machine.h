@@ -7,14 +7,15 @@
 #include <optional>
 #include <unordered_map>
 
-#include "harness/checkpoint/pickle_globals.h"
+#include "harness/checkpoint/pickle_grammar.h"
 #include "harness/checkpoint/pickle_reader.h"
 
 namespace harness {
 
 class PickleMachine {
  public:
-  PickleMachine(std::span<const std::byte> bytes, std::string_view place) : bytes_(bytes), place_(place) {}
+  PickleMachine(std::span<const std::byte> bytes, std::string_view place, PersistentIds ids)
+      : bytes_(bytes), place_(place), ids_(ids) {}
   PickleReading Run();
 
  private:
@@ -39,10 +40,7 @@ class PickleMachine {
   Result<NodeId> Pop();
   Result<NodeId> Top();
   Result<std::vector<NodeId>> PopToMark();
-  Status Push(NodeId id) {
-    stack_.push_back(id);
-    return {};
-  }
+  Status Push(NodeId id);
   NodeId New(Kind kind);
   PickleNode& node(NodeId id) { return reading_.pickle.nodes[id]; }
   NodeId Singleton(Kind kind, bool boolean = false);
@@ -53,36 +51,40 @@ class PickleMachine {
   Status PushLong(std::string_view little_endian);
 
   Status SetItems(NodeId target, const std::vector<NodeId>& keys_and_values);
-  Status Append(NodeId target, const std::vector<NodeId>& items);
-  bool Hashable(NodeId id);
+  Status Append(NodeId target, Kind kind, const std::vector<NodeId>& items);
+  // Of an object that is foreign, or of a call's argument: whatever is done to it is no writer's doing.
+  Status CheckChangeable(NodeId target);
 
   // --- calls
   Status PushGlobal(std::string_view module, std::string_view name);
   Status PushExtension(int64_t code);
-  Status CallAndPush(NodeId callable, NodeId arguments);
+  Status CallAndPush(CallForm form, NodeId callable, NodeId arguments);
   Result<NodeId> CallKnown(GlobalRole role, NodeId callable, NodeId arguments);
   NodeId Object(NodeId callable, NodeId arguments);
   NodeId Foreign(NodeId id);
+  bool IsForeign(NodeId id) const;
   GlobalRole Role(NodeId id);
   Status Build(NodeId target, NodeId state);
   void CallOwnSetState(NodeId target, NodeId state);
-  Result<NodeId> Mapping(NodeId callable, NodeId arguments, size_t first);
-  Result<NodeId> Sequence(Kind kind, NodeId callable, NodeId arguments);
+  void Freeze(NodeId id);
   Status Persistent(NodeId id);
-  NodeId StorageOf(NodeId id);
   NodeId Tensor(GlobalRole role, NodeId callable, NodeId arguments);
   // Copies of memoized values must not make the memory quadratic.
   Status Spend(size_t amount);
 
   std::span<const std::byte> bytes_;
   std::string_view place_;
+  PersistentIds ids_;
   size_t at_ = 0;
   size_t op_at_ = 0;
+  size_t frame_end_ = 0;  // of the last frame
   uint8_t op_ = 0;
   PickleReading reading_;
   std::vector<NodeId> stack_;
   std::vector<size_t> marks_;  // stack sizes
-  std::unordered_map<uint64_t, NodeId> memo_;
+  std::vector<NodeId> memo_;   // kNoNode: not put
+  size_t memo_count_ = 0;      // of those that were
+  std::string irregular_;      // what no writer does, and Python follows all the same
   std::unordered_map<std::string, size_t> storage_of_key_;
   NodeId none_ = kNoNode, true_ = kNoNode, false_ = kNoNode, empty_tuple_ = kNoNode;
   size_t spent_ = 0;

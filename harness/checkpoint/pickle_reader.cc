@@ -7,25 +7,32 @@
 
 #include "harness/checkpoint/pickle_machine.h"
 #include "harness/checkpoint/pickle_opcodes.h"
+#include "harness/checkpoint/pickle_scan.h"
 #include "harness/checkpoint/printable.h"
 
 namespace harness {
 namespace {
 
-// A checkpoint of 3.3 B parameters has a pickle of 0.5 MB; these leave three orders of magnitude.
-constexpr size_t kMaxPickleBytes = size_t{256} << 20;
-constexpr size_t kMaxNodes = size_t{8} << 20;
+// A checkpoint of 3.3 B parameters has a pickle of 0.5 MB and 40,000 values; these leave one to two orders of magnitude
+// for what a training checkpoint holds beside the weights, and bound what a hostile file makes this reader keep: some
+// 200 MB.
+constexpr size_t kMaxPickleBytes = size_t{64} << 20;
+constexpr size_t kMaxNodes = size_t{1} << 20;
+constexpr size_t kMaxStack = size_t{1} << 20;
 
 }  // namespace
 
-PickleReading ReadPickle(std::span<const std::byte> bytes, std::string_view place) {
-  return PickleMachine(bytes, place).Run();
+PickleReading ReadPickle(std::span<const std::byte> bytes, std::string_view place, PersistentIds ids) {
+  return PickleMachine(bytes, place, ids).Run();
 }
 
 PickleReading PickleMachine::Run() {
   reading_.status = Loop();
   reading_.end = at_;
-  if (!reading_.status.ok()) reading_.pickle.root = kNoNode;
+  if (!reading_.status.ok()) {
+    reading_.pickle.root = kNoNode;
+    reading_.behind = WhatMayRunBehind(bytes_, op_at_, frame_end_, reading_.pickle);
+  }
   return std::move(reading_);
 }
 
@@ -34,28 +41,39 @@ Status PickleMachine::Loop() {
     op_at_ = at_;
     op_ = 0;
     if (at_ >= bytes_.size()) return Corrupt("the pickle ends without STOP: it was cut off");
-    if (at_ > kMaxPickleBytes || reading_.pickle.nodes.size() > kMaxNodes) {
-      return Corrupt("the pickle is larger than that of any checkpoint", ErrorCode::kUnsupported);
+    if (at_ > kMaxPickleBytes || reading_.pickle.nodes.size() > kMaxNodes || marks_.size() > kMaxStack) {
+      return Corrupt(
+          fmt::format("the pickle is larger than that of any checkpoint: over {} bytes, {} values or {} open "
+                      "marks",
+                      kMaxPickleBytes, kMaxNodes, kMaxStack));
     }
     op_ = static_cast<uint8_t>(bytes_[at_++]);
     if (op_ == opcode::kStop) {
       ASSIGN_OR_RETURN(reading_.pickle.root, Pop());
+      if (!stack_.empty() || !marks_.empty()) {
+        return Corrupt(fmt::format("{} values are left on the stack: every writer leaves one", stack_.size() + 1));
+      }
+      if (!irregular_.empty()) return Corrupt(irregular_);
       return {};
     }
     if (op_ == opcode::kProto) {
       ASSIGN_OR_RETURN(const uint8_t protocol, Number<uint8_t>());
-      if (protocol > 5) {
-        return Corrupt(fmt::format("protocol {}; 0 to 5 are known", protocol), ErrorCode::kUnsupported);
-      }
+      if (protocol > 5) return Corrupt(fmt::format("protocol {}; 0 to 5 are known", protocol));
+      // It decides how names are found: a second one would let two readers find others.
+      if (op_at_ != 0) return Corrupt("it stands inside the pickle: every writer puts it at the beginning");
       reading_.pickle.protocol = protocol;
       continue;
     }
     if (op_ == opcode::kFrame) {
+      // Python's two unpicklers treat what crosses a frame's end differently, and one loses bytes by it.
+      if (op_at_ < frame_end_) return Corrupt("a frame begins inside another");
+      if (reading_.pickle.protocol < 4) return Corrupt("frames are of protocol 4 and later");
       ASSIGN_OR_RETURN(const uint64_t size, Number<uint64_t>());
       if (size > bytes_.size() - at_) {
         return Corrupt(
             fmt::format("a frame of {} bytes, where {} are left: the pickle was cut off", size, bytes_.size() - at_));
       }
+      frame_end_ = at_ + size;
       continue;
     }
     ASSIGN_OR_RETURN(bool done, Scalar(op_));
@@ -83,6 +101,10 @@ Result<std::string_view> PickleMachine::Take(uint64_t size) {
     return Corrupt(
         fmt::format("needs {} bytes, {} are left: the pickle was cut off or is damaged", size, bytes_.size() - at_));
   }
+  if (op_at_ < frame_end_ && size > frame_end_ - at_) {
+    return Corrupt(
+        fmt::format("it goes beyond the end of its frame, at offset {}: two readers read it differently", frame_end_));
+  }
   const std::string_view taken(reinterpret_cast<const char*>(bytes_.data()) + at_, size);
   at_ += size;
   return taken;
@@ -91,9 +113,15 @@ Result<std::string_view> PickleMachine::Take(uint64_t size) {
 Result<std::string_view> PickleMachine::Line() {
   const auto end = std::find(bytes_.begin() + static_cast<ptrdiff_t>(at_), bytes_.end(), std::byte{'\n'});
   if (end == bytes_.end()) return Corrupt("its line does not end: the pickle was cut off or is damaged");
-  ASSIGN_OR_RETURN(const std::string_view line, Take(static_cast<size_t>(end - bytes_.begin()) - at_));
-  ++at_;
+  ASSIGN_OR_RETURN(std::string_view line, Take(static_cast<size_t>(end - bytes_.begin()) - at_ + 1));
+  line.remove_suffix(1);
   return line;
+}
+
+Status PickleMachine::Push(NodeId id) {
+  if (stack_.size() >= kMaxStack) return Corrupt(fmt::format("more than {} values lie on the stack", kMaxStack));
+  stack_.push_back(id);
+  return {};
 }
 
 Result<NodeId> PickleMachine::Top() {
@@ -152,14 +180,23 @@ Status PickleMachine::Spend(size_t amount) {
   return {};
 }
 
-// 4 GiB of pointers (_pickle.c, _Unpickler_MemoPut); a checkpoint of as many objects would be larger than any.
-constexpr uint64_t kMaxMemoIndex = uint64_t{1} << 28;
+namespace {
+
+// As text opcodes have it: Python takes "+7", "0x7", "1_0" and blanks, too.
+std::optional<uint64_t> MemoIndex(std::string_view text) {
+  uint64_t index = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), index);
+  if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) return std::nullopt;
+  return text.size() > 1 && text[0] == '0' ? std::nullopt : std::optional(index);
+}
+
+}  // namespace
 
 Result<bool> PickleMachine::Memo(uint8_t op) {
   const bool put = op == opcode::kPut || op == opcode::kBinPut || op == opcode::kLongBinPut || op == opcode::kMemoize;
   uint64_t index = 0;
   switch (op) {
-    case opcode::kMemoize: index = memo_.size(); break;
+    case opcode::kMemoize: index = memo_count_; break;
     case opcode::kBinPut:
     case opcode::kBinGet: {
       ASSIGN_OR_RETURN(index, Number<uint8_t>());
@@ -173,27 +210,37 @@ Result<bool> PickleMachine::Memo(uint8_t op) {
     case opcode::kPut:
     case opcode::kGet: {
       ASSIGN_OR_RETURN(const std::string_view line, Line());
-      const auto parsed = std::from_chars(line.data(), line.data() + line.size(), index);
-      if (parsed.ec != std::errc() || parsed.ptr != line.data() + line.size()) {
-        return Corrupt(fmt::format("'{}' is no memo index", Printable(line, 40)));
-      }
+      const std::optional<uint64_t> parsed = MemoIndex(line);
+      if (!parsed) return Corrupt(fmt::format("'{}' is not a memo index as writers write it", Printable(line, 40)));
+      index = *parsed;
       break;
     }
     default: return false;
   }
-  if (put && index >= kMaxMemoIndex) {
-    return Corrupt(
-        fmt::format("memo entry {} is put: Python's unpickler keeps an array of twice as many entries, and "
-                    "raises a MemoryError; writers number them from 0",
-                    index));
-  }
   if (put) {
-    ASSIGN_OR_RETURN(memo_[index], Top());
+    if (index >= kMaxNodes) {
+      return Corrupt(
+          fmt::format("memo entry {} is put: writers number them from 0, and Python's unpickler keeps an array "
+                      "of twice as many, until it raises a MemoryError",
+                      index));
+    }
+    ASSIGN_OR_RETURN(const NodeId top, Top());
+    // Followed, so that what comes of it is named, and refused at the end.
+    if (index != memo_count_ && irregular_.empty()) {
+      irregular_ = fmt::format(
+          "memo entry {} is put at offset {}, where number {} was due: every writer numbers them from "
+          "0, each once",
+          index, op_at_, memo_count_);
+    }
+    if (index >= memo_.size()) memo_.resize(index + 1, kNoNode);
+    memo_count_ += memo_[index] == kNoNode ? 1 : 0;
+    memo_[index] = top;
     return true;
   }
-  const auto found = memo_.find(index);
-  if (found == memo_.end()) return Corrupt(fmt::format("memo entry {} was never put", index));
-  RETURN_IF_ERROR(Push(found->second));
+  if (index >= memo_.size() || memo_[index] == kNoNode) {
+    return Corrupt(fmt::format("memo entry {} was never put", index));
+  }
+  RETURN_IF_ERROR(Push(memo_[index]));
   return true;
 }
 

@@ -25,30 +25,29 @@ struct NodeProblem {
   std::string text;
 };
 
-// The old legacy format's view of a part of another storage, in elements.
-struct StorageView {
-  size_t storage, root;
-  int64_t offset, num_elements;
-};
-
 struct PickleReading {
   Pickle pickle;  // root is kNoNode where the status is not ok
   Status status;
-  size_t end = 0;                 // bytes read, up to and with STOP
-  std::vector<NodeId> foreign;    // calls of, and references to, names that are not known: in file order
-  std::vector<Storage> storages;  // key, dtype, location and num_elements are set; one for each key
-  std::vector<StorageView> storage_views;
+  size_t end = 0;                   // bytes read, up to and with STOP
+  std::vector<NodeId> foreign;      // what is not known, or used as no writer uses it: calls and names, in file order
+  std::vector<std::string> behind;  // where the pickle breaks off: what it goes on to name and call (pickle_scan.h)
+  std::vector<Storage> storages;    // key, dtype, location and num_elements are set; one for each key
   std::vector<TensorView> tensors;
   std::vector<NodeId> tensor_nodes;  // the node that each tensor was made by
   std::vector<NodeProblem> storage_problems;
   std::vector<NodeProblem> tensor_problems;
 };
 
-// `place` names file and record in messages: "state_dict.bin: data.pkl".
-PickleReading ReadPickle(std::span<const std::byte> bytes, std::string_view place);
+// How many members a persistent id has: the ZIP format names a storage by five, the legacy one by six.
+enum class PersistentIds { kZip, kLegacy };
 
-// kUnsafe where `reading` has something foreign: each call with its arguments, offset and key path. `base_offset` is
-// added to offsets. ok() otherwise. `is_loaded`: whether torch.load, as audiocraft calls it, reads this pickle.
+// `place` names file and record in messages: "state_dict.bin: data.pkl".
+PickleReading ReadPickle(std::span<const std::byte> bytes, std::string_view place,
+                         PersistentIds ids = PersistentIds::kZip);
+
+// kUnsafe where `reading` has something foreign, or breaks off before something that may run: each call with its
+// arguments, offset and key path. `base_offset` is added to offsets. ok() otherwise. `is_loaded`: whether torch.load,
+// as audiocraft calls it, reads this pickle.
 Status DescribeForeign(const PickleReading& reading, std::string_view place, uint64_t base_offset = 0,
                        bool is_loaded = true);
 

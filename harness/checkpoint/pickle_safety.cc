@@ -6,13 +6,16 @@
 #include <unordered_set>
 
 #include "harness/checkpoint/key_paths.h"
+#include "harness/checkpoint/pickle_globals.h"
 #include "harness/checkpoint/pickle_opcodes.h"
 #include "harness/checkpoint/pickle_reader.h"
+#include "harness/checkpoint/printable.h"
 
 namespace harness {
 namespace {
 
 constexpr size_t kShown = 8;
+constexpr std::string_view kSetState = "__setstate__";  // BUILD, as the reader shows it
 
 // For each foreign name that is not called itself: the harmless call that it is an argument of, and which may call it
 // (copyreg._reconstructor(subprocess.Popen, ...)).
@@ -47,21 +50,36 @@ bool BelongsToShardedTensor(const Pickle& pickle, NodeId id) {
          fetches(pickle[node.callable]);
 }
 
-// Python's own modules, and those of which a name does something: what they bring in is no object of anybody's trainer.
+// Python's own modules (sys.stdlib_module_names of 3.8 to 3.13), and packages of which a name does something: what they
+// bring in is not an object of anybody's trainer.
+// clang-format off
 constexpr std::string_view kNoPackages[] = {
-    "_codecs",   "_io",        "_pickle",  "_thread",     "asyncio",   "atexit",
-    "bdb",       "builtins",   "codecs",   "code",        "codeop",    "collections",
-    "copyreg",   "ctypes",     "dill",     "cloudpickle", "ensurepip", "ftplib",
-    "functools", "gc",         "http",     "importlib",   "inspect",   "io",
-    "joblib",    "linecache",  "logging",  "marshal",     "mmap",      "multiprocessing",
-    "nt",        "numpy",      "operator", "os",          "pathlib",   "pdb",
-    "pickle",    "pip",        "pkgutil",  "platform",    "posix",     "pty",
-    "pydoc",     "runpy",      "select",   "setuptools",  "shelve",    "shlex",
-    "shutil",    "signal",     "site",     "smtplib",     "socket",    "sqlite3",
-    "ssl",       "subprocess", "sys",      "tarfile",     "tempfile",  "test",
-    "threading", "timeit",     "torch",    "trace",       "turtle",    "types",
-    "typing",    "unittest",   "urllib",   "venv",        "weakref",   "webbrowser",
-    "xmlrpc",    "yaml",       "zipfile",  "zipimport"};
+    "IPython", "_aix_support", "_codecs", "_ctypes", "_io", "_osx_support", "_pickle", "_posixsubprocess",
+    "_pydecimal", "_pyio", "_socket", "_strptime", "_thread", "_winapi", "abc", "aifc", "antigravity", "argparse",
+    "array", "ast", "asynchat", "asyncio", "asyncore", "atexit", "audioop", "base64", "bdb", "binascii", "binhex",
+    "bisect", "builtins", "bz2", "cProfile", "calendar", "cgi", "cgitb", "chunk", "cloudpickle", "cmath", "cmd",
+    "code", "codecs", "codeop", "collections", "colorsys", "compileall", "concurrent", "configparser", "contextlib",
+    "contextvars", "copy", "copyreg", "crypt", "csv", "ctypes", "curses", "dataclasses", "datetime", "dbm", "decimal",
+    "difflib", "dill", "dis", "distutils", "doctest", "dummy_threading", "email", "encodings", "ensurepip", "enum",
+    "errno", "faulthandler", "fcntl", "filecmp", "fileinput", "fnmatch", "formatter", "fractions", "ftplib",
+    "functools", "gc", "genericpath", "getopt", "getpass", "gettext", "glob", "graphlib", "grp", "gzip", "hashlib",
+    "heapq", "hmac", "html", "http", "idlelib", "imaplib", "imghdr", "imp", "importlib", "inspect", "io", "ipaddress",
+    "itertools", "joblib", "json", "keyword", "lib2to3", "linecache", "locale", "logging", "lzma", "macpath",
+    "mailbox", "mailcap", "marshal", "math", "mimetypes", "mmap", "modulefinder", "msilib", "msvcrt",
+    "multiprocessing", "netrc", "nis", "nntplib", "nt", "ntpath", "nturl2path", "numbers", "numpy", "opcode",
+    "operator", "optparse", "os", "ossaudiodev", "parser", "pathlib", "pdb", "pexpect", "pickle", "pickletools",
+    "pip", "pipes", "pkg_resources", "pkgutil", "platform", "plistlib", "poplib", "posix", "posixpath", "pprint",
+    "profile", "pstats", "pty", "pwd", "py_compile", "pyclbr", "pydoc", "pydoc_data", "pyexpat", "pytest", "queue",
+    "quopri", "random", "re", "readline", "reprlib", "resource", "rlcompleter", "runpy", "sched", "secrets", "select",
+    "selectors", "setuptools", "shelve", "shlex", "shutil", "signal", "site", "smtpd", "smtplib", "sndhdr", "socket",
+    "socketserver", "spwd", "sqlite3", "sre_compile", "sre_constants", "sre_parse", "ssl", "stat", "statistics",
+    "string", "stringprep", "struct", "subprocess", "sunau", "symbol", "symtable", "sys", "sysconfig", "syslog",
+    "tabnanny", "tarfile", "telnetlib", "tempfile", "termios", "textwrap", "this", "threading", "time", "timeit",
+    "tkinter", "token", "tokenize", "tomllib", "torch", "trace", "traceback", "tracemalloc", "tty", "turtle",
+    "turtledemo", "types", "typing", "unicodedata", "unittest", "urllib", "uu", "uuid", "venv", "warnings", "wave",
+    "weakref", "webbrowser", "winreg", "winsound", "wsgiref", "xdrlib", "xml", "xmlrpc", "yaml", "zipapp", "zipfile",
+    "zipimport", "zlib", "zoneinfo"};
+// clang-format on
 
 // The package of "my_trainer.config.RunConfig": a class, by its capital, of no module of Python's own. Empty for
 // whatever else, and so for every function.
@@ -88,10 +106,37 @@ std::string OnlyPackage(const Pickle& pickle, const std::vector<NodeId>& foreign
   return only;
 }
 
+// Whether everything foreign is a listed name in a use that no writer has: nothing is run that somebody named.
+bool OnlyMisused(const Pickle& pickle, const std::vector<NodeId>& foreign) {
+  return std::all_of(foreign.begin(), foreign.end(), [&](NodeId id) {
+    const PickleNode& node = pickle[id];
+    if (node.kind != PickleNode::Kind::kObject || pickle[node.callable].kind != PickleNode::Kind::kGlobal) return false;
+    const std::string& name = pickle[node.callable].text;
+    return name == kSetState || RoleOf(name) != GlobalRole::kForeign;
+  });
+}
+
+std::string Behind(const PickleReading& reading) {
+  if (reading.behind.empty()) return "";
+  const size_t shown = std::min(reading.behind.size(), kShown);
+  std::vector<std::string> names;
+  for (size_t i = 0; i < shown; ++i) names.push_back(Printable(reading.behind[i], 160));
+  return fmt::format("{}{}", fmt::join(names, ", "),
+                     reading.behind.size() > shown ? fmt::format(" and {} more", reading.behind.size() - shown) : "");
+}
+
 }  // namespace
 
 Status DescribeForeign(const PickleReading& reading, std::string_view place, uint64_t base_offset, bool is_loaded) {
-  if (reading.foreign.empty()) return {};
+  const std::string behind = Behind(reading);
+  if (reading.foreign.empty()) {
+    if (behind.empty()) return {};
+    return Error{ErrorCode::kUnsafe,
+                 fmt::format("{}: the pickle can't be followed to its end ({}). What stands behind that place can't be "
+                             "judged and may run when the file is loaded; it names {}. Do not load the file; export "
+                             "again from a checkpoint that you trust",
+                             place, reading.status.error().message, behind)};
+  }
   const Pickle& pickle = reading.pickle;
   std::unordered_set<NodeId> called;
   const std::unordered_map<NodeId, NodeId> around = CallsAround(pickle, reading.foreign);
@@ -106,7 +151,8 @@ Status DescribeForeign(const PickleReading& reading, std::string_view place, uin
     const bool is_call = node.kind == PickleNode::Kind::kObject;
     if (!is_call && called.contains(id)) continue;  // shown with its call
     if (++count > kShown) continue;
-    const std::string path = paths.Of(id);
+    const bool is_state = is_call && pickle[node.callable].text == kSetState;
+    const std::string path = paths.Of(is_state ? pickle[node.arguments].items[0] : id);
     const auto call = around.find(id);
     const bool is_passed = !is_call && call != around.end();
     shown.push_back(fmt::format("{}{}{}{} (offset {}{}{})", is_call ? "calls " : "imports ", pickle.Describe(id, 160),
@@ -114,9 +160,14 @@ Status DescribeForeign(const PickleReading& reading, std::string_view place, uin
                                 base_offset + node.offset, path.empty() ? "" : ", at ", path));
   }
   if (count > kShown) shown.push_back(fmt::format("and {} more", count - kShown));
+  if (!behind.empty())
+    shown.push_back(
+        fmt::format("behind offset {}, where the pickle can't be followed any more, it "
+                    "names {}",
+                    base_offset + reading.end, behind));
   if (std::all_of(reading.foreign.begin(), reading.foreign.end(),
                   [&](NodeId id) { return BelongsToShardedTensor(pickle, id); }) &&
-      !called.empty()) {
+      !called.empty() && behind.empty()) {
     return Error{ErrorCode::kUnsafe,
                  fmt::format("{}: holds ShardedTensor objects ({}): the pieces that FSDP leaves on each rank, with the "
                              "process group that they need to be loaded, which audiocraft does not set up. Save the "
@@ -124,14 +175,26 @@ Status DescribeForeign(const PickleReading& reading, std::string_view place, uin
                              "audiocraft.utils.export.export_lm takes. (Calls that no export needs: {})",
                              place, kShardedTensor, shown.front())};
   }
-  if (const std::string package = OnlyPackage(pickle, reading.foreign); is_loaded && !package.empty()) {
+  if (const std::string package = OnlyPackage(pickle, reading.foreign);
+      is_loaded && !package.empty() && behind.empty()) {
     return Error{
         ErrorCode::kUnsafe,
         fmt::format("{}: loading this file needs the package {}: {}. Where it is not installed, torch.load raises "
                     "ModuleNotFoundError; where it is, its code runs, whatever that does. If it is of your own "
-                    "training code, load the file where the package is, put plain types (dict, list, str, numbers; "
-                    "OmegaConf.to_yaml(cfg) for xp.cfg) in the place of its objects, and save it again",
+                    "training code, put plain types (dict, list, str, numbers; OmegaConf.to_yaml(cfg) for xp.cfg) in "
+                    "the place of its objects where the file is written, and export again; do not load a file of "
+                    "somebody else's",
                     place, package, fmt::join(shown, "; "))};
+  }
+  if (behind.empty() && OnlyMisused(pickle, reading.foreign)) {
+    return Error{
+        ErrorCode::kUnsafe,
+        fmt::format(
+            "{}: uses a known name as no writer of checkpoints uses it: {}. Loading the file would do that, and "
+            "what comes of it can't be judged: other weights than those that are seen here, or worse. Do not "
+            "load the file; export again from a checkpoint that you trust, saving only best_state, xp.cfg, "
+            "version and exported",
+            place, fmt::join(shown, "; "))};
   }
   return Error{
       ErrorCode::kUnsafe,

@@ -12,6 +12,8 @@
 namespace harness {
 namespace {
 
+constexpr size_t kMaxDigits = 4300;  // int() of longer text raises from Python 3.8.14, 3.10.7 and 3.11 on
+
 int HexDigit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -76,21 +78,45 @@ std::optional<std::string> Unescape(std::string_view text) {
   return out;
 }
 
-// raw-unicode-escape: \uXXXX and \UXXXXXXXX, every other byte is a Latin-1 character.
+// raw-unicode-escape, as the pickler writes it: \uXXXX and \UXXXXXXXX, also for the backslash itself; every other byte
+// is a Latin-1 character.
 std::optional<std::string> RawUnicodeUnescape(std::string_view text) {
   std::string out;
   for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\\' && i + 1 < text.size() && (text[i + 1] == 'u' || text[i + 1] == 'U')) {
-      const size_t digits = text[i + 1] == 'u' ? 4 : 8;
-      const std::optional<uint32_t> value = Hex(text, i + 2, digits);
-      if (!value || *value > 0x10ffff) return std::nullopt;
-      AppendUtf8(*value, out);
-      i += 1 + digits;
-    } else {
+    if (text[i] != '\\') {
       AppendUtf8(static_cast<uint8_t>(text[i]), out);
+      continue;
     }
+    if (i + 1 == text.size() || (text[i + 1] != 'u' && text[i + 1] != 'U')) return std::nullopt;
+    const size_t digits = text[i + 1] == 'u' ? 4 : 8;
+    const std::optional<uint32_t> value = Hex(text, i + 2, digits);
+    if (!value || *value > 0x10ffff) return std::nullopt;
+    AppendUtf8(*value, out);
+    i += 1 + digits;
   }
   return out;
+}
+
+// As repr() writes a float: strtod and Python's float() take more, and not the same.
+bool IsFloatText(std::string_view text) {
+  if (text.starts_with('-')) text.remove_prefix(1);
+  if (text == "nan" || text == "inf") return true;
+  const size_t exponent = text.find('e');
+  const std::string_view mantissa = text.substr(0, exponent);
+  std::string_view power = exponent == std::string_view::npos ? "0" : text.substr(exponent + 1);
+  if (power.starts_with('-') || power.starts_with('+')) power.remove_prefix(1);
+  const auto only = [](std::string_view part, std::string_view of) {
+    return !part.empty() && part.find_first_not_of(of) == std::string_view::npos;
+  };
+  return only(mantissa, "0123456789.") && mantissa[0] != '.' &&
+         std::count(mantissa.begin(), mantissa.end(), '.') <= 1 && only(power, "0123456789");
+}
+
+// As repr() writes an integer: Python's int() takes blanks, underscores and leading zeros, its unpickler 0x10, too.
+bool IsIntegerText(std::string_view text) {
+  const std::string_view digits = text.substr(text.starts_with('-') ? 1 : 0);
+  if (digits.empty() || digits.find_first_not_of("0123456789") != std::string_view::npos) return false;
+  return digits.size() <= kMaxDigits && (digits[0] != '0' || text == "0");
 }
 
 }  // namespace
@@ -107,17 +133,14 @@ Status PickleMachine::PushText(std::string_view utf8) {
 }
 
 Status PickleMachine::PushInteger(std::string_view decimal) {
+  if (!IsIntegerText(decimal)) {
+    return Corrupt(fmt::format("'{}' is not an integer as writers write it", Printable(decimal, 40)));
+  }
   int64_t value = 0;
-  const char* end = decimal.data() + decimal.size();
-  const auto parsed = std::from_chars(decimal.data(), end, value);
-  if (parsed.ec == std::errc() && parsed.ptr == end) {
+  if (std::from_chars(decimal.data(), decimal.data() + decimal.size(), value).ec == std::errc()) {
     const NodeId id = New(Kind::kInt);
     node(id).integer = value;
     return Push(id);
-  }
-  const std::string_view digits = decimal.substr(!decimal.empty() && decimal[0] == '-' ? 1 : 0);
-  if (digits.empty() || digits.find_first_not_of("0123456789") != std::string_view::npos) {
-    return Corrupt(fmt::format("'{}' is no integer", Printable(decimal, 40)));
   }
   const NodeId id = New(Kind::kBigInt);
   node(id).text = decimal;
@@ -223,13 +246,10 @@ Result<bool> PickleMachine::Scalar(uint8_t op) {
     }
     case opcode::kFloat: {
       ASSIGN_OR_RETURN(text, Line());
-      const std::string copy(text);  // strtod wants an end
-      char* end = nullptr;
-      const double value = std::strtod(copy.c_str(), &end);
-      if (copy.empty() || end != copy.c_str() + copy.size()) {
-        return Corrupt(fmt::format("'{}' is no number", Printable(text, 40)));
+      if (!IsFloatText(text)) {
+        return Corrupt(fmt::format("'{}' is not a number as writers write it", Printable(text, 40)));
       }
-      RETURN_IF_ERROR(push_float(value));
+      RETURN_IF_ERROR(push_float(std::strtod(std::string(text).c_str(), nullptr)));
       return true;
     }
     case opcode::kBinFloat: {

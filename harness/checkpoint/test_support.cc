@@ -33,7 +33,17 @@ PickleWriter& PickleWriter::Ints(const std::vector<int64_t>& values) {
   return Raw("t");
 }
 PickleWriter& PickleWriter::Storage(std::string_view key, std::string_view type, int64_t num_elements) {
-  return Raw("(").Str("storage").Global("torch", type).Str(key).Str("cpu").Long(num_elements).Raw("tQ");
+  return Raw("(")
+      .Str("storage")
+      .Global("torch", type)
+      .Str(key)
+      .Str("cpu")
+      .Long(num_elements)
+      .Raw(legacy_ ? "NtQ" : "tQ");
+}
+PickleWriter& PickleWriter::Legacy() {
+  legacy_ = true;
+  return *this;
 }
 PickleWriter& PickleWriter::Tensor(std::string_view key, std::string_view type, int64_t num_elements,
                                    const std::vector<int64_t>& shape, const std::vector<int64_t>& strides,

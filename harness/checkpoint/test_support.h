@@ -54,6 +54,7 @@ class PickleWriter {
   PickleWriter& Long(int64_t value);
   PickleWriter& Global(std::string_view module, std::string_view name);
   PickleWriter& Ints(const std::vector<int64_t>& values);  // a tuple
+  PickleWriter& Legacy();  // from here on storages are named as the legacy format names them
   // The call of _rebuild_tensor_v2 on a storage, as torch.save writes it.
   PickleWriter& Storage(std::string_view key, std::string_view type, int64_t num_elements);
   PickleWriter& Tensor(std::string_view key, std::string_view type, int64_t num_elements,
@@ -63,6 +64,7 @@ class PickleWriter {
 
  private:
   std::string out_ = std::string("\x80\x02", 2);
+  bool legacy_ = false;
 };
 
 struct ZipEntry {

@@ -101,12 +101,14 @@ class Recording:
                 module, name = _compat_pickle.NAME_MAPPING[module, name]
             elif module in _compat_pickle.IMPORT_MAPPING:
                 module = _compat_pickle.IMPORT_MAPPING[module]
+        if module == "":
+            raise ValueError("Empty module name")  # as importing it does
         self.names.append((module, name))
         real = REAL.get((module, name))
         if real is not None:
             return real
         if (module, name) == ("collections", "Counter"):
-            return type("Counter", (collections.Counter,), {})
+            return type("Counter", (collections.Counter,), {"__module__": "collections"})
         return recorder_of(f"{module}.{name}")
 
     def persistent_load(self, pid):

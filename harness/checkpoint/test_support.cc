@@ -96,7 +96,7 @@ std::string WriteZip(const std::vector<ZipEntry>& entries, std::string_view comm
     directory += "PK\x01\x02" + Little<uint16_t>(0) + Little<uint16_t>(0) + Little(entry.flags) + Little(method) +
                  Little<uint32_t>(0) + Little(crc) + field(compressed) + field(size) +
                  Little(static_cast<uint16_t>(entry.name.size())) + Little(static_cast<uint16_t>(extra.size())) +
-                 Little<uint16_t>(0) + Little<uint16_t>(0) + Little<uint16_t>(0) + Little<uint32_t>(0) +
+                 Little<uint16_t>(0) + Little<uint16_t>(0) + Little<uint16_t>(0) + Little(entry.external_attributes) +
                  field(directory_offset) + entry.name + extra;
   }
   const uint64_t at = out.size();

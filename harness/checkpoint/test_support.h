@@ -79,6 +79,7 @@ struct ZipEntry {
   int64_t size = -1, compressed_size = -1, local_size = -1;
   int64_t header_offset = -1;
   int64_t crc = -1;
+  uint32_t external_attributes = 0;
 };
 
 // Aligned as torch's writer does (64 bytes, through an "FB" extra field).

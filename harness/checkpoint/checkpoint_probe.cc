@@ -1,5 +1,6 @@
 // checkpoint_probe: what this library makes of many small inputs, for programs that compare it with another reader
-// (scripts/oracle/pickle_differential.py, load_differential.py). A development tool: not installed, no part of the suite.
+// (scripts/oracle/pickle_differential.py, load_differential.py). A development tool: not installed, no part of the
+// suite.
 //
 // usage: checkpoint_probe < PATHS      one path of a checkpoint file a line
 //        checkpoint_probe --pickles    a stream of pickles, each after its length (uint32, little-endian)
@@ -122,8 +123,9 @@ Json JudgePickle(std::span<const std::byte> bytes) {
   }
   const bool accepted = reading.status.ok() && safety.ok() && reading.storage_problems.empty() &&
                         reading.tensor_problems.empty() && LoadsInProduction(reading.pickle, "pickle").ok();
-  Json out = {{"accepted", accepted}, {"status", Text(reading.status)}, {"safety", Text(safety)},
-              {"foreign", foreign},   {"known", known},                 {"end", reading.end}};
+  Json out = {{"accepted", accepted},   {"status", Text(reading.status)},
+              {"safety", Text(safety)}, {"foreign", foreign},
+              {"known", known},         {"end", reading.end}};
   if (accepted) out["value"] = ValueWriter(reading).Write(reading.pickle.root);
   return out;
 }

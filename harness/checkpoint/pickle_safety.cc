@@ -129,11 +129,13 @@ Status DescribeForeign(const PickleReading& reading, std::string_view place, uin
   const std::string behind = Behind(reading);
   if (reading.foreign.empty()) {
     if (behind.empty()) return {};
+    std::string_view why = reading.status.error().message;
+    if (why.starts_with(place)) why.remove_prefix(std::min(why.size(), place.size() + 2));
     return Error{ErrorCode::kUnsafe,
                  fmt::format("{}: the pickle can't be followed to its end ({}). What stands behind that place can't be "
                              "judged and may run when the file is loaded; it names {}. Do not load the file; export "
                              "again from a checkpoint that you trust",
-                             place, reading.status.error().message, behind)};
+                             place, why, behind)};
   }
   const Pickle& pickle = reading.pickle;
   std::unordered_set<NodeId> called;
@@ -145,8 +147,8 @@ Status DescribeForeign(const PickleReading& reading, std::string_view place, uin
   std::vector<std::string> shown;
   size_t count = 0;
   std::vector<NodeId> ordered = reading.foreign;  // what is worst first
-  const auto misused = std::stable_partition(ordered.begin(), ordered.end(),
-                                             [&](NodeId id) { return !IsMisused(pickle, id); });
+  const auto misused =
+      std::stable_partition(ordered.begin(), ordered.end(), [&](NodeId id) { return !IsMisused(pickle, id); });
   const bool only_misused = misused == ordered.begin();
   for (const NodeId id : ordered) {
     const PickleNode& node = pickle[id];

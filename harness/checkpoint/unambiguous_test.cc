@@ -67,7 +67,7 @@ std::vector<GoodCase> GoodCases() {
       {"Zip64Sizes", WriteZip(WithEach([](ZipEntry& e) { e.zip64 = true; }))},
       {"NoChecksums", WriteZip(WithEach([](ZipEntry& e) { e.crc = 0; }))},
       {"FolderEntries", WriteZip(With([](Entries& e) {
-         e.insert(e.begin(), {{.name = "archive/"}, {.name = "archive/data/"}});
+         e.insert(e.begin(), {{.name = "archive/", .external_attributes = 0x41ed0010}, {.name = "archive/data/"}});
        }))},
       {"Readme", WriteZip(With([](Entries& e) { e.push_back({.name = "archive/README", .data = "of Monday"}); }))},
       {"NewerRecords", WriteZip(With([](Entries& e) {
@@ -169,6 +169,10 @@ std::vector<BadCase> NameCases() {
        {"archive/data.pkl and archive/DATA.pkl differ by upper and lower case"}},
       {"StorageByCase", added("archive/daTa/0"), {"archive/data/0 and archive/daTa/0 differ"}},
       {"FolderByCase", added("Archive/data.pkl"), {"differ by upper and lower case"}},
+      {"SaidToBeAFolder",
+       WriteZip(With([](Entries& e) { e[0].external_attributes = 0x10; })),
+       {"is said to be a folder"}},
+      {"FolderWithContent", added("archive/folder/"), {"archive/folder/ of", "is said to be a folder"}},
       {"ByteorderInUpperCase", renamed(1, "archive/BYTEORDER", "big"), {"archive/BYTEORDER is spelled", "(byteorder)"}},
       {"VersionInUpperCase", added("archive/.DATA/version", "3\n"), {"archive/.DATA/version is spelled"}},
       {"TorchScriptInUpperCase", added("archive/Constants.pkl"), {"archive/Constants.pkl is spelled"}},

@@ -110,9 +110,9 @@ std::optional<Error> ZipArchive::CheckLocalHeader(ZipRecord& record) const {
     return corrupt(fmt::format("record {} at offset {} is stored, yet its sizes differ: {} and {} bytes",
                                Printable(record.name), at, record.compressed_size, record.size));
   }
-  if (record.method == 8 && ((record.size > kDeflateSlack &&
-                              (record.size - kDeflateSlack) / kMaxDeflateRatio > record.compressed_size) ||
-                             (record.size > 0 && record.compressed_size == 0))) {
+  if (record.method == 8 &&
+      ((record.size > kDeflateSlack && (record.size - kDeflateSlack) / kMaxDeflateRatio > record.compressed_size) ||
+       (record.size > 0 && record.compressed_size == 0))) {
     return corrupt(fmt::format("record {} at offset {}: {} deflated bytes can't become {} bytes",
                                Printable(record.name), at, record.compressed_size, record.size));
   }

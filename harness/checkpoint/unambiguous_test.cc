@@ -201,7 +201,7 @@ std::vector<BadCase> NameCases() {
 
 std::string Legacy(std::string_view system, std::string_view keys = "") {
   PickleWriter object;
-  object.Raw("}(").Str("a").Tensor("0", "FloatStorage", 1, {1}, {1}).Raw("u");
+  object.Legacy().Raw("}(").Str("a").Tensor("0", "FloatStorage", 1, {1}, {1}).Raw("u");
   return "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03."s + std::string(system) +
          object.Stop() + (keys.empty() ? PickleWriter().Raw("](").Str("0").Raw("e").Stop() : std::string(keys)) +
          Little(int64_t{1}) + Little(1.0f);

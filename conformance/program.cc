@@ -338,6 +338,7 @@ int RunProgram(int argc, char** argv, const Context::Generator& generator) {
   if (!conclude) return RUN_ALL_TESTS();
   if (auto status = ClearArtifacts(context.settings()); !status.ok()) return Report(status);
   Journal journal;
+  if (!journal.available()) return JudgeAll(context, generator != nullptr);
   context.KeepJournal(&journal);
   const Ending ending = RunInChild([&] {
     const int code = JudgeAll(context, generator != nullptr);

@@ -19,6 +19,7 @@ class Journal {
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;
 
+  bool available() const { return file_ >= 0; }  // else nothing is kept
   void Started(const std::string& check_id);
   void Finished(const harness::CheckResult& result);
   void Concluded();  // the report was written, or that was tried and said

@@ -31,6 +31,8 @@ double Number(const json& value) {
 
 }  // namespace
 
+fs::path BeginArtifact(const fs::path& output) { return output / "stages" / "begin.json"; }
+
 fs::path PayloadArtifact(const fs::path& output, harness::Role role) {
   return output / "stages" / fmt::format("payload-{}.json", harness::FileName(role));
 }

@@ -12,6 +12,7 @@
 namespace conformance {
 
 // Where the stages leave what they found, under the output folder.
+std::filesystem::path BeginArtifact(const std::filesystem::path& output);
 std::filesystem::path PayloadArtifact(const std::filesystem::path& output, harness::Role role);
 std::filesystem::path ProductionArtifact(const std::filesystem::path& output);
 std::filesystem::path GenerationArtifact(const std::filesystem::path& output, const std::string& device);

@@ -5,8 +5,12 @@
 #include <algorithm>
 
 #include "conformance/artifact.h"
+#include "conformance/file_names.h"
 #include "conformance/production_loader.h"
+#include "conformance/supervised.h"
 #include "harness/audio/wav.h"
+#include "harness/checkpoint/mapping_guard.h"
+#include "harness/report/shorten.h"
 
 namespace conformance {
 namespace {
@@ -20,6 +24,30 @@ std::unique_ptr<Context>& Instance() {
 std::string MissingStage(const std::string& stage, const harness::Error& error) {
   return fmt::format("the stage {} left nothing to judge ({}): run the whole of `ctest -L conformance`", stage,
                      error.message);
+}
+
+constexpr size_t kMaxItems = 1000;  // of a list that a check measured
+
+// Texts come out of the files: none is kept at a length that only an attacker would write.
+nlohmann::json ShortenJson(const nlohmann::json& value) {
+  if (value.is_string()) return harness::ShortenMessage(value.get_ref<const std::string&>());
+  if (value.is_array()) {
+    nlohmann::json list = nlohmann::json::array();
+    for (size_t i = 0; i < std::min(value.size(), kMaxItems); ++i) list.push_back(ShortenJson(value[i]));
+    if (value.size() > kMaxItems) list.push_back(fmt::format("and {} more", value.size() - kMaxItems));
+    return list;
+  }
+  if (!value.is_object()) return value;
+  nlohmann::json object = nlohmann::json::object();
+  for (const auto& [key, item] : value.items()) object[harness::Shorten(key)] = ShortenJson(item);
+  return object;
+}
+
+Outcome Shortened(Outcome outcome) {
+  outcome.message = harness::ShortenMessage(outcome.message);
+  outcome.measured = ShortenJson(outcome.measured);
+  outcome.limit = ShortenJson(outcome.limit);
+  return outcome;
 }
 
 }  // namespace
@@ -83,6 +111,7 @@ Context::Context(Settings settings, Generator generator)
 Context& Context::Get() { return *Instance(); }
 
 void Context::Install(Settings settings, Generator generator) {
+  harness::ForgetMappedFiles();
   Instance().reset(new Context(std::move(settings), std::move(generator)));
 }
 
@@ -95,8 +124,31 @@ const Outcome& Context::Evaluate(const std::string& id) {
 
 const Outcome& Context::Evaluate(const Check& check) {
   if (const auto known = outcomes_.find(check.id); known != outcomes_.end()) return known->second;
-  Outcome outcome = Judge(check);
+  if (journal_ != nullptr) journal_->Started(check.id);
+  Outcome outcome = Shortened(Judge(check));
+  if (journal_ != nullptr) journal_->Finished(ToResult(check, outcome));
   return outcomes_[check.id] = std::move(outcome);
+}
+
+std::optional<Outcome> Context::Changed(const std::string& check_id) {
+  if (!changed_.empty()) return Blocked(changed_);
+  std::filesystem::path path;
+  const harness::Status status = harness::MappedFilesUnchanged(&path);
+  if (status.ok()) return std::nullopt;
+  changed_ = check_id;
+  for (const auto role : kRoles) {
+    if (path == *settings_.export_dir / harness::FileName(role))
+      changed_ = fmt::format("file_presence/{}/present", Slug(role));
+  }
+  if (changed_ == check_id) return Fail(status.error().message);
+  outcomes_[changed_] = Fail(status.error().message);
+  return Blocked(changed_);
+}
+
+std::string Context::NoteChangedFiles() {
+  if (!settings_.export_dir || !changed_.empty()) return "";
+  const auto outcome = Changed("");
+  return outcome && outcome->status == harness::CheckStatus::kFail ? outcome->message : "";
 }
 
 Outcome Context::Judge(const Check& check) {
@@ -119,7 +171,10 @@ Outcome Context::Judge(const Check& check) {
     if (outcome.status == harness::CheckStatus::kFail) return Blocked(id);
     if (outcome.status == harness::CheckStatus::kBlocked) return outcome;
   }
-  return check.run(*this);
+  if (!changed_.empty()) return Blocked(changed_);
+  Outcome outcome = check.run(*this);
+  if (auto changed = Changed(check.id)) return *std::move(changed);
+  return outcome;
 }
 
 const harness::Result<harness::PayloadScan>& Context::Payload(harness::Role role) {

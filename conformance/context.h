@@ -16,6 +16,7 @@
 
 namespace conformance {
 
+class Journal;
 struct ProductionRun;
 
 class Context {
@@ -57,6 +58,14 @@ class Context {
   // Which of both, for messages; empty where neither does.
   std::string WhoAsksFor(const std::string& device) const;
 
+  // Where each check is noted when it starts and when it was judged; may be null.
+  void KeepJournal(Journal* journal) { journal_ = journal; }
+
+  // Looks once more whether a file that was read is still the same. Where one is not, the check
+  // file_presence/.../present of that file fails from now on; what is said of any other file (a T5, a codec of the hub)
+  // is returned.
+  std::string NoteChangedFiles();
+
   // Everything judged in this process, in the catalogue's order.
   std::vector<harness::CheckResult> Results() const;
   const std::map<std::string, GenerationRecord>& generations() const { return generations_; }
@@ -64,11 +73,15 @@ class Context {
  private:
   Context(Settings settings, Generator generator);
   Outcome Judge(const Check& check);
+  // What `check` is worth once a file has changed under it; none where none has.
+  std::optional<Outcome> Changed(const std::string& check_id);
 
   Settings settings_;
   Generator generator_;
   std::unique_ptr<harness::Export> export_;
   std::map<std::string, Outcome> outcomes_;
+  Journal* journal_ = nullptr;
+  std::string changed_;  // the check that says which file changed; empty while none has
   std::map<std::string, GenerationRecord> generations_;
   std::map<std::string, harness::Result<harness::SignalMeasures>> sounds_;
   std::shared_ptr<const ProductionRun> production_;

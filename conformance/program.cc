@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <optional>
 #include <set>
@@ -16,6 +17,7 @@
 #include "conformance/run_report.h"
 #include "conformance/shards.h"
 #include "conformance/suite.h"
+#include "conformance/supervised.h"
 #include "harness/report/summary.h"
 
 namespace conformance {
@@ -87,10 +89,16 @@ int PayloadStage(Context& context) {
       continue;
     }
     const auto path = PayloadArtifact(context.settings().output_dir, role);
-    if (auto status = WriteArtifact(path, Stamp(context.settings()), PayloadToJson(context.exported().payload(role)));
-        !status.ok()) {
-      return Report(status);
-    }
+    const auto leave = [&](const harness::Result<harness::PayloadScan>& scan) {
+      return Report(WriteArtifact(path, Stamp(context.settings()), PayloadToJson(scan)));
+    };
+    const Ending ending = RunInChild([&] { return leave(context.exported().payload(role)); });
+    if (ending.abnormal.empty() && ending.exit_code != EXIT_SUCCESS) return ending.exit_code;
+    if (ending.abnormal.empty()) continue;
+    const std::string victim =
+        fmt::format("{}: the process that reads the weights {}", harness::FileName(role), DescribeEnding(ending));
+    fmt::print("{}\n", victim);
+    if (const int code = leave(harness::Error{harness::ErrorCode::kIo, victim}); code != EXIT_SUCCESS) return code;
   }
   return EXIT_SUCCESS;
 }
@@ -106,12 +114,21 @@ int GenerationStage(Context& context, const std::string& device, const Context::
     fmt::print("nothing is generated: {} {}\n", need, outcome.message);
     return EXIT_SUCCESS;
   }
-  const GenerationRecord record = generator(context, device);
-  if (!record.problem.empty()) fmt::print("{}\n", record.problem);
-  if (!record.gpu_choice.empty()) fmt::print("{}\n", record.gpu_choice);
-  if (!record.device_name.empty()) fmt::print("{}: {}\n", device, record.device_name);
-  return Report(
-      WriteRecord(GenerationArtifact(context.settings().output_dir, device), Stamp(context.settings()), record));
+  const auto path = GenerationArtifact(context.settings().output_dir, device);
+  const Ending ending = RunInChild([&] {
+    const GenerationRecord record = generator(context, device);
+    if (!record.problem.empty()) fmt::print("{}\n", record.problem);
+    if (!record.gpu_choice.empty()) fmt::print("{}\n", record.gpu_choice);
+    if (!record.device_name.empty()) fmt::print("{}: {}\n", device, record.device_name);
+    return Report(WriteRecord(path, Stamp(context.settings()), record));
+  });
+  if (ending.abnormal.empty()) return ending.exit_code;
+  GenerationRecord victim;
+  victim.device = device;
+  victim.problem = fmt::format("the process that generates on {} {}", device, DescribeEnding(ending));
+  fmt::print("{}\n", victim.problem);
+  // Success: the checks that need this stage run, and say so.
+  return Report(WriteRecord(path, Stamp(context.settings()), victim));
 }
 
 // Runs the real loader, only where everything else passed.
@@ -129,10 +146,39 @@ int ProductionStage(Context& context) {
                                 RunProduction(context)));
 }
 
+constexpr const char* kBegin = "begin";  // the stamp of what the first stage leaves for the last one
+
+// What the export's files were before anything was judged.
+int BeginStage(const Context& context) {
+  if (auto status = ClearArtifacts(context.settings()); !status.ok()) return Report(status);
+  nlohmann::json files;
+  for (const auto role : kRoles) files[Slug(role)] = ExportFileStamp(context.settings(), role);
+  return Report(WriteArtifact(BeginArtifact(context.settings().output_dir), kBegin, files));
+}
+
+// Each check's process sees a file change under itself only. What changed between two of them is seen here.
+void FailChanged(const Context& context, std::vector<harness::CheckResult>& checks) {
+  const auto begin = ReadArtifact(BeginArtifact(context.settings().output_dir), kBegin);
+  if (!begin.ok()) return;  // a stage that was run by itself
+  for (const auto role : kRoles) {
+    if (begin->value(Slug(role), "") == ExportFileStamp(context.settings(), role)) continue;
+    for (harness::CheckResult& check : checks) {
+      if (check.id != fmt::format("file_presence/{}/present", Slug(role)) || check.status == CheckStatus::kFail)
+        continue;
+      check.status = CheckStatus::kFail;
+      check.message = fmt::format(
+          "{} changed while it was read: its size, its time or its place on the disk is another one than at the start. "
+          "What was judged is not what is there now. Wait until nothing writes to it, and run again",
+          harness::FileName(role));
+    }
+  }
+}
+
 int ReportStage(Context& context) {
   const std::vector<std::string> ids = CatalogueIds();
   auto collected = harness::ReadCheckResults(context.settings().output_dir / "checks", ids);
   if (!collected.ok()) return Report(collected.error());
+  FailChanged(context, collected->checks);
   std::map<std::string, GenerationRecord> records;
   for (const char* device : {"cpu", "cuda"}) {
     auto record = ReadRecord(GenerationArtifact(context.settings().output_dir, device), Stamp(context.settings()));
@@ -151,7 +197,7 @@ int RunStage(const std::string& stage, const Context::Generator& generator) {
     fmt::print("AUDIOCRAFT_EXPORT_DIR is not set: there is no export to judge\n");
     return kSkipExitCode;
   }
-  if (stage == "begin") return Report(ClearArtifacts(context.settings()));
+  if (stage == "begin") return BeginStage(context);
   if (stage == "payload") return PayloadStage(context);
   if (stage == "generate-cpu" && generator) return GenerationStage(context, "cpu", generator);
   if (stage == "generate-cuda" && generator) return GenerationStage(context, "cuda", generator);
@@ -159,6 +205,69 @@ int RunStage(const std::string& stage, const Context::Generator& generator) {
   if (stage == "report") return ReportStage(context);
   fmt::print(stderr, "there is no stage '{}' in this program\n", stage);
   return kUsageExitCode;
+}
+
+// What no file says and gtest should know: fails the run, whatever its tests said, where a file changed under them.
+class LastLook : public testing::Environment {
+ public:
+  explicit LastLook(Context& context) : context_(context) {}
+  void TearDown() override {
+    other_ = context_.NoteChangedFiles();
+    if (!other_.empty()) ADD_FAILURE() << other_;
+  }
+  // What changed beside the export.
+  const std::string& other() const { return other_; }
+
+ private:
+  Context& context_;
+  std::string other_;
+};
+
+// All tests, the report and the summary of a run that CTest does not drive; gives the program's exit code.
+int JudgeAll(Context& context, bool generates) {
+  auto* last_look = new LastLook(context);
+  testing::AddGlobalTestEnvironment(last_look);  // takes it
+  const int code = RUN_ALL_TESTS();
+  harness::Report report = AssembleReport(context, context.Results(), context.generations());
+  const auto shard = ShardOf([](const char* name) { return std::getenv(name); });
+  const size_t tested = std::set<std::string>(Tested().begin(), Tested().end()).size(), all = Catalogue().size();
+  const bool filtered = !shard && tested < all;
+  if (shard) MarkShard(*shard, Tested(), all, report);
+  if (filtered) {
+    report.environment["part"] =
+        fmt::format("{} of {} checks ran (--gtest_filter): a run without a filter gives the verdict", tested, all);
+  } else if (!shard && !generates) {
+    report.environment["part"] =
+        "nothing was generated: this program judges what CTest's stages left; conformance runs all";
+  }
+  if (!last_look->other().empty()) report.environment["part"] = last_look->other();
+  // The verdict of a part is incomplete at best: whoever chose it wants to know of its own tests. What they need, and
+  // found failing, is another shard's; a filter has no other.
+  const bool own = code != 0 || shard || (filtered && report.verdict() != harness::Verdict::kFail);
+  return Conclude(context, report, own ? std::optional(code) : std::nullopt);
+}
+
+// The report of a run whose process did not live to write it.
+int ConcludeFor(Context& context, const Journal::Left& left, const Ending& ending) {
+  std::vector<harness::CheckResult> checks;
+  for (const Check& check : Catalogue()) {
+    const auto known = std::find_if(left.checks.begin(), left.checks.end(),
+                                    [&](const harness::CheckResult& result) { return result.id == check.id; });
+    if (known != left.checks.end()) {
+      checks.push_back(*known);
+    } else if (check.id == left.judging) {
+      checks.push_back(ToResult(
+          check, Fail(fmt::format("the process that judged this check {}. What was judged before stands, and what "
+                                  "stands behind it did not run",
+                                  DescribeEnding(ending)))));
+    } else if (!left.judging.empty()) {
+      checks.push_back(ToResult(check, Blocked(left.judging)));
+    }
+  }
+  harness::Report report = AssembleReport(context, std::move(checks), {});
+  report.environment["part"] = fmt::format("the run did not finish: its process {}", DescribeEnding(ending));
+  Conclude(context, report);
+  return EXIT_FAILURE;
 }
 
 }  // namespace
@@ -222,31 +331,22 @@ int RunProgram(int argc, char** argv, const Context::Generator& generator) {
   }
 
   const bool conclude = context.settings().export_dir && !context.settings().staged && !testing::GTEST_FLAG(list_tests);
-  if (conclude) {
-    if (auto status = ClearArtifacts(context.settings()); !status.ok()) return Report(status);
-  }
   if (quiet) {
     auto& listeners = testing::UnitTest::GetInstance()->listeners();
     delete listeners.Release(listeners.default_result_printer());
   }
-  const int code = RUN_ALL_TESTS();
-  if (!conclude) return code;
-  harness::Report report = AssembleReport(context, context.Results(), context.generations());
-  const auto shard = ShardOf([](const char* name) { return std::getenv(name); });
-  const size_t tested = std::set<std::string>(Tested().begin(), Tested().end()).size(), all = Catalogue().size();
-  const bool filtered = !shard && tested < all;
-  if (shard) MarkShard(*shard, Tested(), all, report);
-  if (filtered) {
-    report.environment["part"] =
-        fmt::format("{} of {} checks ran (--gtest_filter): a run without a filter gives the verdict", tested, all);
-  } else if (!shard && !generator) {
-    report.environment["part"] =
-        "nothing was generated: this program judges what CTest's stages left; conformance runs all";
-  }
-  // The verdict of a part is incomplete at best: whoever chose it wants to know of its own tests. What they need, and
-  // found failing, is another shard's; a filter has no other.
-  const bool own = code != 0 || shard || (filtered && report.verdict() != harness::Verdict::kFail);
-  return Conclude(context, report, own ? std::optional(code) : std::nullopt);
+  if (!conclude) return RUN_ALL_TESTS();
+  if (auto status = ClearArtifacts(context.settings()); !status.ok()) return Report(status);
+  Journal journal;
+  if (!journal.available()) return JudgeAll(context, generator != nullptr);
+  context.KeepJournal(&journal);
+  const Ending ending = RunInChild([&] {
+    const int code = JudgeAll(context, generator != nullptr);
+    journal.Concluded();
+    return code;
+  });
+  const Journal::Left left = journal.Read();
+  return left.concluded ? ending.exit_code : ConcludeFor(context, left, ending);
 }
 
 }  // namespace conformance

@@ -31,12 +31,12 @@ fs::path DefaultOutputDir() {
   return (fs::exists(build / "CMakeCache.txt", error) ? build : fs::current_path(error)) / "conformance-artifacts";
 }
 
-// Size, modification time and identity of a file, links followed; "absent" where there is none.
+// Size, times of change and identity of a file, links followed; "absent" where there is none.
 std::string FileStamp(const fs::path& path) {
   struct stat info = {};
   if (stat(path.c_str(), &info) != 0) return "absent";
-  return fmt::format("{}:{}:{}.{}:{}", info.st_ino, info.st_size, info.st_mtim.tv_sec, info.st_mtim.tv_nsec,
-                     info.st_mode);
+  return fmt::format("{}:{}:{}.{}:{}.{}:{}", info.st_ino, info.st_size, info.st_mtim.tv_sec, info.st_mtim.tv_nsec,
+                     info.st_ctim.tv_sec, info.st_ctim.tv_nsec, info.st_mode);
 }
 
 }  // namespace
@@ -96,6 +96,10 @@ harness::Result<Settings> ReadSettings() {
   return settings;
 }
 
+std::string ExportFileStamp(const Settings& settings, harness::Role role) {
+  return FileStamp(settings.export_dir.value_or("") / harness::FileName(role));
+}
+
 std::string Stamp(const Settings& settings) {
   std::error_code error;
   nlohmann::json stamp;
@@ -103,7 +107,7 @@ std::string Stamp(const Settings& settings) {
   stamp["as_given"] = settings.export_dir_as_given;
   if (settings.export_dir) {
     for (const auto role : {harness::Role::kLanguageModel, harness::Role::kCodec}) {
-      stamp["files"].push_back(FileStamp(*settings.export_dir / harness::FileName(role)));
+      stamp["files"].push_back(ExportFileStamp(settings, role));
     }
   }
   stamp["profile"] = settings.profile_path.empty() ? "" : FileStamp(settings.profile_path);

@@ -8,6 +8,7 @@
 
 #include "conformance/profile.h"
 #include "harness/base/result.h"
+#include "harness/export/export_file.h"
 
 namespace conformance {
 
@@ -30,6 +31,9 @@ harness::Result<Settings> ReadSettings();
 // Paths are taken from the working directory, else from the directory in which the shell started the program ($PWD):
 // CTest runs its tests in the build folder, whatever folder it was called in.
 std::filesystem::path ResolveInput(const std::string& given);
+
+// Size, times and identity of one of the export's files, links followed: another text where it is another file.
+std::string ExportFileStamp(const Settings& settings, harness::Role role);
 
 // What every artifact of a run is stamped with: the export's files, the profile, the variables and the programs. An
 // artifact with another stamp is never judged.

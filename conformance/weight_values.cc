@@ -19,7 +19,7 @@ using harness::Role;
 template <class Body>
 Outcome OverWeights(Context& context, Role role, Body&& body) {
   const auto& scan = context.Payload(role);
-  if (!scan.ok()) return Fail(scan.error().message);
+  if (!scan.ok()) return FromStatus(scan.error());
   harness::ExportFile& file = context.exported().file(role);
   return body(harness::WeightsOf(file.checkpoint(), file.package()->best_state, *scan));
 }

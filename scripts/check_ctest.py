@@ -288,6 +288,29 @@ def case_stages(build: Path, folder: Path) -> None:
         shutil.copytree(folder / "kept", output)
 
 
+def case_changed(build: Path, folder: Path) -> None:
+    """A file that another one takes the place of, between two of the processes."""
+    output, export = folder / "artifacts", folder / "export"
+    shutil.copytree(GOOD, export)
+    environment = clean_environment(AUDIOCRAFT_EXPORT_DIR=str(export), CONFORMANCE_OUTPUT_DIR=str(output), CONFORMANCE_STAGED="1")
+
+    def judge(argument: str) -> subprocess.CompletedProcess:
+        return subprocess.run([build / "bin" / "conformance_judge", argument], env=environment, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT)
+
+    def present() -> dict:
+        judge("--stage=report")
+        checks = json.loads((output / "report.json").read_text())["checks"]
+        return next(check for check in checks if check["id"] == "file_presence/codec/present")
+
+    judge("--stage=begin")
+    judge("--gtest_filter=FilePresence.*")
+    expect(present()["status"] == "pass", f"a file that nobody touched: {present()}")
+    shutil.copyfile(export / "compression_state_dict.bin", export / "new")
+    (export / "new").replace(export / "compression_state_dict.bin")
+    expect(present()["status"] == "fail" and "changed while it was read" in present()["message"], f"a replaced file: {present()}")
+
+
 # Stand-ins for a Python with audiocraft: what they print, and what the check must say of it. They run where the greedy
 # run's codes lie (an .npy file: a header, then int32).
 REPORTS = """

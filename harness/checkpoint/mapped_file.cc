@@ -90,20 +90,26 @@ Result<MappedFile> MappedFile::Open(const fs::path& path) {
   }
   file.data_ = static_cast<const std::byte*>(data);
   file.size_ = size;
+  ASSIGN_OR_RETURN(file.guard_, MappingGuard::Watch(path, status, data, size));
   return file;
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept
-    : path_(std::move(other.path_)), data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+    : path_(std::move(other.path_)),
+      data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)),
+      guard_(std::move(other.guard_)) {}
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   std::swap(path_, other.path_);
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
+  std::swap(guard_, other.guard_);
   return *this;
 }
 
 MappedFile::~MappedFile() {
+  guard_ = {};  // before the bytes go
   if (data_ != nullptr) munmap(const_cast<std::byte*>(data_), size_);
 }
 

@@ -1,6 +1,7 @@
 // A file mapped read-only. Links are followed, as the real loader follows them (hub caches are links).
 // Errors: kNotFound (also a dangling link), kIo (not a regular file, not readable), with the path and errno's words.
-// An empty file is no error here: it maps to zero bytes. Nobody may shorten the file while it is mapped.
+// An empty file is no error here: it maps to zero bytes. What a file that changes meanwhile does: see Note [A changing
+// file].
 #pragma once
 
 #include <cstddef>
@@ -9,6 +10,7 @@
 #include <string>
 
 #include "harness/base/result.h"
+#include "harness/checkpoint/mapping_guard.h"
 
 namespace harness {
 
@@ -26,6 +28,9 @@ class MappedFile {
   std::string name() const { return path_.filename().string(); }  // for messages
   std::span<const std::byte> bytes() const { return {data_, size_}; }
 
+  // Errors: kIo, where it is no longer the file that was opened, or some of its bytes could not be had.
+  Status Unchanged() const { return guard_.Unchanged(); }
+
   // Tells the kernel that [offset, offset + size) is about to be read / will not be read again soon. Only resident
   // memory and speed change.
   void Prefetch(size_t offset, size_t size) const;
@@ -35,6 +40,7 @@ class MappedFile {
   std::filesystem::path path_;
   const std::byte* data_ = nullptr;
   size_t size_ = 0;
+  MappingGuard guard_;
 };
 
 }  // namespace harness

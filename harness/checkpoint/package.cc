@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "harness/checkpoint/pickle_globals.h"
 #include "harness/checkpoint/printable.h"
@@ -45,11 +46,10 @@ class PackageReader {
   Result<Package> Run() {
     const PickleNode& root = *pickle_.Root();
     if (root.kind != Kind::kDict) return NoDict(root);
+    std::unordered_set<std::string> seen;
     for (const auto& [key, value] : root.pairs) {
       std::string name = KeyText(key);
-      if (std::find(package_.keys.begin(), package_.keys.end(), name) == package_.keys.end()) {
-        package_.keys.push_back(std::move(name));
-      }
+      if (seen.insert(name).second) package_.keys.push_back(std::move(name));
       if (package_.keys.size() == kMaxKeys) break;
     }
     if (const NodeId id = Find("version"); id != kNoNode && pickle_[id].kind == Kind::kString) {
@@ -288,6 +288,12 @@ class PackageReader {
     for (const auto& [key, value] : pairs) {
       const PickleNode& name = pickle_[key];
       const PickleNode& node = pickle_[value];
+      if (name.kind == Kind::kString && name.text.size() > kMaxTensorName) {
+        return Mismatch(
+            fmt::format("best_state has a key of {} bytes ({}); no module of a model makes one of more than {}, and "
+                        "strict loading raises. {}",
+                        name.text.size(), Printable(name.text, 60), kMaxTensorName, exporter_));
+      }
       if (name.kind == Kind::kString && node.kind == Kind::kTensor) {
         const auto [found, added] = index.try_emplace(name.text, package_.best_state.size());
         if (added) {

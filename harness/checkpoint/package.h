@@ -11,6 +11,9 @@
 
 namespace harness {
 
+// Bytes of a tensor's name. The longest of a MusicGen has a hundred; a conditioner's name stands in it.
+inline constexpr size_t kMaxTensorName = 1000;
+
 struct NamedTensor {
   std::string name;
   size_t tensor;  // index into Checkpoint::tensors()

@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <new>
 #include <thread>
+#include <tuple>
 
 #include "harness/checkpoint/crc32.h"
 #include "harness/checkpoint/statistics.h"
@@ -96,6 +98,9 @@ TensorStatistics StridedStatistics(size_t index, const TensorView& view, std::sp
   return s;
 }
 
+// What a view shows: storage, element type, offset, shape, strides.
+using View = std::tuple<size_t, Dtype, int64_t, std::vector<int64_t>, std::vector<int64_t>>;
+
 class Scanner {
  public:
   Scanner(const Checkpoint& checkpoint, const std::function<void(uint64_t, uint64_t)>& progress)
@@ -103,6 +108,12 @@ class Scanner {
 
   Result<PayloadScan> Run() {
     Plan();
+    if (total_ + viewed_ > kMaxPayload) {
+      return Error{ErrorCode::kUnsupported,
+                   fmt::format("{}: {} bytes of weights are to be read; this suite reads {}, ten times the largest "
+                               "MusicGen",
+                               checkpoint_.file().name(), total_ + viewed_, kMaxPayload)};
+    }
     std::atomic<size_t> next{0};
     const auto work = [&] {
       for (size_t i; (i = next++) < jobs_.size();) {
@@ -131,11 +142,14 @@ class Scanner {
 
   const Checkpoint& checkpoint_;
   const std::function<void(uint64_t, uint64_t)>& progress_;
-  std::vector<std::vector<size_t>> tensors_of_;  // by storage: valid, not empty
+  std::vector<std::vector<size_t>> tensors_of_;  // by storage: valid, not empty, each view once
+  std::vector<size_t> same_as_;                  // of each tensor, the one whose statistics are its own, too
   std::vector<Job> jobs_;
   std::mutex mutex_;
   Status status_;
   uint64_t done_ = 0, total_ = 0;
+  uint64_t viewed_ = 0;  // bytes that are read once more, for views
+  uint64_t records_left_out_ = 0, bytes_left_out_ = 0;
 };
 
 void Scanner::Segments(Job prototype, std::span<const std::byte> bytes) {
@@ -154,8 +168,14 @@ void Scanner::Plan() {
   const std::vector<Storage>& storages = checkpoint_.storages();
   const std::vector<TensorView>& tensors = checkpoint_.tensors();
   tensors_of_.resize(storages.size());
+  same_as_.resize(tensors.size());
+  std::map<View, size_t> seen;  // a storage of a hundred thousand names is read once
   for (size_t i = 0; i < tensors.size(); ++i) {
-    if (tensors[i].valid && tensors[i].num_elements() > 0) tensors_of_[tensors[i].storage].push_back(i);
+    same_as_[i] = i;
+    const TensorView& view = tensors[i];
+    if (!view.valid || view.num_elements() == 0) continue;
+    same_as_[i] = seen.try_emplace({view.storage, view.dtype, view.offset, view.shape, view.strides}, i).first->second;
+    if (same_as_[i] == i) tensors_of_[view.storage].push_back(i);
   }
   std::vector<size_t> fused(storages.size(), kNone);
   for (size_t i = 0; i < storages.size(); ++i) {
@@ -167,9 +187,16 @@ void Scanner::Plan() {
     for (size_t i = 0; i < storages.size(); ++i) {
       if (storages[i].record_index != SIZE_MAX && storages[i].available) storage_of[storages[i].record_index] = i;
     }
+    uint64_t unnamed = 0;
     for (size_t r = 0; r < archive->records().size(); ++r) {
       const ZipRecord& record = archive->records()[r];
       if (!record.readable) continue;
+      if (storage_of[r] == kNone && (record.size > kMaxUnnamedPayload - unnamed)) {
+        ++records_left_out_;
+        bytes_left_out_ += record.size;
+        continue;
+      }
+      if (storage_of[r] == kNone) unnamed += record.size;
       Job job;
       job.record = r;
       job.storage = storage_of[r];
@@ -197,6 +224,7 @@ void Scanner::Plan() {
   for (size_t i = 0; i < storages.size(); ++i) {
     const size_t r = storages[i].record_index;
     if (fused[i] != kNone || (r != SIZE_MAX && archive->records()[r].deflated())) continue;
+    if (!tensors_of_[i].empty()) viewed_ += storages[i].bytes.size();
     for (const size_t tensor : tensors_of_[i]) {
       Job job;
       job.storage = i;
@@ -282,8 +310,12 @@ PayloadScan Scanner::Collect() {
     for (const TensorStatistics& statistics : job.statistics) Merge(statistics, of_tensor[statistics.tensor]);
   }
   for (size_t i = 0; i < tensors.size(); ++i) {
-    if (tensors[i].valid) scan.statistics.push_back(of_tensor[i]);
+    if (!tensors[i].valid) continue;
+    scan.statistics.push_back(of_tensor[same_as_[i]]);
+    scan.statistics.back().tensor = i;
   }
+  scan.records_left_out = records_left_out_;
+  scan.bytes_left_out = bytes_left_out_;
   return scan;
 }
 

@@ -37,14 +37,21 @@ struct TensorStatistics {
   int64_t first_beyond_float16 = -1;
 };
 
+// Of records that no storage is, so much is read in all: torch.save's own have some dozens of bytes.
+inline constexpr uint64_t kMaxUnnamedPayload = uint64_t{64} << 20;
+// Of everything else: ten times the largest MusicGen in float32. A file with holes may say more than a disk holds.
+inline constexpr uint64_t kMaxPayload = uint64_t{128} << 30;
+
 struct PayloadScan {
   std::vector<RecordChecksum> records;       // every record of the archive, in directory order; empty for legacy files
   std::vector<TensorStatistics> statistics;  // of every valid tensor, in order
   uint64_t bytes_read = 0;  // payload bytes that were read, each counted once however often it was used
+  // Records that no storage is and that were left out, since there are more than kMaxUnnamedPayload bytes of them.
+  uint64_t records_left_out = 0, bytes_left_out = 0;
 };
 
 // `progress(done_bytes, total_bytes)` is called now and then, from one thread at a time; may be empty.
-// Errors: kCorrupt, where a deflated record doesn't inflate.
+// Errors: kCorrupt, where a deflated record doesn't inflate; kUnsupported, for more than kMaxPayload bytes.
 Result<PayloadScan> ScanPayload(const Checkpoint& checkpoint,
                                 const std::function<void(uint64_t, uint64_t)>& progress = {});
 

@@ -21,6 +21,7 @@ struct StoragePlace {
 Status CheckStorages(PickleReading& reading, const std::vector<StoragePlace>& places, std::string_view place);
 
 // Marks as valid every tensor whose elements lie inside its storage. One message about all that don't, by key path.
+// kUnsupported, and no tensor is valid, where the views of a storage show it more often than this suite reads it.
 Status CheckTensors(PickleReading& reading, std::string_view place);
 
 // Why `view` does not fit into `storage`; "" where it does. Exact: no product or sum overflows.

@@ -11,7 +11,7 @@ namespace {
 
 // A strided view is compared element by element: of one pair of views, and of a file that makes a thousand of them.
 constexpr int64_t kMaxMarked = int64_t{1} << 24, kMaxMarkedInAll = int64_t{1} << 28;
-constexpr size_t kMaxOpen = 16;  // views that begin before another one and reach into it
+constexpr size_t kMaxOpen = 64;  // views that begin before another one and reach into it
 
 // The elements of a view: from `first` up to `end`, in units of its own element size.
 struct Range {
@@ -41,48 +41,72 @@ Range RangeOf(const NamedTensor& named, const TensorView& view) {
   return range;
 }
 
-// Where each distinct element of a view lies, relative to its first one.
-std::vector<int64_t> Positions(const TensorView& view) {
-  std::vector<int64_t> positions = {0};
+// Calls visit(position) for each distinct element of a view, relative to its first one.
+template <class Visit>
+void ForEachPosition(const TensorView& view, Visit visit) {
+  std::vector<std::pair<int64_t, int64_t>> steps;  // stride, size
   for (size_t i = 0; i < view.shape.size(); ++i) {
-    if (view.strides[i] == 0) continue;
-    std::vector<int64_t> next;
-    next.reserve(positions.size() * static_cast<size_t>(view.shape[i]));
-    for (const int64_t position : positions) {
-      for (int64_t k = 0; k < view.shape[i]; ++k) next.push_back(position + k * view.strides[i]);
-    }
-    positions = std::move(next);
+    if (view.strides[i] != 0 && view.shape[i] > 1) steps.emplace_back(view.strides[i], view.shape[i]);
   }
-  return positions;
+  std::vector<int64_t> at(steps.size());
+  int64_t position = 0;
+  while (true) {
+    visit(static_cast<size_t>(position));
+    size_t d = steps.size();
+    while (d > 0) {
+      --d;
+      position += steps[d].first;
+      if (++at[d] < steps[d].second) break;
+      position -= steps[d].first * steps[d].second;
+      at[d] = 0;
+      if (d == 0) return;
+    }
+    if (steps.empty()) return;
+  }
 }
 
-// Elements that both have. `budget`: elements that may still be marked.
-int64_t Common(const Range& a, const Range& b, int64_t& budget) {
+// What is left to spend on comparing element by element.
+struct Budget {
+  int64_t elements = kMaxMarkedInAll;
+  bool spent = false;  // something was left open
+
+  bool Take(int64_t work) {
+    if (work > kMaxMarked || work > elements) {
+      spent = true;
+      return false;
+    }
+    elements -= work;
+    return true;
+  }
+};
+
+bool SameView(const TensorView& a, const TensorView& b) {
+  return a.offset == b.offset && a.shape == b.shape && a.strides == b.strides;
+}
+
+// Elements that both have.
+int64_t Common(const Range& a, const Range& b, Budget& budget) {
   const int64_t first = std::max(a.first, b.first), end = std::min(a.end, b.end);
   if (first >= end) return 0;
   if (a.dense && b.dense) return end - first;
+  if (SameView(*a.view, *b.view)) return a.walked;
   const int64_t from = std::min(a.first, b.first), span = std::max(a.end, b.end) - from;
-  const int64_t work = span + a.walked + b.walked;
-  if (work > kMaxMarked || work > budget) return 0;
-  budget -= work;
+  if (!budget.Take(span + a.walked + b.walked)) return 0;
   std::vector<bool> marked(static_cast<size_t>(span));
-  for (const int64_t position : Positions(*a.view)) marked[static_cast<size_t>(a.first - from + position)] = true;
+  ForEachPosition(*a.view, [&](size_t at) { marked[static_cast<size_t>(a.first - from) + at] = true; });
   int64_t common = 0;
-  for (const int64_t position : Positions(*b.view)) {
-    common += marked[static_cast<size_t>(b.first - from + position)] ? 1 : 0;
-  }
+  ForEachPosition(*b.view, [&](size_t at) { common += marked[static_cast<size_t>(b.first - from) + at] ? 1 : 0; });
   return common;
 }
 
-// Indices of the view whose element is under another index, too. `budget` as above.
-int64_t Repeated(const Range& range, int64_t& budget) {
+// Indices of the view whose element is under another index, too.
+int64_t Repeated(const Range& range, Budget& budget) {
   const int64_t elements = range.view->num_elements();
   if (range.apart) return elements - range.walked;
-  const int64_t span = range.end - range.first, work = span + range.walked;
-  if (work > kMaxMarked || work > budget) return 0;
-  budget -= work;
+  const int64_t span = range.end - range.first;
+  if (!budget.Take(span + range.walked)) return 0;
   std::vector<bool> marked(static_cast<size_t>(span));
-  for (const int64_t position : Positions(*range.view)) marked[static_cast<size_t>(position)] = true;
+  ForEachPosition(*range.view, [&](size_t at) { marked[at] = true; });
   return elements - std::count(marked.begin(), marked.end(), true);
 }
 
@@ -123,7 +147,7 @@ bool IsTie(const Range& a, const Range& b) {
 
 }  // namespace
 
-std::vector<SharedElements> FindSharedElements(const Checkpoint& checkpoint, const std::vector<NamedTensor>& tensors) {
+Sharing FindSharedElements(const Checkpoint& checkpoint, const std::vector<NamedTensor>& tensors) {
   std::map<size_t, std::vector<Range>> by_storage;
   for (const NamedTensor& named : tensors) {
     const TensorView& view = checkpoint.tensors()[named.tensor];
@@ -132,13 +156,24 @@ std::vector<SharedElements> FindSharedElements(const Checkpoint& checkpoint, con
     if (view.dtype != checkpoint.storages()[view.storage].dtype) continue;
     by_storage[view.storage].push_back(RangeOf(named, view));
   }
-  std::vector<SharedElements> found;
-  int64_t budget = kMaxMarkedInAll;
-  for (auto& [storage, ranges] : by_storage) {
+  Sharing sharing;
+  std::vector<SharedElements>& found = sharing.found;
+  Budget budget;
+  const auto leave_open = [&](const Range& range) {
+    if (sharing.left_open.empty()) sharing.left_open = range.named->name;
+  };
+  for (auto& [index, ranges] : by_storage) {
+    const size_t storage = index;
     std::stable_sort(ranges.begin(), ranges.end(), [](const Range& a, const Range& b) { return a.first < b.first; });
     std::vector<const Range*> open;
     SharedElements group;
     std::unordered_set<const Range*> members;
+    std::map<std::pair<int64_t, int64_t>, bool> known;  // by first and end; a hundred thousand views may be one
+    const auto all_equal = [&](const Range& range) {
+      const auto [at, added] = known.try_emplace({range.first, range.end});
+      if (added) at->second = AllEqual(checkpoint.storages()[storage], range);
+      return at->second;
+    };
     const auto close = [&] {
       if (group.names.size() > 1) found.push_back(std::move(group));
       group = {};
@@ -153,15 +188,21 @@ std::vector<SharedElements> FindSharedElements(const Checkpoint& checkpoint, con
         if (const int64_t elements = Common(*before, range, budget); elements > common)
           common = elements, partner = before;
       }
-      if (const int64_t repeated = Repeated(range, budget);
-          repeated > 0 && !AllEqual(checkpoint.storages()[storage], range)) {
+      if (const int64_t repeated = Repeated(range, budget); repeated > 0 && !all_equal(range)) {
         found.push_back({{range.named->name}, false, repeated});
       }
+      if (budget.spent) leave_open(range);
       open.push_back(&range);
       if (open.size() > kMaxOpen) {
-        open.erase(std::min_element(open.begin(), open.end(), [](auto* a, auto* b) { return a->end < b->end; }));
+        // Whatever follows lies on the views that reach further, too; only of strided ones is that not sure.
+        const auto out = std::min_element(open.begin(), open.end(), [](auto* a, auto* b) { return a->end < b->end; });
+        const bool dense = std::all_of(open.begin(), open.end(), [](auto* view) { return view->dense; });
+        const bool twin = std::any_of(open.begin(), open.end(),
+                                      [&](auto* view) { return view != *out && SameView(*view->view, *(*out)->view); });
+        if (!dense && !twin && !all_equal(**out)) leave_open(**out);
+        open.erase(out);
       }
-      if (partner == nullptr || AllEqual(checkpoint.storages()[storage], range)) continue;
+      if (partner == nullptr || all_equal(range)) continue;
       if (!members.contains(partner)) {
         close();
         group.names.push_back(partner->named->name);
@@ -174,7 +215,7 @@ std::vector<SharedElements> FindSharedElements(const Checkpoint& checkpoint, con
     }
     close();
   }
-  return found;
+  return sharing;
 }
 
 }  // namespace harness

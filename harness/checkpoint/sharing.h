@@ -28,8 +28,15 @@ struct SharedElements {
   int64_t elements = 0;            // of the largest overlap; of one tensor: how many have no bytes of their own
 };
 
-// `tensors`: those whose values are read. Passed over: views that are not valid, storages that are not available or not
-// yet inflated, and strided views that span more than 2^24 elements (they are compared one by one).
-std::vector<SharedElements> FindSharedElements(const Checkpoint& checkpoint, const std::vector<NamedTensor>& tensors);
+struct Sharing {
+  std::vector<SharedElements> found;
+  // The first tensor of which it was left open whether it shares elements: strided views are compared one by one, up to
+  // 2^24 elements for two of them, and 2^28 for a file. Empty: all were compared.
+  std::string left_open;
+};
+
+// `tensors`: those whose values are read. Passed over: views that are not valid, and storages that are not available or
+// not yet inflated.
+Sharing FindSharedElements(const Checkpoint& checkpoint, const std::vector<NamedTensor>& tensors);
 
 }  // namespace harness

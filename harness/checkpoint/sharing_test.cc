@@ -34,7 +34,9 @@ std::vector<SharedElements> Find(const std::vector<View>& views, const std::stri
   EXPECT_THAT(checkpoint.tensor_status(), Succeeds());
   std::vector<NamedTensor> named;
   for (size_t i = 0; i < views.size(); ++i) named.push_back({views[i].name, i});
-  return FindSharedElements(checkpoint, named);
+  const Sharing sharing = FindSharedElements(checkpoint, named);
+  EXPECT_EQ(sharing.left_open, "");
+  return sharing.found;
 }
 
 TEST_P(SharingTest, IsFound) {

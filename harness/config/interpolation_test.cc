@@ -136,5 +136,14 @@ TEST(Interpolation, ReadsTheEnvironmentItIsGiven) {
                                              "joined texts always do; wrap it in ${oc.decode:...})"));
 }
 
+// See harness/LIMITS.md.
+TEST(Interpolation, DecodesUpToABound) {
+  const auto read = [](size_t size) {
+    return Config::Parse("a: ${oc.decode:${x}}\nx: '" + std::string(size, 'x') + "'\n", "f").value().Get("a");
+  };
+  EXPECT_TRUE(read(65'536).ok());
+  EXPECT_THAT(read(65'537), FailsWith(ErrorCode::kUnsupported, "is given 65537 bytes; this suite decodes up to 65536"));
+}
+
 }  // namespace
 }  // namespace harness

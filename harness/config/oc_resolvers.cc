@@ -8,6 +8,8 @@
 namespace harness::config_internal {
 namespace {
 
+constexpr size_t kMaxDecoded = size_t{64} << 10;  // bytes of a text given to oc.decode
+
 std::string Repr(const ConfigValue& value) {
   if (const auto* list = std::get_if<ConfigValue::List>(&value.data)) {
     std::string out = "[";
@@ -131,6 +133,11 @@ Result<Resolved> Resolver::Decode(const std::vector<Resolved>& args, const Inter
                                    : args[0].value.is_null();
     if (null) return out;
     return Fail(ErrorCode::kMismatch, context, fmt::format("oc.decode in {} takes a text", interpolation.text));
+  }
+  if (text->size() > kMaxDecoded) {  // a list of single digits takes a hundred times its text
+    return Fail(ErrorCode::kUnsupported, context,
+                fmt::format("{} is given {} bytes; this suite decodes up to {}", interpolation.text, text->size(),
+                            kMaxDecoded));
   }
   const auto parsed = ParseElement(*text);
   if (const auto* error = std::get_if<SyntaxError>(&parsed)) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string_view>
@@ -36,21 +37,31 @@ bool IsNormWeight(const std::string& name) {
 
 bool Varies(const Weight& weight) { return Readable(weight) && weight.statistics->min < weight.statistics->max; }
 
-bool SameElements(const Weight& a, const Weight& b) {
-  return a.dtype == b.dtype && a.shape == b.shape && !a.bytes.empty() && a.bytes.size() == b.bytes.size() &&
-         std::memcmp(a.bytes.data(), b.bytes.data(), a.bytes.size()) == 0;
-}
-
 using Module = std::map<std::string, const Weight*>;  // by leaf
 
-bool SameModule(const Module& a, const Module& b) {
-  if (a.size() != b.size()) return false;
-  bool matrices = false;
+// Orders tensors by what they hold; 0 where that is the same. Elements that nobody can read are like no others.
+int CompareElements(const Weight& a, const Weight& b) {
+  if (a.dtype != b.dtype) return a.dtype < b.dtype ? -1 : 1;
+  if (a.shape != b.shape) return a.shape < b.shape ? -1 : 1;
+  if (a.bytes.size() != b.bytes.size()) return a.bytes.size() < b.bytes.size() ? -1 : 1;
+  if (a.bytes.empty()) return &a == &b ? 0 : std::less<>()(&a, &b) ? -1 : 1;
+  return a.bytes.data() == b.bytes.data() ? 0 : std::memcmp(a.bytes.data(), b.bytes.data(), a.bytes.size());
+}
+
+// Likewise modules, leaf by leaf.
+int CompareModules(const Module& a, const Module& b) {
+  if (a.size() != b.size()) return a.size() < b.size() ? -1 : 1;
   for (auto left = a.begin(), right = b.begin(); left != a.end(); ++left, ++right) {
-    if (left->first != right->first || !SameElements(*left->second, *right->second)) return false;
-    matrices |= left->second->shape.size() >= 2 && Varies(*left->second);
+    if (const int order = left->first.compare(right->first); order != 0) return order;
+    if (const int order = CompareElements(*left->second, *right->second); order != 0) return order;
   }
-  return matrices;  // two layers of zeros are told as zeros
+  return 0;
+}
+
+// Two layers of zeros are told as zeros.
+bool HasMatrix(const Module& module) {
+  return std::any_of(module.begin(), module.end(),
+                     [](const auto& entry) { return entry.second->shape.size() >= 2 && Varies(*entry.second); });
 }
 
 // What two modules that are copies have in common, from what is known without reading them again.
@@ -150,20 +161,21 @@ std::vector<std::vector<std::string>> CopiedModules(const std::vector<Weight>& w
       bucket->second.push_back(i);
     }
     for (const std::string& signature : order) {
-      std::vector<size_t> left = alike[signature];
-      while (left.size() > 1) {
-        std::vector<std::string> group = {modules[left.front()].first};
-        std::vector<size_t> others;
-        for (size_t i = 1; i < left.size(); ++i) {
-          if (SameModule(modules[left.front()].second, modules[left[i]].second)) {
-            group.push_back(modules[left[i]].first);
-          } else {
-            others.push_back(left[i]);
-          }
+      std::vector<size_t>& same = alike[signature];
+      std::erase_if(same, [&](size_t i) { return !HasMatrix(modules[i].second); });
+      // Sorted by what they hold, copies stand beside each other, whatever an attacker makes of them.
+      std::stable_sort(same.begin(), same.end(),
+                       [&](size_t a, size_t b) { return CompareModules(modules[a].second, modules[b].second) < 0; });
+      std::map<size_t, std::vector<std::string>> copies;  // by the first module, in the order of the file
+      for (size_t i = 0; i < same.size();) {
+        const size_t first = same[i];
+        std::vector<std::string> group;
+        for (; i < same.size() && CompareModules(modules[first].second, modules[same[i]].second) == 0; ++i) {
+          group.push_back(modules[same[i]].first);
         }
-        if (group.size() > 1) groups.push_back(std::move(group));
-        left = std::move(others);
+        if (group.size() > 1) copies.emplace(first, std::move(group));
       }
+      for (auto& [first, group] : copies) groups.push_back(std::move(group));
     }
   }
   return groups;

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "harness/checkpoint/printable.h"
 #include "harness/spec/conditioner_options.h"
 
 namespace harness {
@@ -173,10 +174,22 @@ std::vector<ConditionerSpec> ReadConditioners(const Config& config, OptionProble
   const auto tree = ReadMapping(cleaned, "conditioners", problems);
   if (!tree) return conditioners;
   CheckLookups(*tree, problems);
+  if (AsMap(*tree)->size() > kMaxConditioners) {
+    problems.unsupported.push_back(
+        fmt::format("conditioners has {} entries; this suite reads up to {}", AsMap(*tree)->size(), kMaxConditioners));
+    return conditioners;
+  }
   // What is wrong with it is told by who reads it first.
   auto segment_duration = config.GetFloat("dataset.segment_duration");
   const double segment_duration_s = segment_duration.ok() ? *segment_duration : 0;
   for (const auto& [name, entry] : *AsMap(*tree)) {
+    if (name.size() > kMaxConditionerName) {  // it stands in every message and in every tensor's name
+      problems.unsupported.push_back(
+          fmt::format("conditioners has a name of {} bytes ({}...); this suite reads names of "
+                      "up to {}",
+                      name.size(), Printable(name, 40), kMaxConditionerName));
+      continue;
+    }
     const ConfigValue::Map* map = AsMap(entry);
     if (map == nullptr) {
       problems.wrong.push_back(fmt::format("conditioners.{} must be a mapping, found {}", name, entry.Describe()));
@@ -187,6 +200,13 @@ std::vector<ConditionerSpec> ReadConditioners(const Config& config, OptionProble
     }
   }
   return conditioners;
+}
+
+int64_t MostTensors(const ConditionerSpec& conditioner) {
+  constexpr int64_t kOwn = 8, kOfLayer = 8, kOfCodebook = 4;
+  int64_t count = kOwn + kOfCodebook * conditioner.quantizer.codebooks;
+  if (conditioner.style) count += conditioner.style->feature_codebooks + kOfLayer * conditioner.style->layers;
+  return count + static_cast<int64_t>(conditioner.t5_tensors.size());
 }
 
 std::string T5Prefix(const std::string& conditioner) {

@@ -76,6 +76,14 @@ struct ConditionerSpec {
 // Everything under `conditioners`, in the config's order; what is wrong goes to `problems`.
 std::vector<ConditionerSpec> ReadConditioners(const Config& config, OptionProblems& problems);
 
+// Bytes of a conditioner's name in the config: "description", "self_wav".
+inline constexpr size_t kMaxConditionerName = 500;
+// Each may bring a quantizer or a T5 of its own; the models that exist have one to three.
+inline constexpr size_t kMaxConditioners = 200;
+
+// At least as many as AppendConditionerTensors appends: for who has to know before they are made.
+int64_t MostTensors(const ConditionerSpec& conditioner);
+
 // Group "conditioners". `dim`: transformer_lm.dim, the width that every conditioner projects to.
 void AppendConditionerTensors(const ConditionerSpec& conditioner, int64_t dim, std::vector<TensorSpec>& list);
 

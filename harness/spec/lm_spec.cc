@@ -198,6 +198,18 @@ void CheckAttributeDropout(const Config& config, OptionProblems& problems) {
   }
 }
 
+// The list of tensors is sized by numbers of the config: it is counted before it is made.
+void CheckTensorCount(const LmSpec& spec, OptionProblems& problems) {
+  constexpr int64_t kOfLayer = 32, kOfCodebook = 3, kOther = 8;  // at most
+  int64_t count = kOther + kOfLayer * spec.num_layers + kOfCodebook * spec.num_codebooks;
+  for (const ConditionerSpec& conditioner : spec.conditioners) count += MostTensors(conditioner);
+  if (count <= kMaxTensors) return;
+  problems.unsupported.push_back(fmt::format(
+      "transformer_lm (num_layers {}, n_q {}) and {} conditioners imply up to {} tensors; this suite compares "
+      "{}, a hundred times those of the largest MusicGen",
+      spec.num_layers, spec.num_codebooks, spec.conditioners.size(), count, kMaxTensors));
+}
+
 }  // namespace
 
 Result<LmSpec> DescribeLm(const Config& config) {
@@ -232,6 +244,7 @@ Result<LmSpec> DescribeLm(const Config& config) {
   ReadGuidance(config, spec, problems);
   CheckAttributeDropout(config, problems);
   ReadNumber(config, "dataset.segment_duration", spec.segment_duration_s, problems);
+  if (problems.wrong.empty()) CheckTensorCount(spec, problems);
   if (Status status = problems.ToStatus(config.source()); !status.ok()) return status.error();
   ListWhatIsNotRun(spec);
   return spec;

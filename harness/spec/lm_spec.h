@@ -55,6 +55,9 @@ struct LmSpec {
   bool rotary() const { return positional_embedding != "sin"; }
 };
 
+// Tensors that a config may imply; the largest MusicGen has 1000. What may imply more is kUnsupported.
+inline constexpr int64_t kMaxTensors = 100'000;
+
 Result<LmSpec> DescribeLm(const Config& config);
 
 // Groups: embeddings, transformer, heads, conditioners; in the order of the state dict.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <unordered_set>
 
 namespace harness {
 
@@ -35,14 +36,20 @@ std::string TruthHint(const ConfigValue& found) {
       taken, *text);
 }
 
+constexpr size_t kMaxTold = 100;  // problems in one message; a file may bring a hundred thousand
+constexpr size_t kMaxSuggestions = 100;
+
 // One problem may be met twice (an option that encoder and decoder share), and some messages name the source already.
 std::string Join(const std::vector<std::string>& problems, const std::string& source) {
   std::vector<std::string> distinct;
+  std::unordered_set<std::string_view> seen;
+  const std::string prefix = source + ": ";
   for (const std::string& problem : problems) {
-    const std::string prefix = source + ": ";
-    std::string text = problem.starts_with(prefix) ? problem.substr(prefix.size()) : problem;
-    if (std::find(distinct.begin(), distinct.end(), text) == distinct.end()) distinct.push_back(std::move(text));
+    std::string_view text = problem;
+    if (text.starts_with(prefix)) text.remove_prefix(prefix.size());
+    if (seen.insert(text).second && seen.size() <= kMaxTold) distinct.emplace_back(text);
   }
+  if (seen.size() > kMaxTold) distinct.push_back(fmt::format("and {} more", seen.size() - kMaxTold));
   return fmt::format("{}: {}", source, fmt::join(distinct, "; "));
 }
 
@@ -223,9 +230,12 @@ std::vector<std::string> OptionReader::StringList(std::string_view key,
 void OptionReader::Ignore(const std::vector<std::string>& keys) { known_.insert(keys.begin(), keys.end()); }
 
 void OptionReader::Finish() {
+  const std::vector<std::string> candidates(known_.begin(), known_.end());
+  size_t unknown = 0;
   for (const auto& [name, value] : map_) {
     if (known_.contains(name)) continue;
-    const auto near = Nearest(name, {known_.begin(), known_.end()});
+    // A message shows a few; a file may bring a hundred thousand.
+    const auto near = ++unknown <= kMaxSuggestions ? Nearest(name, candidates) : std::nullopt;
     Wrong(name, fmt::format("is no parameter of {}{}{}", callee_, consequence_,
                             near ? fmt::format(": did you mean {}?", *near)
                                  : ": remove it, unless a fork of audiocraft has it; then only that fork loads this"));

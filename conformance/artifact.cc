@@ -43,8 +43,8 @@ fs::path GenerationArtifact(const fs::path& output, const std::string& device) {
 }
 
 harness::Status WriteArtifact(const fs::path& path, const std::string& stamp, const json& body) {
-  return harness::WriteFileAtomically(
-      path, {json{{"stamp", stamp}, {"body", body}}.dump(-1, ' ', false, json::error_handler_t::replace)});
+  return harness::WriteFileAtomically(path, {json{{"stamp", stamp}, {"body", body}}.dump(
+                                                -1, ' ', /*ensure_ascii=*/true, json::error_handler_t::replace)});
 }
 
 harness::Result<json> ReadArtifact(const fs::path& path, const std::string& stamp) {

@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <new>
 
 #include "conformance/artifact.h"
 #include "conformance/file_names.h"
 #include "conformance/production_loader.h"
 #include "conformance/supervised.h"
 #include "harness/audio/wav.h"
+#include "harness/base/safe_text.h"
 #include "harness/checkpoint/mapping_guard.h"
 #include "harness/report/shorten.h"
 
@@ -18,6 +20,19 @@ namespace {
 std::unique_ptr<Context>& Instance() {
   static std::unique_ptr<Context> instance;
   return instance;
+}
+
+// Keys and texts may come out of the files under test.
+nlohmann::json SafeJson(const nlohmann::json& value) {
+  if (value.is_string()) return harness::SafeLine(value.get_ref<const std::string&>());
+  nlohmann::json safe = value;
+  if (value.is_object()) {
+    safe = nlohmann::json::object();
+    for (const auto& [key, item] : value.items()) safe[harness::SafeLine(key)] = SafeJson(item);
+  } else if (value.is_array()) {
+    for (nlohmann::json& item : safe) item = SafeJson(item);
+  }
+  return safe;
 }
 
 // A stage that did not leave its artifact: CTest ran the check without its fixture, or the stage died.
@@ -73,8 +88,14 @@ Outcome Skip(std::string reason) {
 Outcome Blocked(const std::string& by) {
   return MakeOutcome(harness::CheckStatus::kBlocked, fmt::format("blocked by {}", by), nullptr, nullptr);
 }
+Outcome RunFailed(const std::string& why) {
+  Outcome outcome = Skip(fmt::format("{}{}", kRunFailedPrefix, why));
+  outcome.run_failed = true;
+  return outcome;
+}
 Outcome FromStatus(const harness::Status& status) {
   if (status.ok()) return Pass();
+  if (status.error().code == harness::ErrorCode::kMachine) return RunFailed(status.error().message);
   if (status.error().code == harness::ErrorCode::kUnsupported)
     return Skip(std::string(harness::kUnsupportedPrefix) + status.error().message);
   return Fail(status.error().message);
@@ -126,6 +147,10 @@ const Outcome& Context::Evaluate(const Check& check) {
   if (const auto known = outcomes_.find(check.id); known != outcomes_.end()) return known->second;
   if (journal_ != nullptr) journal_->Started(check.id);
   Outcome outcome = Shortened(Judge(check));
+  outcome.message = harness::SafeLine(outcome.message);
+  outcome.measured = SafeJson(outcome.measured);
+  outcome.limit = SafeJson(outcome.limit);
+  if (outcome.run_failed) FailRun(outcome.message);
   if (journal_ != nullptr) journal_->Finished(ToResult(check, outcome));
   return outcomes_[check.id] = std::move(outcome);
 }
@@ -172,10 +197,17 @@ Outcome Context::Judge(const Check& check) {
     if (outcome.status == harness::CheckStatus::kBlocked) return outcome;
   }
   if (!changed_.empty()) return Blocked(changed_);
-  Outcome outcome = check.run(*this);
-  if (auto changed = Changed(check.id)) return *std::move(changed);
-  return outcome;
+  try {
+    Outcome outcome = check.run(*this);
+    if (auto changed = Changed(check.id)) return *std::move(changed);
+    return outcome;
+  } catch (const std::bad_alloc&) {
+    return RunFailed(
+        fmt::format("there was no memory for {}. Give it more (ulimit -v, the container's limit)", check.id));
+  }
 }
+
+void Context::FailRun(const std::string& why) { run_failures_.push_back(harness::SafeLine(why)); }
 
 const harness::Result<harness::PayloadScan>& Context::Payload(harness::Role role) {
   if (settings_.staged && !exported().has_payload(role)) {

@@ -49,6 +49,10 @@ class Context {
   // What the real loader did: likewise. Precondition of the latter: as RunProduction.
   const ProductionRun& Production();
 
+  // The run can't go on as it should, for reasons that are not the export's: it ends with exit status 2.
+  void FailRun(const std::string& why);
+  const std::vector<std::string>& run_failures() const { return run_failures_; }
+
   double LimitOf(const std::string& name) const;
 
   // Why `device` is none of this run's, as far as that is known without LibTorch: "cuda is not run: ..."; else empty.
@@ -85,6 +89,7 @@ class Context {
   std::map<std::string, GenerationRecord> generations_;
   std::map<std::string, harness::Result<harness::SignalMeasures>> sounds_;
   std::shared_ptr<const ProductionRun> production_;
+  std::vector<std::string> run_failures_;
 };
 
 // Whether "cuda" may be had here: an NVIDIA device node. Never loads CUDA.

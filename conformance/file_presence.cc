@@ -43,7 +43,15 @@ std::vector<Check> FilePresenceChecks() {
          }});
     checks.push_back(
         {prefix + "/format", std::string(CamelCase(role)) + "Format", {prefix + "/present"}, [role](Context& c) {
-           return FromStatus(c.exported().file(role).Format());
+           Outcome outcome = FromStatus(c.exported().file(role).Format());
+           if (outcome.status == harness::CheckStatus::kPass && !c.exported().file(role).of_export()) {
+             outcome.message = fmt::format(
+                 "{} is a link to a file outside of the export: a copy of the folder may hold the link only. Put the "
+                 "file "
+                 "itself there before the folder is published",
+                 harness::FileName(role));
+           }
+           return outcome;
          }});
   }
   return checks;

@@ -63,6 +63,12 @@ harness::Status WriteArtifacts(const fs::path& output, const harness::GeneratedM
   return harness::WriteWav(output / run.audio, waveform);
 }
 
+// No memory, no room on the disk: the run fails, and nothing is said of the export.
+void NotTheExport(Context& context, GenerationRun& run) {
+  run.status = GenerationRun::Status::kSkipped;
+  context.FailRun(run.message);
+}
+
 // How many frames are generated again, and how many of them must then be alike.
 struct Repeat {
   int64_t frames, compared;
@@ -109,6 +115,7 @@ void GenerateSlot(Context& context, const harness::Models& models, const harness
     // An input that can't be encoded here (texts through spaCy, a style): the export is not to blame.
     if (music.error().code == harness::ErrorCode::kUnsupported) run.status = GenerationRun::Status::kSkipped;
     run.message = music.error().message;
+    if (music.error().code == harness::ErrorCode::kMachine) NotTheExport(context, run);
     return;
   }
   run.first_code_s = times.first_s();
@@ -119,13 +126,14 @@ void GenerateSlot(Context& context, const harness::Models& models, const harness
   if (auto status = WriteArtifacts(context.settings().output_dir, *music, static_cast<int>(codec.sample_rate_hz), run);
       !status.ok()) {
     run.message = status.error().message;
-    return;
+    return NotTheExport(context, run);
   }
   const Repeat repeat = RepeatOf(lm.pattern, run.frames);
   run.repeated_frames = repeat.compared;
   const auto again = harness::GenerateMusicCodes(models, {sample}, repeat.frames, sampling);
   if (!again.ok()) {
     run.message = "the second time, with the same seed: " + again.error().message;
+    if (again.error().code == harness::ErrorCode::kMachine) NotTheExport(context, run);
     return;
   }
   run.differing_codes = (again->narrow(2, 0, run.repeated_frames) != music->codes.narrow(2, 0, run.repeated_frames))
@@ -173,6 +181,7 @@ void GenerateGreedy(Context& context, const harness::Models& models, GreedyRun& 
   const auto tokens = WriteCodes(output / greedy.tokens, (*codes)[0]);
   const auto written = harness::WriteNpy(output / greedy.gaps, lead);
   greedy.problem = !tokens.ok() ? tokens.error().message : !written.ok() ? written.error().message : "";
+  if (!greedy.problem.empty()) context.FailRun(greedy.problem);
 }
 
 }  // namespace
@@ -185,8 +194,10 @@ GenerationRecord GenerateOn(Context& context, const std::string& device) {
   const auto start = std::chrono::steady_clock::now();
   const auto models = harness::LoadModels(context.exported(), harness::ProductionPlacement(opened->device));
   if (!models.ok()) {
-    record.skipped = models.error().code == harness::ErrorCode::kUnsupported;
+    const bool machine = models.error().code == harness::ErrorCode::kMachine;
+    record.skipped = machine || models.error().code == harness::ErrorCode::kUnsupported;
     record.problem = models.error().message;
+    if (machine) context.FailRun(record.problem);
     return record;
   }
   const double load_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

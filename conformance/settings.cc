@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "harness/base/safe_text.h"
 #include "harness/export/export_file.h"
 #include "harness/hub/hub_cache.h"
 
@@ -103,8 +104,8 @@ std::string ExportFileStamp(const Settings& settings, harness::Role role) {
 std::string Stamp(const Settings& settings) {
   std::error_code error;
   nlohmann::json stamp;
-  stamp["export"] = settings.export_dir ? settings.export_dir->string() : "";
-  stamp["as_given"] = settings.export_dir_as_given;
+  stamp["export"] = settings.export_dir ? harness::SafeLine(settings.export_dir->string()) : "";
+  stamp["as_given"] = harness::SafeLine(settings.export_dir_as_given);
   if (settings.export_dir) {
     for (const auto role : {harness::Role::kLanguageModel, harness::Role::kCodec}) {
       stamp["files"].push_back(ExportFileStamp(settings, role));

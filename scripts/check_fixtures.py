@@ -131,6 +131,9 @@ def compare(expect: dict, status, report, output: str) -> list:
     missing = [word for word in expect["message"] if word not in first["message"]]
     if missing:
         problems.append(f"the message of {first['id']} does not contain {', '.join(map(repr, missing))}")
+    shown = [word for word in expect.get("absent", []) if word in first["message"]]
+    if shown:
+        problems.append(f"the message of {first['id']} contains {', '.join(map(repr, shown))}")
     if len(failing) > MOST_FAILING_CHECKS:
         problems.append(f"{len(failing)} checks fail, at most {MOST_FAILING_CHECKS} may")
     problems += [f"{name}: expected fail, found {statuses.get(name)}" for name in expect.get("failing", [])

@@ -19,6 +19,7 @@ enum class ErrorCode {
   kMismatch,     // two things that must agree do not
   kUnsafe,       // loading it the usual way would run code that the file brings
   kIo,           // the operating system refused
+  kMachine,      // this machine is at a limit (memory, open files, room on the disk); never a verdict on the export
 };
 
 // "not found", "corrupt", ...: for messages and tests.
@@ -30,6 +31,7 @@ constexpr const char* Name(ErrorCode code) {
     case ErrorCode::kMismatch: return "mismatch";
     case ErrorCode::kUnsafe: return "unsafe";
     case ErrorCode::kIo: return "I/O error";
+    case ErrorCode::kMachine: return "limit of this machine";
   }
   return "unknown";
 }

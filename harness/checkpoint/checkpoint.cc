@@ -106,8 +106,9 @@ void Checkpoint::Impl::Read(Payload deflated) {
     default: break;
   }
   const bool supported = kind != FileKind::kTorchTar;
-  structure = Error{supported ? ErrorCode::kCorrupt : ErrorCode::kUnsupported,
-                    fmt::format("{} {}", name(), DescribeFileKind(kind, file.bytes()))};
+  structure =
+      Error{supported ? ErrorCode::kCorrupt : ErrorCode::kUnsupported,
+            fmt::format("{} {}", name(), DescribeFileKind(kind, file.bytes(), "audiocraft.utils.export", false))};
   Stop(structure);
 }
 

@@ -134,7 +134,10 @@ FileKind SniffFileKind(std::span<const std::byte> file) {
   return IsText(head) ? FileKind::kText : FileKind::kUnknown;
 }
 
-std::string DescribeFileKind(FileKind kind, std::span<const std::byte> file, std::string_view exporter) {
+std::string DescribeFileKind(FileKind kind, std::span<const std::byte> file, std::string_view exporter, bool quote) {
+  const auto starts = [&](std::string_view text) {
+    return quote ? fmt::format(" (it starts with '{}')", Printable(text, 80)) : std::string();
+  };
   const std::string export_it = fmt::format("Export with {}", exporter);
   switch (kind) {
     case FileKind::kTorchZip: return "is a PyTorch checkpoint (ZIP)";
@@ -163,30 +166,30 @@ std::string DescribeFileKind(FileKind kind, std::span<const std::byte> file, std
           file.size());
     case FileKind::kDamagedZip: {
       const Result<ZipDirectory> directory = ReadZipDirectory(file, "");
-      const std::string_view what = directory.ok() ? std::string_view() : directory.error().message;
+      const std::string_view what = directory.ok() || !quote ? std::string_view() : directory.error().message;
       return fmt::format("is a ZIP archive whose directory is damaged{}. Copy it again", what);
     }
     case FileKind::kPlainPickle:
       return fmt::format("is a plain Python pickle (pickle.dump), not a file of torch.save. {}", export_it);
     case FileKind::kGitLfsPointer: {
       const std::string_view head = Head(file);
+      if (!quote) return "is a Git LFS pointer, not the file itself: run `git lfs pull`";
       return fmt::format(
           "is a Git LFS pointer to {} ({} bytes), not the file itself: run `git lfs pull`, or download it "
           "with the hub client",
           Printable(LfsField(head, "\noid ")), Printable(LfsField(head, "\nsize ")));
     }
     case FileKind::kHtml: {
-      const std::string start = Printable(TextStart(Head(file)), 80);
       return fmt::format(
-          "is a web page (it starts with '{}'): a log-in or error page was saved in place of the file. "
+          "is a web page{}: a log-in or error page was saved in place of the file. "
           "Download it again, with credentials where needed",
-          start);
+          starts(TextStart(Head(file))));
     }
     case FileKind::kJson:
       return fmt::format(
-          "is JSON text (it starts with '{}'): an error message of a server, or a config file under the "
+          "is JSON text{}: an error message of a server, or a config file under the "
           "wrong name. Download it again, or export it with {}",
-          Printable(Head(file), 80), exporter);
+          starts(Head(file)), exporter);
     case FileKind::kSafetensors:
       return fmt::format("is a safetensors file. audiocraft loads only files of torch.save. {}", export_it);
     case FileKind::kGguf:
@@ -205,10 +208,10 @@ std::string DescribeFileKind(FileKind kind, std::span<const std::byte> file, std
           "holds only zero bytes ({} of them): space was reserved, but the content was never written. Copy "
           "it again",
           file.size());
-    case FileKind::kText:
-      return fmt::format("is plain text (it starts with '{}'). {}", Printable(Head(file), 80), export_it);
+    case FileKind::kText: return fmt::format("is plain text{}. {}", starts(Head(file)), export_it);
     case FileKind::kUnknown: break;
   }
+  if (!quote) return fmt::format("is no PyTorch checkpoint. {}", export_it);
   std::string bytes;
   for (const std::byte b : file.first(std::min<size_t>(file.size(), 16))) {
     bytes += fmt::format("{}{:02x}", bytes.empty() ? "" : " ", static_cast<unsigned>(b));

@@ -39,8 +39,9 @@ enum class FileKind {
 FileKind SniffFileKind(std::span<const std::byte> file);
 
 // A sentence about the file: "is a Git LFS pointer to ... (3364394304 bytes), not the file itself: run `git lfs pull`".
-// It continues "FILE ". `exporter`: what writes the right file, for "Export with ...".
+// It continues "FILE ". `exporter`: what writes the right file, for "Export with ...". Without `quote`, nothing that
+// the file holds is shown: it is a file of this machine, not of the export.
 std::string DescribeFileKind(FileKind kind, std::span<const std::byte> file,
-                             std::string_view exporter = "audiocraft.utils.export");
+                             std::string_view exporter = "audiocraft.utils.export", bool quote = true);
 
 }  // namespace harness

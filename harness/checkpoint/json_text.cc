@@ -43,8 +43,8 @@ class Handler : public nlohmann::detail::json_sax_dom_parser<Json> {
     return Base::key(value);
   }
   template <class Exception>
-  bool parse_error(std::size_t position, const std::string& token, const Exception&) {
-    problem_ = fmt::format("is no valid JSON: byte {}, at '{}'", position, Printable(token, 40));
+  bool parse_error(std::size_t position, const std::string&, const Exception&) {
+    problem_ = fmt::format("is no valid JSON: byte {}", position);  // what stands there may be this machine's
     return false;
   }
 

@@ -42,6 +42,9 @@ Error OpenError(const fs::path& path, int error) {
     }
     return {ErrorCode::kNotFound, fmt::format("{}: {}", path.string(), std::strerror(error))};
   }
+  if (error == EMFILE || error == ENFILE || error == ENOMEM) {
+    return {ErrorCode::kMachine, fmt::format("{}: can't be opened: {}", path.string(), std::strerror(error))};
+  }
   if (error == ELOOP) {
     return {
         ErrorCode::kIo,
@@ -85,7 +88,7 @@ Result<MappedFile> MappedFile::Open(const fs::path& path) {
   const auto size = static_cast<size_t>(status.st_size);
   void* data = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd.get(), 0);
   if (data == MAP_FAILED) {
-    return Error{ErrorCode::kIo,
+    return Error{errno == ENOMEM || errno == EAGAIN ? ErrorCode::kMachine : ErrorCode::kIo,
                  fmt::format("{}: {} bytes can't be mapped: {}", path.string(), size, std::strerror(errno))};
   }
   file.data_ = static_cast<const std::byte*>(data);

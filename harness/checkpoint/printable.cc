@@ -1,8 +1,6 @@
 #include "harness/checkpoint/printable.h"
 
-#include <fmt/format.h>
-
-#include <iterator>
+#include "harness/base/safe_text.h"
 
 namespace harness {
 
@@ -51,29 +49,17 @@ void AppendUtf8(uint32_t code_point, std::string& out) {
 std::string Printable(std::string_view text, size_t limit) {
   std::string out;
   while (!text.empty()) {
-    std::string piece;
-    size_t length = Utf8SequenceLength(text);
-    const auto lead = static_cast<uint8_t>(text[0]);
-    // Lone surrogates (ed a0..bf) are no valid XML or JSON text either.
-    const bool surrogate = length == 3 && lead == 0xed && static_cast<uint8_t>(text[1]) >= 0xa0;
-    if (length == 0 || surrogate || lead < 0x20 || lead == 0x7f) {
-      length = 1;
-      if (lead == '\n') {
-        piece = "\\n";
-      } else if (lead == '\t') {
-        piece = "\\t";
-      } else {
-        fmt::format_to(std::back_inserter(piece), "\\x{:02x}", lead);
-      }
-    } else {
-      piece = text.substr(0, length);
-    }
-    if (out.size() + piece.size() + (text.size() > length ? 3 : 0) > limit) {
+    const CodePoint first = FirstCodePoint(text);
+    const size_t bytes = first.valid ? first.bytes : 1;
+    const std::string piece = !first.valid            ? EscapeCodePoint(static_cast<unsigned char>(text[0]))
+                              : IsUnsafe(first.value) ? EscapeCodePoint(first.value)
+                                                      : std::string(text.substr(0, bytes));
+    if (out.size() + piece.size() + (text.size() > bytes ? 3 : 0) > limit) {
       if (limit >= 3) out += "...";
       break;
     }
     out += piece;
-    text.remove_prefix(length);
+    text.remove_prefix(bytes);
   }
   return out;
 }

@@ -1,4 +1,5 @@
-// Text out of a file, made fit for a message: at most `limit` characters, control characters and broken UTF-8 escaped.
+// Text out of a file, made fit for a message: at most `limit` bytes, what may steer its reader escaped as SafeLine
+// does.
 #pragma once
 
 #include <cstddef>

@@ -77,7 +77,8 @@ class Reader {
       case FileKind::kJson:
       case FileKind::kEmpty:
       case FileKind::kZeros:
-        return Error{ErrorCode::kCorrupt, fmt::format("{} {}", file_name_, DescribeFileKind(kind, file_))};
+        return Error{ErrorCode::kCorrupt,
+                     fmt::format("{} {}", file_name_, DescribeFileKind(kind, file_, "audiocraft.utils.export", false))};
       case FileKind::kTorchZip:
       case FileKind::kTorchLegacy:
         return Corrupt("is a file of torch.save under the name of a safetensors file. Rename it to pytorch_model.bin");

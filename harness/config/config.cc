@@ -92,7 +92,7 @@ Result<std::vector<std::string>> Config::Keys(std::string_view path) const {
   Result<ConfigValue> value = resolver.ReadAt(*target);
   if (!value) return tree_->InSource(value.error());
   const auto* map = std::get_if<ConfigValue::Map>(&value->data);
-  if (map == nullptr) {
+  if (map == nullptr || !value->environment.empty()) {
     return tree_->InSource(
         {ErrorCode::kMismatch, fmt::format("{} must be a mapping, found {}", path, value->Describe())});
   }

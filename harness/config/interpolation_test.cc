@@ -1,9 +1,13 @@
 // Reading through interpolations: what the message says, and that no config can make a read endless. Values are in
 // omegaconf_cases_test.cc.
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "harness/config/config.h"
 #include "harness/config/config_testing.h"
@@ -128,12 +132,74 @@ TEST(Interpolation, ReadsTheEnvironmentItIsGiven) {
   const Result<Config> config =
       Config::Parse("a: ${oc.env:DIM}\nb: ${oc.decode:${oc.env:DIM}}\nc: ${oc.env:NOPE,1}\n", "f", environment);
   ASSERT_TRUE(config.ok());
-  EXPECT_THAT(config->GetString("a"), Holds("64"));
-  EXPECT_THAT(config->GetInt("b"), Holds(64));
+  EXPECT_EQ(std::get<std::string>(config->Get("a")->data), "64");
+  EXPECT_EQ(std::get<int64_t>(config->Get("b")->data), 64);
   EXPECT_THAT(config->GetString("c"), Holds("1"));
   EXPECT_THAT(config->GetInt("a"), FailsWith(kMismatch,
-                                             "found the text '64' (an interpolation makes a text of it: oc.env and "
-                                             "joined texts always do; wrap it in ${oc.decode:...})"));
+                                             "found a text from ${oc.env:DIM} (its value is not shown) (an "
+                                             "interpolation makes a text of it: oc.env and joined texts always do"));
+  EXPECT_THAT(config->GetInt("b"), FailsWith(ErrorCode::kUnsupported, "b takes its value from ${oc.env:DIM}"));
+}
+
+// What a variable holds is the machine's: it is followed through everything that a config can do with it.
+TEST(Interpolation, MarksWhatComesFromTheEnvironment) {
+  struct Case {
+    const char* text;
+    const char* marked;  // what the value is marked with; null: it can't be read, and the message does not hold it
+  };
+  const std::vector<Case> cases = {
+      {"${oc.env:SECRET}", "${oc.env:SECRET}"},
+      {"x${oc.env:SECRET}y", "${oc.env:SECRET}"},
+      {"${other}", "${oc.env:SECRET}"},
+      {"${oc.env:NOPE,${oc.env:SECRET}}", "${oc.env:SECRET}"},
+      {"${oc.env:NOPE,'a${oc.env:SECRET}'}", "${oc.env:SECRET}"},
+      {"${oc.env:NOPE,[1,${oc.env:SECRET}]}", "${oc.env:SECRET}"},
+      {"${oc.select:nope,${oc.env:SECRET}}", "${oc.env:SECRET}"},
+      {"${oc.decode:'{a: ${oc.env:SECRET}}'}", "${oc.env:SECRET}"},
+      {"${oc.decode:${oc.env:MAP}}", "${oc.env:MAP}"},
+      {"${oc.decode:${oc.env:NESTED}}", "${oc.env:NESTED}"},
+      {"${oc.env:${oc.env:NAME}}", "${oc.env:${oc.env:NAME}}"},
+      {"${oc.env:NOPE,1}", ""},
+      {"${oc.select:${oc.env:NAME},7}", ""},  // of the file, whatever chose it
+      {"${${oc.env:SECRET}}", nullptr},
+      {"${other.${oc.env:SECRET}}", nullptr},
+      {"${${oc.env:SECRET}:1}", nullptr},
+      {"${oc.env:${oc.env:SECRET}}", nullptr},
+      {"${oc.decode:'[${oc.env:SECRET}'}", nullptr},
+      {"${oc.decode:${oc.env:BROKEN}}", nullptr},
+      {"${oc.decode:${oc.env:LOST}}", nullptr},
+      {"${oc.deprecated:${oc.env:SECRET}}", nullptr},
+      {"${oc.dict.keys:${oc.env:SECRET}}", nullptr},
+      {"${oc.create:${oc.env:SECRET}}", nullptr},
+  };
+  const std::map<std::string, std::string> variables = {
+      {"SECRET", "hunter2"},          {"MAP", "{hunter2: [1, hunter2]}"},
+      {"NESTED", "${oc.env:SECRET}"}, {"NAME", "SECRET"},
+      {"BROKEN", "[hunter2"},         {"LOST", "${hunter2}"}};
+  const auto environment = [&](const std::string& name) -> std::optional<std::string> {
+    const auto found = variables.find(name);
+    return found == variables.end() ? std::nullopt : std::optional(found->second);
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.text);
+    const std::string yaml = fmt::format("a: \"{}\"\nother: ${{oc.env:SECRET}}\n", c.text);
+    const Result<Config> config = Config::Parse(yaml, "f", environment);
+    ASSERT_TRUE(config.ok()) << config.error().message;
+    const Result<ConfigValue> value = config->Get("a");
+    ASSERT_EQ(value.ok(), c.marked != nullptr) << (value.ok() ? value->Describe() : value.error().message);
+    if (value.ok()) {
+      EXPECT_EQ(value->FromEnvironment(), c.marked);
+      EXPECT_THAT(value->Describe(), testing::Not(testing::HasSubstr("hunter2")));
+      EXPECT_FALSE(config->Keys("a").ok());
+    } else {
+      EXPECT_THAT(value.error().message, testing::Not(testing::HasSubstr("hunter2")));
+    }
+    for (const auto& message :
+         {config->GetInt("a").ok() ? "" : config->GetInt("a").error().message, config->GetBool("a").error().message,
+          config->GetStringList("a").error().message, config->GetIntList("a").error().message}) {
+      EXPECT_THAT(message, testing::Not(testing::HasSubstr("hunter2")));
+    }
+  }
 }
 
 // See harness/LIMITS.md.

@@ -54,6 +54,15 @@ Result<Resolved> Resolver::CallResolver(const std::string& name, const Interpola
     ASSIGN_OR_RETURN(Resolved arg, Evaluate(element, context));
     args.push_back(std::move(arg));
   }
+  std::string environment;
+  for (const Resolved& arg : args) environment = environment.empty() ? EnvironmentOf(arg) : environment;
+  Result<Resolved> value = Call(name, args, interpolation, context);
+  if (!value.ok() && !environment.empty()) return Hide(value.error(), context, environment);
+  return value;
+}
+
+Result<Resolved> Resolver::Call(const std::string& name, const std::vector<Resolved>& args,
+                                const Interpolation& interpolation, const Context& context) {
   if (name == "oc.create") {
     return Fail(ErrorCode::kUnsupported, context,
                 fmt::format("the resolver oc.create in {} is not read by this suite", interpolation.text));
@@ -103,7 +112,7 @@ Result<Resolved> Resolver::Env(const std::vector<Resolved>& args, const Interpol
   const std::optional<std::string> value = environment_ ? environment_(*variable) : std::nullopt;
   Resolved out;
   if (value) {
-    out.value.data = *value;
+    out.value = {*value, Quotable(interpolation.text)};
     return out;
   }
   if (args.size() < 2) {
@@ -119,7 +128,7 @@ Result<Resolved> Resolver::Env(const std::vector<Resolved>& args, const Interpol
                                  : args[1].value.is_null();
   if (null) return out;
   ASSIGN_OR_RETURN(std::string text, Str(args[1], context));
-  out.value.data = std::move(text);
+  out.value = {std::move(text), EnvironmentOf(args[1])};
   return out;
 }
 
@@ -144,7 +153,10 @@ Result<Resolved> Resolver::Decode(const std::vector<Resolved>& args, const Inter
     return Fail(ErrorCode::kMismatch, context,
                 fmt::format("{} cannot decode '{}': {}", interpolation.text, Quotable(*text), error->message));
   }
-  return Evaluate(std::get<Element>(parsed), context);
+  ASSIGN_OR_RETURN(Resolved decoded, Evaluate(std::get<Element>(parsed), context));
+  if (const std::string environment = EnvironmentOf(args[0]); !environment.empty())
+    decoded.value.MarkAsEnvironment(environment);
+  return decoded;
 }
 
 Result<Resolved> Resolver::Select(const std::vector<Resolved>& args, const Interpolation& interpolation,

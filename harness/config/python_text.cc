@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "harness/base/safe_text.h"
 #include "harness/config/scalar.h"
 
 namespace harness::config_internal {
@@ -49,19 +50,13 @@ std::string PythonRepr(const Scalar& value) {
 std::string Quotable(std::string_view text) {
   constexpr size_t kLimit = 60;
   std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    // Never cut inside a UTF-8 sequence.
-    if (out.size() >= kLimit && (byte & 0xC0) != 0x80) return out + "...";
-    if (text[i] == '\n') {
-      out += "\\n";
-    } else if (byte < 0x20 || byte == 0x7f) {
-      out += fmt::format("\\x{:02x}", byte);
-    } else {
-      out += text[i];
-    }
+  for (size_t i = 0; i < text.size();) {
+    if (out.size() >= kLimit) return out + "...";
+    const CodePoint first = FirstCodePoint(text.substr(i));
+    out += SafeLine(text.substr(i, first.bytes));
+    i += first.bytes;
   }
-  return out;
+  return WithoutCommands(out);
 }
 
 }  // namespace harness::config_internal

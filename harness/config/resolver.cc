@@ -86,7 +86,7 @@ Result<Resolved> Resolver::Dereference(NodeId id) {
 
 Result<Resolved> Resolver::Evaluate(const Template& pieces, const Context& context) {
   if (pieces.size() == 1 && pieces[0].interpolation != nullptr) return Evaluate(*pieces[0].interpolation, context);
-  std::string out;
+  std::string out, environment;
   for (const Piece& piece : pieces) {
     if (piece.interpolation == nullptr) {
       RETURN_IF_ERROR(Count(context, piece.text.size()));
@@ -96,8 +96,9 @@ Result<Resolved> Resolver::Evaluate(const Template& pieces, const Context& conte
     ASSIGN_OR_RETURN(const Resolved part, Evaluate(*piece.interpolation, context));
     ASSIGN_OR_RETURN(const std::string text, Str(part, context));
     out += text;
+    if (environment.empty()) environment = EnvironmentOf(part);
   }
-  return Resolved{std::nullopt, {std::move(out)}, false};
+  return Resolved{std::nullopt, {std::move(out), std::move(environment)}, false};
 }
 
 Result<Resolved> Resolver::Evaluate(const Interpolation& interpolation, const Context& context) {
@@ -106,9 +107,19 @@ Result<Resolved> Resolver::Evaluate(const Interpolation& interpolation, const Co
     return Fail(ErrorCode::kMismatch, context,
                 fmt::format("more than {} interpolations lead to each other", kMaxNesting));
   }
-  ASSIGN_OR_RETURN(const std::string name, JoinName(interpolation.name, interpolation, context));
-  return interpolation.is_resolver ? CallResolver(name, interpolation, context)
-                                   : FollowPath(name, interpolation, context);
+  ASSIGN_OR_RETURN(const ConfigValue name, JoinName(interpolation.name, interpolation, context));
+  const std::string& text = std::get<std::string>(name.data);
+  Result<Resolved> target =
+      interpolation.is_resolver ? CallResolver(text, interpolation, context) : FollowPath(text, interpolation, context);
+  if (!target.ok() && !name.environment.empty()) return Hide(target.error(), context, name.environment);
+  return target;
+}
+
+Error Resolver::Hide(const Error& error, const Context& context, const std::string& environment) const {
+  return Fail(error.code, context,
+              fmt::format("it can't be resolved with what {} holds here (its value is not shown). Write what is meant "
+                          "into the config: whoever loads the export has another environment",
+                          environment));
 }
 
 Result<Resolved> Resolver::Evaluate(const Element& element, const Context& context) {
@@ -124,7 +135,7 @@ Result<Resolved> Resolver::Evaluate(const Element& element, const Context& conte
     case Element::Kind::kQuoted: {
       ASSIGN_OR_RETURN(const Resolved inner, Evaluate(element.pieces, context));
       ASSIGN_OR_RETURN(std::string text, Str(inner, context));
-      out.value.data = std::move(text);
+      out.value = {std::move(text), EnvironmentOf(inner)};
       return out;
     }
     case Element::Kind::kList:
@@ -158,9 +169,9 @@ Result<Resolved> Resolver::Evaluate(const Element& element, const Context& conte
   return out;
 }
 
-Result<std::string> Resolver::JoinName(const Template& pieces, const Interpolation& interpolation,
+Result<ConfigValue> Resolver::JoinName(const Template& pieces, const Interpolation& interpolation,
                                        const Context& context) {
-  std::string out;
+  std::string out, environment;
   for (const Piece& piece : pieces) {
     if (piece.interpolation == nullptr) {
       out += piece.text;
@@ -174,8 +185,9 @@ Result<std::string> Resolver::JoinName(const Template& pieces, const Interpolati
                               interpolation.text, Describe(part)));
     }
     out += *text;
+    if (environment.empty()) environment = EnvironmentOf(part);
   }
-  return out;
+  return ConfigValue{std::move(out), std::move(environment)};
 }
 
 std::optional<std::string> Resolver::TextOf(const Resolved& resolved) const {

@@ -67,6 +67,8 @@ class Resolver {
   Result<Resolved> Evaluate(const Element& element, const Context& context);
   Result<Resolved> FollowPath(const std::string& path, const Interpolation& interpolation, const Context& context);
   Result<Resolved> CallResolver(const std::string& name, const Interpolation& interpolation, const Context& context);
+  Result<Resolved> Call(const std::string& name, const std::vector<Resolved>& args, const Interpolation& interpolation,
+                        const Context& context);
   Result<Resolved> Env(const std::vector<Resolved>& args, const Interpolation& interpolation, const Context& context);
   Result<Resolved> Decode(const std::vector<Resolved>& args, const Interpolation& interpolation,
                           const Context& context);
@@ -86,9 +88,13 @@ class Resolver {
   Error ForPath(const Error& error) const;
   // Python's str(): of containers without resolving them.
   Result<std::string> Str(const Resolved& resolved, const Context& context);
-  Result<std::string> JoinName(const Template& pieces, const Interpolation& interpolation, const Context& context);
+  // A text, with where it comes from.
+  Result<ConfigValue> JoinName(const Template& pieces, const Interpolation& interpolation, const Context& context);
+  // In the place of an error whose message may hold a value of the environment.
+  Error Hide(const Error& error, const Context& context, const std::string& environment) const;
   std::string Describe(const Resolved& resolved) const;
   std::optional<std::string> TextOf(const Resolved& resolved) const;
+  static std::string EnvironmentOf(const Resolved& r) { return r.node ? "" : r.value.FromEnvironment(); }
   std::string Suggest(NodeId map, std::string_view key) const;
 
   // "a.b = ${x}: " in front of every message.

@@ -8,6 +8,17 @@
 
 #include "harness/config/scalar.h"
 
+namespace harness {
+
+std::string EnvironmentProblem(const std::string& written) {
+  return fmt::format(
+      "takes its value from {}, the environment of who loads the export: what it holds here says nothing of other "
+      "machines. Write the value into the config",
+      written);
+}
+
+}  // namespace harness
+
 namespace harness::config_internal {
 namespace {
 
@@ -37,6 +48,7 @@ struct Wanted<std::string> {
 // What to change, where the mistake is one of the usual ones.
 template <class T>
 std::string Hint(const ConfigValue& value, const Origin& origin) {
+  if (!value.environment.empty() && !std::holds_alternative<std::string>(value.data)) return "";
   if (const std::string* text = std::get_if<std::string>(&value.data)) {
     if (!Wanted<T>::Is(ResolvePlain(*text))) return "";
     const bool direct = origin.written && origin.written == origin.target;
@@ -64,10 +76,18 @@ std::string Hint(const ConfigValue& value, const Origin& origin) {
 
 template <class T>
 Result<T> ConvertScalar(const ConfigValue& value, const std::string& path, const Origin& origin) {
-  if (const T* typed = std::get_if<T>(&value.data)) return *typed;
-  if constexpr (std::is_same_v<T, double>) {
-    if (const int64_t* i = std::get_if<int64_t>(&value.data)) return static_cast<double>(*i);
+  const auto as_wanted = [&]() -> std::optional<T> {
+    if (const T* typed = std::get_if<T>(&value.data)) return *typed;
+    if constexpr (std::is_same_v<T, double>) {
+      if (const int64_t* i = std::get_if<int64_t>(&value.data)) return static_cast<double>(*i);
+    }
+    return std::nullopt;
+  };
+  std::optional<T> typed = as_wanted();
+  if (typed && !value.environment.empty()) {
+    return Error{ErrorCode::kUnsupported, fmt::format("{} {}", path, EnvironmentProblem(value.environment))};
   }
+  if (typed) return *std::move(typed);
   return Error{ErrorCode::kMismatch, fmt::format("{} must be {}, found {}{}", path.empty() ? "the config" : path,
                                                  Wanted<T>::kName, value.Describe(), Hint<T>(value, origin))};
 }

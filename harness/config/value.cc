@@ -5,7 +5,18 @@
 
 namespace harness {
 
+namespace {
+
+const char* KindOf(const ConfigValue& value) {
+  static constexpr const char* kKinds[] = {"null",   "a boolean", "an integer", "a float",
+                                           "a text", "a list",    "a mapping"};
+  return kKinds[value.data.index()];
+}
+
+}  // namespace
+
 std::string ConfigValue::Describe() const {
+  if (!environment.empty()) return fmt::format("{} from {} (its value is not shown)", KindOf(*this), environment);
   if (const bool* b = std::get_if<bool>(&data)) return *b ? "the boolean true" : "the boolean false";
   if (const int64_t* i = std::get_if<int64_t>(&data)) return fmt::format("the integer {}", *i);
   if (const double* d = std::get_if<double>(&data)) return fmt::format("the float {}", config_internal::PythonStr(*d));
@@ -21,7 +32,26 @@ ConfigValue ConfigValue::WithoutQuotes() const {
   if (text == nullptr) return *this;
   const auto scalar = config_internal::ConstructScalar(config_internal::ResolvePlain(*text), *text);
   if (!scalar) return *this;
-  return std::visit([](const auto& value) { return ConfigValue{value}; }, *scalar);
+  return std::visit([&](const auto& value) { return ConfigValue{value, environment}; }, *scalar);
+}
+
+std::string ConfigValue::FromEnvironment() const {
+  std::string written = environment;
+  if (const List* list = std::get_if<List>(&data)) {
+    for (size_t i = 0; written.empty() && i < list->size(); ++i) written = (*list)[i].FromEnvironment();
+  } else if (const Map* map = std::get_if<Map>(&data)) {
+    for (size_t i = 0; written.empty() && i < map->size(); ++i) written = (*map)[i].second.FromEnvironment();
+  }
+  return written;
+}
+
+void ConfigValue::MarkAsEnvironment(const std::string& written) {
+  environment = written;
+  if (List* list = std::get_if<List>(&data)) {
+    for (ConfigValue& item : *list) item.MarkAsEnvironment(written);
+  } else if (Map* map = std::get_if<Map>(&data)) {
+    for (auto& [key, item] : *map) item.MarkAsEnvironment(written);
+  }
 }
 
 const ConfigValue* ConfigValue::Find(std::string_view key) const {

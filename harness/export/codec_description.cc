@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "harness/export/codec_references.h"
+#include "harness/export/folder_contents.h"
 #include "harness/spec/known_codecs.h"
 #include "harness/spec/option_reader.h"
 
@@ -99,9 +100,13 @@ Result<CodecDescription> Follow(const std::string& name, const CodecPlaces& plac
     }
     if (seen.size() >= 100) return Error{ErrorCode::kMismatch, "more than 100 references lead to one another"};
     seen.push_back(canonical);
-    auto package = FollowPackage(file);
+    const bool of_export = !places.exported.empty() && IsOfFolder(file, places.exported);
+    auto package = FollowPackage(file, of_export);
     if (!package.ok()) return package.error();
-    if (package->next) return Follow(*package->next, places, seen);
+    if (package->next) {
+      auto next = Follow(*package->next, places, seen);
+      return next.ok() || of_export ? std::move(next) : Withhold(file, next.error());
+    }
     return std::move(package->codec);
   }
   if (LooksLikeAPath(name)) return Unknown(name);  // no name that the hub could have

@@ -30,6 +30,7 @@ struct CodecPlaces {
   HubCache hub;
   std::filesystem::path dac;                   // weights_44khz_8kbps_0.0.1.pth, ...
   std::vector<std::filesystem::path> folders;  // that a relative path may start from; the first that has it wins
+  std::filesystem::path exported = {};         // the export: what packages outside of it hold, no error shows
 };
 
 // DAC: HOME/.cache/descript/dac. Folders: the working directory, and the one in which the shell started the program

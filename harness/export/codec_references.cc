@@ -68,15 +68,36 @@ ConfigValue FromJson(const nlohmann::json& json) {  // ParseJson bounds the dept
 
 }  // namespace
 
-Result<FollowedPackage> FollowPackage(const fs::path& path) {
-  const auto refer = [&](const Error& error) { return Of(path, error); };
+Error Withhold(const fs::path& file, const Error& error) {
+  const auto what = [&] {
+    switch (error.code) {
+      case ErrorCode::kNotFound: return "is not there";
+      case ErrorCode::kCorrupt: return "is damaged";
+      case ErrorCode::kUnsupported: return "is a checkpoint that this suite can't judge";
+      case ErrorCode::kMismatch: return "does not hold a codec whose tensors and config agree";
+      case ErrorCode::kUnsafe: return "runs code when it is loaded";
+      case ErrorCode::kIo: return "can't be read";
+      case ErrorCode::kMachine: break;
+    }
+    return "can't be judged";
+  };
+  if (error.code == ErrorCode::kMachine) return error;
+  return {error.code,
+          fmt::format("{} {}. It lies outside of the export: nothing of what it holds is shown here. Export "
+                      "with export_encodec, which puts the codec's weights into the export",
+                      file.string(), what())};
+}
+
+Result<FollowedPackage> FollowPackage(const fs::path& path, bool of_export) {
+  const auto refer = [&](const Error& error) { return of_export ? Of(path, error) : Withhold(path, error); };
   FollowedPackage followed;
-  auto file = std::make_unique<ExportFile>(Role::kCodec, path);
+  auto file = std::make_unique<ExportFile>(Role::kCodec, path, of_export);
   // A path that exists but holds no package is production's error, not a cache to be filled.
   if (const Status& status = file->Present(); !status.ok()) {
-    return Error{ErrorCode::kMismatch, refer(status.error()).message};
+    return Error{status.error().code == ErrorCode::kMachine ? ErrorCode::kMachine : ErrorCode::kMismatch,
+                 refer(status.error()).message};
   }
-  if (const Status& status = file->Format(); !status.ok()) return refer(status.error());
+  if (const Status& status = file->Format(); !status.ok()) return Of(path, status.error());
   if (const Status status = Sound(file->checkpoint()); !status.ok()) return refer(status.error());
   const auto& package = file->package();
   if (!package.ok()) return refer(package.error());
@@ -98,8 +119,8 @@ Result<FollowedPackage> FollowPackage(const fs::path& path) {
   // Strictly: load_state_dict raises for every difference, what only training reads included.
   const Agreement agreement = Compare(codec.specs, found);
   if (!agreement.unexpected.empty()) {
-    return Error{ErrorCode::kMismatch, fmt::format("{}: tensors that its config does not ask for: {}", path.string(),
-                                                   FoldNames(agreement.unexpected))};
+    return refer({ErrorCode::kMismatch,
+                  fmt::format("tensors that its config does not ask for: {}", FoldNames(agreement.unexpected))});
   }
   for (const auto& [group, disagreement] : agreement.groups) {
     if (!disagreement.empty()) return refer({ErrorCode::kMismatch, DescribeDisagreement(disagreement)});

@@ -15,7 +15,10 @@ struct FollowedPackage {
   CodecDescription codec;           // else
 };
 
-Result<FollowedPackage> FollowPackage(const std::filesystem::path& file);
+// `of_export`: it lies in the export; else its errors say what is wrong in kind, and show nothing that it holds.
+Result<FollowedPackage> FollowPackage(const std::filesystem::path& file, bool of_export);
+// In the place of an error whose message may show what such a file holds.
+Error Withhold(const std::filesystem::path& file, const Error& error);
 Result<CodecDescription> FollowHub(const std::string& name, const HubCache& hub);
 Result<CodecDescription> FollowDac(const std::string& name, const std::filesystem::path& folder);
 

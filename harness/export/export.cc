@@ -80,7 +80,9 @@ const Result<CodecDescription>& Export::codec() {
   if (codec_description_) return *codec_description_;
   const auto& reference = codec_.package()->pretrained;
   if (reference) {
-    codec_description_ = FollowReference(*reference, CodecPlacesFor(hub_));
+    CodecPlaces places = CodecPlacesFor(hub_);
+    places.exported = folder_;
+    codec_description_ = FollowReference(*reference, places);
   } else {
     codec_description_ = DescribeOwnCodec(*codec_spec());
   }

@@ -16,9 +16,11 @@ const char* FileName(Role role) {
 
 const char* Describe(Role role) { return role == Role::kLanguageModel ? "language model" : "codec"; }
 
-ExportFile::ExportFile(const std::filesystem::path& folder, Role role) : ExportFile(role, folder / FileName(role)) {}
+ExportFile::ExportFile(const std::filesystem::path& folder, Role role)
+    : ExportFile(role, folder / FileName(role), IsOfFolder(folder / FileName(role), folder)) {}
 
-ExportFile::ExportFile(Role role, std::filesystem::path path) : role_(role), path_(std::move(path)) {}
+ExportFile::ExportFile(Role role, std::filesystem::path path, bool of_export)
+    : role_(role), path_(std::move(path)), of_export_(of_export) {}
 
 std::string ExportFile::ConfigSource() const { return fmt::format("{}: xp.cfg", FileName(role_)); }
 
@@ -27,6 +29,7 @@ const Status& ExportFile::Present() {
   auto mapped = MappedFile::Open(path_);
   if (!mapped.ok()) {
     const Error& error = mapped.error();
+    if (error.code == ErrorCode::kMachine) return *(present_ = error);
     std::error_code ignored;
     const bool is_link = std::filesystem::is_symlink(path_, ignored);
     const std::string what = error.code == ErrorCode::kNotFound && !is_link
@@ -52,10 +55,12 @@ const Status& ExportFile::Format() {
     return *format_;
   }
   std::string message = fmt::format("{} is no PyTorch checkpoint: it {}", FileName(role_),
-                                    DescribeFileKind(kind, mapped_.bytes(), ExporterCall(role_)));
+                                    DescribeFileKind(kind, mapped_.bytes(), ExporterCall(role_), of_export_));
+  if (!of_export_) message += ". It lies outside of the export: nothing of what it holds is shown here";
   // torch.load takes every file that is no archive for a pickle, and runs it before it finds out.
   if (const Status safety = StraySafety(mapped_.bytes(), FileName(role_)); !safety.ok()) {
-    message += ". It is dangerous, too: " + safety.error().message;
+    message += of_export_ ? ". It is dangerous, too: " + safety.error().message
+                          : ". It is dangerous, too: torch.load runs code that it brings";
   }
   format_ = Error{ErrorCode::kMismatch, std::move(message)};
   return *format_;

@@ -27,11 +27,13 @@ const char* Describe(Role role);
 class ExportFile {
  public:
   ExportFile(const std::filesystem::path& folder, Role role);
-  // A package of that role by another name: what a reference leads to.
-  ExportFile(Role role, std::filesystem::path path);
+  // A package of that role by another name: what a reference leads to. `of_export`: it lies in the export.
+  ExportFile(Role role, std::filesystem::path path, bool of_export);
 
   Role role() const { return role_; }
   const std::filesystem::path& path() const { return path_; }
+  // False where a link leads out of the export, or a reference: messages then say what it is, not what it holds.
+  bool of_export() const { return of_export_; }
 
   // A regular file (links followed) that can be read and is not empty.
   const Status& Present();
@@ -50,6 +52,7 @@ class ExportFile {
  private:
   Role role_;
   std::filesystem::path path_;
+  bool of_export_;
   MappedFile mapped_;  // until checkpoint() takes it
   std::optional<Status> present_, format_;
   std::optional<Checkpoint> checkpoint_;

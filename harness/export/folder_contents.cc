@@ -58,6 +58,20 @@ bool IsShard(const std::string& name) {
 
 }  // namespace
 
+bool IsOfFolder(const fs::path& file, const fs::path& folder) {
+  std::error_code error;
+  const fs::path target = fs::weakly_canonical(file, error), root = fs::weakly_canonical(folder, error);
+  if (error || !root.has_relative_path()) return false;
+  const auto lies_in = [&](const fs::path& above) {
+    return std::mismatch(above.begin(), above.end(), target.begin(), target.end()).first == above.end();
+  };
+  if (lies_in(root)) return true;
+  for (fs::path at = root; at.has_relative_path(); at = at.parent_path()) {
+    if (at.filename() == "snapshots") return lies_in(at.parent_path() / "blobs");
+  }
+  return false;
+}
+
 std::string ExporterCall(Role role, const std::string& checkpoint) {
   return role == Role::kLanguageModel
              ? fmt::format("audiocraft.utils.export.export_lm('{}', 'state_dict.bin')", checkpoint)

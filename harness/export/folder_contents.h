@@ -17,4 +17,8 @@ std::string ExporterCall(Role role, const std::string& checkpoint = "checkpoint.
 // capital.
 std::string DescribeFolder(const std::filesystem::path& folder, Role role);
 
+// Whether a file, its links followed, lies in the folder; or among the blobs of the hub cache whose snapshot the folder
+// is. What any other file holds is this machine's, and is not shown.
+bool IsOfFolder(const std::filesystem::path& file, const std::filesystem::path& folder);
+
 }  // namespace harness

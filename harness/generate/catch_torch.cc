@@ -27,7 +27,7 @@ Error TorchError(const char* doing, const std::string& what, bool out_of_memory)
   // Windows "not enough memory".
   if (out_of_memory || what.find("can't allocate memory") != std::string::npos ||
       what.find("not enough memory") != std::string::npos) {
-    return {ErrorCode::kIo, fmt::format("out of memory while {}: {}", doing, line)};
+    return {ErrorCode::kMachine, fmt::format("out of memory while {}: {}", doing, line)};
   }
   return {ErrorCode::kCorrupt, fmt::format("LibTorch refused {}: {}", doing, line)};
 }

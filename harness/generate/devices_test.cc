@@ -111,7 +111,7 @@ TEST(TorchError, TellsWhoRanOutOfMemory) {
       {"AnyOfCuda", "CUDA error: misaligned address\nm", false, ErrorCode::kIo,
        "can't be used: CUDA error: misaligned"},
       {"Machine", "[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't allocate memory: you tried",
-       false, ErrorCode::kIo, "out of memory while generating"},
+       false, ErrorCode::kMachine, "out of memory while generating"},
       {"Other", "The size of tensor a (3) must match\nframe", false, ErrorCode::kCorrupt,
        "LibTorch refused generating: The size"},
   };

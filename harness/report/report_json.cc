@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "harness/base/safe_text.h"
 #include "harness/report/text.h"
 
 namespace harness {
@@ -256,7 +257,23 @@ Result<Report> ReportFromJson(const json& value, const std::string& where) {
 }
 
 std::string Dump(const ordered_json& value) {
-  return value.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
+  // What may steer its reader stands in strings only: there it is written as JSON's own escape, and read back as it
+  // was.
+  const std::string text = value.dump(2, ' ', false, ordered_json::error_handler_t::replace);
+  std::string out;
+  for (size_t i = 0; i < text.size();) {
+    const CodePoint first = FirstCodePoint(std::string_view(text).substr(i));
+    const bool command = text.compare(i, 2, "##") == 0;
+    if (first.value == '\n' || !(command || IsUnsafe(first.value))) {
+      out.append(text, i, first.bytes);
+    } else if (first.value < 0x10000) {
+      out += fmt::format("\\u{:04x}", first.value);
+    } else {
+      out += fmt::format("\\u{:04x}\\u{:04x}", 0xD7C0 + (first.value >> 10), 0xDC00 + (first.value & 0x3FF));
+    }
+    i += first.bytes;
+  }
+  return out + "\n";
 }
 
 }  // namespace harness

@@ -6,63 +6,28 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "harness/base/safe_text.h"
+
 namespace harness {
 namespace {
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
 
-struct Sequence {
-  size_t bytes;  // at least 1: for a broken sequence, the maximal part of it that begins one
-  bool valid;
-  uint32_t code_point;
-};
-
-// The first sequence of a text that is not empty (table 3-7: no overlong forms, no surrogates, none beyond U+10FFFF).
-Sequence FirstSequence(std::string_view text) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const uint32_t lead = byte(0);
-  if (lead < 0x80) return {1, true, lead};
-  const size_t bytes = lead >= 0xC2 && lead <= 0xDF   ? 2
-                       : lead >= 0xE0 && lead <= 0xEF ? 3
-                       : lead >= 0xF0 && lead <= 0xF4 ? 4
-                                                      : 1;
-  if (bytes == 1) return {1, false, 0};
-  uint32_t code_point = lead & (0x7Fu >> bytes);
-  for (size_t i = 1; i < bytes; ++i) {
-    uint32_t low = 0x80;
-    uint32_t high = 0xBF;
-    if (i == 1 && lead == 0xE0) low = 0xA0;
-    if (i == 1 && lead == 0xED) high = 0x9F;
-    if (i == 1 && lead == 0xF0) low = 0x90;
-    if (i == 1 && lead == 0xF4) high = 0x8F;
-    if (i >= text.size() || byte(i) < low || byte(i) > high) return {i, false, 0};
-    code_point = code_point << 6 | (byte(i) & 0x3Fu);
-  }
-  return {bytes, true, code_point};
-}
-
 // Calls visit(code point, bytes of the sequence) for each one, U+FFFD for what is broken.
 template <class Visit>
 void ForEachCodePoint(std::string_view text, Visit visit) {
   while (!text.empty()) {
-    const Sequence sequence = FirstSequence(text);
-    if (sequence.valid) {
-      visit(sequence.code_point, text.substr(0, sequence.bytes));
+    const CodePoint first = FirstCodePoint(text);
+    if (first.valid) {
+      visit(first.value, text.substr(0, first.bytes));
     } else {
       visit(uint32_t{0xFFFD}, kReplacement);
     }
-    text.remove_prefix(sequence.bytes);
+    text.remove_prefix(first.bytes);
   }
 }
 
 bool Between(uint32_t value, uint32_t first, uint32_t last) { return value >= first && value <= last; }
-
-bool IsControl(uint32_t c) { return c < 0x20 || Between(c, 0x7F, 0x9F); }
-
-// Line and paragraph separators, and the explicit marks of direction (Unicode Bidirectional Algorithm, section 2).
-bool IsMisleading(uint32_t c) {
-  return Between(c, 0x2028, 0x202E) || Between(c, 0x2066, 0x2069) || c == 0x200E || c == 0x200F || c == 0x061C;
-}
 
 }  // namespace
 
@@ -85,16 +50,14 @@ std::string CleanText(std::string_view text) {
       clean += '\n';
     } else if (c == '\t') {
       clean += "  ";
-    } else if (IsControl(c)) {
-      clean += fmt::format("\\x{:02x}", c);
-    } else if (IsMisleading(c)) {
-      clean += fmt::format("\\u{{{:04x}}}", c);
+    } else if (IsUnsafe(c)) {
+      clean += EscapeCodePoint(c);
     } else {
       clean += bytes;
     }
   });
   if (after_cr) clean += "\\x0d";
-  return clean;
+  return WithoutCommands(clean);
 }
 
 std::string CleanLine(std::string_view text) {

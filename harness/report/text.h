@@ -10,9 +10,8 @@ namespace harness {
 // Valid UTF-8: each maximal broken part (Unicode 15, section 3.9, table 3-7) becomes one U+FFFD.
 std::string ValidUtf8(std::string_view text);
 
-// Valid UTF-8 that can't steer a terminal or reorder what is read: control characters, line and paragraph separators
-// and marks of direction are written as \x1b or \u{202e}. A line feed stays; a tab becomes two spaces; CR LF a line
-// feed.
+// Valid UTF-8 that can't steer a terminal, a CI system's log, or what is read: escaped as in base/safe_text.h, but that
+// a line feed stays, a tab becomes two spaces, CR LF a line feed, and a broken part one U+FFFD.
 std::string CleanText(std::string_view text);
 
 // CleanText in one line: line feeds become spaces.

@@ -146,7 +146,9 @@ void ReadWrap(const Config& config, LmSpec& spec, OptionProblems& problems) {
     auto value = config.Get("compression_model_n_q");
     const int64_t* number = value.ok() ? std::get_if<int64_t>(&value->data) : nullptr;
     const bool* flag = value.ok() ? std::get_if<bool>(&value->data) : nullptr;
-    if (number != nullptr || flag != nullptr) {
+    if ((number != nullptr || flag != nullptr) && !value->environment.empty()) {
+      problems.environment.push_back("compression_model_n_q " + EnvironmentProblem(value->environment));
+    } else if (number != nullptr || flag != nullptr) {
       spec.compression_model_n_q = number != nullptr ? *number : *flag ? 1 : 0;
     } else if (!value.ok() || !value->is_null()) {
       problems.wrong.push_back(
@@ -162,7 +164,7 @@ void ReadNumber(const Config& config, const std::string& path, double& number, O
   if (value.ok()) {
     number = *value;
   } else {
-    problems.wrong.push_back(value.error().message);
+    problems.Add(value.error());
   }
 }
 
@@ -176,7 +178,7 @@ void ReadGuidance(const Config& config, LmSpec& spec, OptionProblems& problems) 
     if (!options.Has(key)) options.Wrong(key, "is missing: get_lm_model needs it");
   }
   const ConfigValue* coef = options.Raw("inference_coef");
-  if (coef == nullptr) return;
+  if (coef == nullptr || options.IsOfEnvironment("inference_coef", *coef)) return;
   spec.cfg_coef = std::nan("");
   if (const auto* number = std::get_if<double>(&coef->data)) spec.cfg_coef = *number;
   if (const auto* number = std::get_if<int64_t>(&coef->data)) spec.cfg_coef = static_cast<double>(*number);

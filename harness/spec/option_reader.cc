@@ -15,6 +15,7 @@ namespace {
 std::string QuotesHint(const ConfigValue& found) {
   const auto* text = std::get_if<std::string>(&found.data);
   if (text == nullptr) return "";
+  if (!found.environment.empty()) return " (oc.env makes a text of it: write the value into the config)";
   return fmt::format(
       " (quotes, or an interpolation such as oc.env, make a text of it: write {} without quotes, or wrap the "
       "interpolation in ${{oc.decode:...}})",
@@ -28,7 +29,7 @@ std::string TruthHint(const ConfigValue& found) {
   const ConfigValue bare = found.WithoutQuotes();
   const auto* meant = std::get_if<bool>(&bare.data);
   const std::string taken = text->empty() ? "an empty text is false to Python" : "any text is true to Python";
-  if (meant == nullptr) return fmt::format(" ({}: write true or false)", taken);
+  if (meant == nullptr || !found.environment.empty()) return fmt::format(" ({}: write true or false)", taken);
   if (*meant == !text->empty()) return QuotesHint(found);
   return fmt::format(
       " (quotes, or an interpolation such as oc.env, make a text of it, and {}: production builds the model with it "
@@ -38,6 +39,19 @@ std::string TruthHint(const ConfigValue& found) {
 
 constexpr size_t kMaxTold = 100;  // problems in one message; a file may bring a hundred thousand
 constexpr size_t kMaxSuggestions = 100;
+
+// Where a list or mapping is wholly the environment's (oc.decode), its keys and length are, too. Empty: none is.
+std::string ContainerOfEnvironment(const ConfigValue& value) {
+  const auto* map = AsMap(value);
+  const auto* list = std::get_if<ConfigValue::List>(&value.data);
+  if (map == nullptr && list == nullptr) return "";
+  std::string written = value.environment;
+  for (size_t i = 0; map != nullptr && written.empty() && i < map->size(); ++i)
+    written = ContainerOfEnvironment((*map)[i].second);
+  for (size_t i = 0; list != nullptr && written.empty() && i < list->size(); ++i)
+    written = ContainerOfEnvironment((*list)[i]);
+  return written;
+}
 
 // One problem may be met twice (an option that encoder and decoder share), and some messages name the source already.
 std::string Join(const std::vector<std::string>& problems, const std::string& source) {
@@ -56,6 +70,7 @@ std::string Join(const std::vector<std::string>& problems, const std::string& so
 }  // namespace
 
 Status OptionProblems::ToStatus(const std::string& source) const {
+  if (!environment.empty()) return Error{ErrorCode::kUnsupported, Join(environment, source)};
   if (!wrong.empty()) return Error{ErrorCode::kMismatch, Join(wrong, source)};
   if (!unsupported.empty()) return Error{ErrorCode::kUnsupported, Join(unsupported, source)};
   return {};
@@ -79,6 +94,12 @@ void OptionReader::Wrong(std::string_view key, const std::string& what) {
 
 void OptionReader::Unsupported(std::string_view key, const std::string& what) {
   problems_.unsupported.push_back(fmt::format("{} {}", Path(key), what));
+}
+
+bool OptionReader::IsOfEnvironment(std::string_view key, const ConfigValue& value) {
+  if (value.environment.empty()) return false;
+  problems_.environment.push_back(fmt::format("{} {}", Path(key), EnvironmentProblem(value.environment)));
+  return true;
 }
 
 void OptionReader::WrongType(std::string_view key, const std::string& expected, const ConfigValue& found) {
@@ -114,6 +135,7 @@ int64_t OptionReader::Int(std::string_view key, std::optional<int64_t> fallback,
                            std::holds_alternative<int64_t>(bare.data) ? QuotesHint(*value) : ""));
     return substitute;
   }
+  if (IsOfEnvironment(key, *value)) return substitute;
   if (*number < min || *number > max) {
     Wrong(key, fmt::format("must be between {} and {}, found {}", min, max, *number));
     return substitute;
@@ -124,8 +146,11 @@ int64_t OptionReader::Int(std::string_view key, std::optional<int64_t> fallback,
 double OptionReader::Float(std::string_view key, std::optional<double> fallback) {
   const ConfigValue* value = Take(key, !fallback);
   if (value == nullptr) return fallback.value_or(0);
-  if (const auto* number = std::get_if<double>(&value->data)) return *number;
-  if (const auto* number = std::get_if<int64_t>(&value->data)) return static_cast<double>(*number);
+  const auto* real = std::get_if<double>(&value->data);
+  const auto* integer = std::get_if<int64_t>(&value->data);
+  if ((real != nullptr || integer != nullptr) && IsOfEnvironment(key, *value)) return fallback.value_or(0);
+  if (real != nullptr) return *real;
+  if (integer != nullptr) return static_cast<double>(*integer);
   const ConfigValue bare = value->WithoutQuotes();
   const bool number = std::holds_alternative<double>(bare.data) || std::holds_alternative<int64_t>(bare.data);
   Wrong(key, fmt::format("must be a number, found {}{}", value->Describe(), number ? QuotesHint(*value) : ""));
@@ -139,28 +164,39 @@ bool OptionReader::Bool(std::string_view key, std::optional<bool> fallback) {
   // text is true.
   const bool is_text = std::holds_alternative<std::string>(value->data);
   const bool is_list = std::holds_alternative<ConfigValue::List>(value->data);
-  if (!is_text && !is_list && AsMap(*value) == nullptr) return Truthy(value);
+  if (!is_text && !is_list && AsMap(*value) == nullptr) {
+    return IsOfEnvironment(key, *value) ? fallback.value_or(false) : Truthy(value);
+  }
   Wrong(key, fmt::format("must be true or false, found {}{}", value->Describe(), TruthHint(*value)));
   return fallback.value_or(false);
 }
 
 std::string OptionReader::String(std::string_view key, const std::optional<std::string>& fallback) {
-  const ConfigValue* value = Take(key, !fallback);
-  if (value == nullptr) return fallback.value_or("");
+  const std::optional<std::string> text = TakeString(key, !fallback);
+  if (text && !IsOfEnvironment(key, *Raw(key))) return *text;
+  return fallback.value_or("");
+}
+
+std::optional<std::string> OptionReader::TakeString(std::string_view key, bool required) {
+  const ConfigValue* value = Take(key, required);
+  if (value == nullptr) return std::nullopt;
   if (const auto* text = std::get_if<std::string>(&value->data)) return *text;
   WrongType(key, "a text", *value);
-  return fallback.value_or("");
+  return std::nullopt;
 }
 
 std::string OptionReader::Choice(std::string_view key, std::optional<std::string> fallback,
                                  const std::vector<std::string>& choices) {
   const std::string substitute = fallback.value_or(choices.front());
-  const size_t before = problems_.wrong.size();
-  std::string text = String(key, fallback);
-  if (problems_.wrong.size() > before) return substitute;
-  if (std::find(choices.begin(), choices.end(), text) != choices.end()) return text;
-  const auto near = Nearest(text, choices);
-  Wrong(key, fmt::format("must be one of {}, found '{}'{}", fmt::join(choices, ", "), text,
+  const std::optional<std::string> text = TakeString(key, !fallback);
+  if (!text) return substitute;
+  const ConfigValue& value = *Raw(key);
+  if (std::find(choices.begin(), choices.end(), *text) != choices.end()) {
+    return IsOfEnvironment(key, value) ? substitute : *text;
+  }
+  const auto near = value.environment.empty() ? Nearest(*text, choices) : std::nullopt;
+  Wrong(key, fmt::format("must be one of {}, found {}{}", fmt::join(choices, ", "),
+                         value.environment.empty() ? fmt::format("'{}'", *text) : value.Describe(),
                          near ? fmt::format(" (did you mean '{}'?)", *near) : ""));
   return substitute;
 }
@@ -197,6 +233,7 @@ std::vector<int64_t> OptionReader::IntList(std::string_view key, std::optional<s
                         std::holds_alternative<int64_t>(item.WithoutQuotes().data) ? QuotesHint(item) : ""));
       return substitute;
     }
+    if (IsOfEnvironment(fmt::format("{}[{}]", key, numbers.size()), item)) return substitute;
     numbers.push_back(*number);
   }
   if (list != nullptr) return numbers;
@@ -220,6 +257,7 @@ std::vector<std::string> OptionReader::StringList(std::string_view key,
       Wrong(fmt::format("{}[{}]", key, texts.size()), fmt::format("must be a text, found {}", item.Describe()));
       return substitute;
     }
+    if (IsOfEnvironment(fmt::format("{}[{}]", key, texts.size()), item)) return substitute;
     texts.push_back(*text);
   }
   if (list != nullptr) return texts;
@@ -257,12 +295,15 @@ const ConfigValue::Map* AsMap(const ConfigValue& value) { return std::get_if<Con
 std::optional<ConfigValue> ReadMapping(const Config& config, const std::string& path, OptionProblems& problems) {
   auto value = config.Get(path);
   if (!value.ok()) {
-    (value.error().code == ErrorCode::kUnsupported ? problems.unsupported : problems.wrong)
-        .push_back(value.error().message);
+    problems.Add(value.error());
     return std::nullopt;
   }
   if (AsMap(*value) == nullptr) {
     problems.wrong.push_back(fmt::format("{} must be a mapping, found {}", path, value->Describe()));
+    return std::nullopt;
+  }
+  if (const std::string written = ContainerOfEnvironment(*value); !written.empty()) {
+    problems.environment.push_back(fmt::format("{} {}", path, EnvironmentProblem(written)));
     return std::nullopt;
   }
   return std::move(value).value();

@@ -19,8 +19,13 @@ namespace harness {
 struct OptionProblems {
   std::vector<std::string> wrong;
   std::vector<std::string> unsupported;
+  std::vector<std::string> environment;  // options whose value is the environment's: what the others say is void
 
-  // kMismatch naming everything that is wrong; else kUnsupported naming every option; else ok.
+  void Add(const Error& error) {
+    (error.code == ErrorCode::kUnsupported ? unsupported : wrong).push_back(error.message);
+  }
+  // kUnsupported naming the environment's options; else kMismatch naming everything that is wrong; else kUnsupported
+  // naming every option; else ok.
   Status ToStatus(const std::string& source) const;
 };
 
@@ -55,6 +60,9 @@ class OptionReader {
   std::string Path(std::string_view key) const;
   void Wrong(std::string_view key, const std::string& what);
   void Unsupported(std::string_view key, const std::string& what);
+  // Notes that the value, which is of the right type, is the environment's: nothing is built from it, so that no later
+  // message shows it. False for every other value.
+  bool IsOfEnvironment(std::string_view key, const ConfigValue& value);
   bool all_right() const { return problems_.wrong.empty(); }  // so far, in all that shares `problems`
 
   // No dimension of any model is larger; keeps every product of two in range.
@@ -63,6 +71,7 @@ class OptionReader {
  private:
   const ConfigValue* Take(std::string_view key, bool required);
   void WrongType(std::string_view key, const std::string& expected, const ConfigValue& found);
+  std::optional<std::string> TakeString(std::string_view key, bool required);  // of the environment as well
 
   const ConfigValue::Map& map_;
   std::string path_;

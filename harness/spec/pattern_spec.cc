@@ -105,8 +105,7 @@ PatternSpec ReadPattern(const Config& config, int64_t num_codebooks, const std::
   // get_codebooks_pattern_provider looks at nothing but these two: another pattern's options may be anything.
   const auto modeling = config.Get("codebooks_pattern.modeling");
   if (!modeling.ok()) {
-    (modeling.error().code == ErrorCode::kUnsupported ? problems.unsupported : problems.wrong)
-        .push_back(modeling.error().message);
+    problems.Add(modeling.error());
     SetKind(pattern, num_codebooks);
     return pattern;
   }

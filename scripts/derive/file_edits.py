@@ -52,6 +52,13 @@ def swap_files(export):
 
 
 @edit
+def link_file(export, file, to):
+    """A symbolic link in the file's place, to an absolute path."""
+    export.write_bytes(file, b"")
+    export.special[export.name_of(file)] = lambda path: path.symlink_to(to)
+
+
+@edit
 def copy_file(export, source, file):
     """The contents of `source` in the place of `file`."""
     export.write_bytes(file, export.read_bytes(source))

@@ -33,7 +33,7 @@ std::vector<Case> Cases() {
        "legacy format"},
       {"TorchLegacyText", "L119547037146038801333356L\n.", FileKind::kTorchLegacy, "legacy format"},
       {"TorchTar", Tar("storages"), FileKind::kTorchTar, "before PyTorch 0.1.10"},
-      {"OtherTar", Tar("state_dict.bin"), FileKind::kTar, "Unpack it first"},
+      {"OtherTar", Tar("state_dict.bin"), FileKind::kTar, "unpack it (tar xf)"},
       {"TorchScript", WriteZip({{.name = "m/data.pkl", .data = "."}, {.name = "m/constants.pkl", .data = "."}}),
        FileKind::kTorchScript, "torch.jit.save"},
       {"Npz", WriteZip({{.name = "a.npy", .data = "x"}}), FileKind::kOtherZip, "no data.pkl"},

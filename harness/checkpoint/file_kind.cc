@@ -103,8 +103,8 @@ FileKind SniffFileKind(std::span<const std::byte> file) {
   if (head.starts_with("PK\x05\x06"sv)) return FileKind::kOtherZip;  // no records at all
   if (IsCutStart(head)) return FileKind::kTruncatedStart;
   if (HasLegacyMagic(head)) return FileKind::kTorchLegacy;
-  // As torch.load does, before anything else is looked for.
-  if (IsTarHeader(file)) {
+  // As torch.load does, before anything else is looked for. With the mark alone it is a damaged one.
+  if (IsTarHeader(file) || (head.size() > 262 && head.substr(257, 5) == "ustar")) {
     const std::string_view first = head.substr(0, head.find('\0'));
     const bool known = first == "sys_info" || first == "pickle" || first == "storages" || first == "tensors";
     return known ? FileKind::kTorchTar : FileKind::kTar;

@@ -53,9 +53,9 @@ std::optional<std::string> DamagedMetadata(harness::ExportFile& file) {
   for (size_t i = 0; i < archive->records().size(); ++i) {
     const harness::ZipRecord& record = archive->records()[i];
     if (record.name.find("/data/") != std::string::npos || record.crc == 0) continue;
-    const auto bytes = archive->Read(i);
-    if (!bytes.ok()) return bytes.error().message;
-    const uint32_t computed = harness::Crc32(0, *bytes);
+    const auto read = archive->ReadOnce(i);
+    if (!read.ok()) return read.error().message;
+    const uint32_t computed = harness::Crc32(0, read->bytes);
     if (computed != record.crc) {
       return BadRecord(file, record.name, record.data_offset, record.compressed_size, record.crc, computed);
     }
@@ -121,6 +121,13 @@ Outcome CheckArchive(Context& context, Role role) {
     outcome.message += ". Copy the file as it was written, or export it again";
   }
   return outcome;
+}
+
+Outcome CheckUnambiguous(Context& context, Role role) {
+  const harness::Checkpoint& checkpoint = context.exported().file(role).checkpoint();
+  if (!checkpoint.unambiguous_status().ok()) return FromStatus(checkpoint.unambiguous_status());
+  if (!checkpoint.structure_status().ok()) return Blocked(fmt::format("state_dict_integrity/{}/archive", Slug(role)));
+  return Pass();
 }
 
 // Damage must not hide what would run: an archive that this suite refuses may be one that the loader reads.
@@ -216,9 +223,10 @@ std::vector<Check> StateDictIntegrityChecks() {
   };
   const std::vector<Row> rows = {
       {"archive", "Archive", {}, CheckArchive},
-      {"checksums", "Checksums", {"archive"}, CheckChecksums},
+      {"unambiguous", "Unambiguous", {}, CheckUnambiguous},
+      {"checksums", "Checksums", {"archive", "unambiguous"}, CheckChecksums},
       {"safety", "Safety", {}, CheckSafety},
-      {"pickle", "Pickle", {"archive", "safety"}, CheckPickle},
+      {"pickle", "Pickle", {"archive", "unambiguous", "safety"}, CheckPickle},
       {"storages", "Storages", {"pickle"}, CheckStorages},
       {"package", "Package", {"pickle"}, CheckPackage},
       {"fsdp", "Fsdp", {"package"}, CheckFsdp},

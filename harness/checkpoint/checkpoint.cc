@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <charconv>
 #include <thread>
@@ -14,15 +15,39 @@
 #include "harness/checkpoint/pickle_reader.h"
 #include "harness/checkpoint/printable.h"
 #include "harness/checkpoint/record_safety.h"
+#include "harness/checkpoint/tar_header.h"
 #include "harness/checkpoint/zip_archive.h"
+#include "harness/checkpoint/zip_layout.h"
 
 namespace harness {
 namespace {
 
 constexpr int64_t kMinVersion = 1, kMaxVersion = 10;  // caffe2/serialize/versions.h
+// The records that torch.save writes beside data.pkl and data/KEY, and TorchScript's; each of a few bytes.
+constexpr std::array<std::string_view, 5> kSmallRecords = {"byteorder", "version", ".data/version", ".format_version",
+                                                           ".storage_alignment"};
+constexpr std::array<std::string_view, 3> kOtherRecords = {"data.pkl", "constants.pkl", ".data/serialization_id"};
+constexpr uint64_t kMaxSmallRecord = 4096;
+// Records that somebody put beside them, a README or .DS_Store: torch.load doesn't look at them.
+constexpr uint64_t kMaxOtherRecords = uint64_t{64} << 10;
+constexpr size_t kMaxPrefix = 1024;  // file names have 255 bytes
+// No writer deflates a pickle of more; torch.save's own are stored, and the pickle reader has its limit.
+constexpr uint64_t kMaxInflatedPickle = uint64_t{64} << 20;
+// Weights deflate to half their size, float16 in float64 to a quarter.
+constexpr uint64_t kInflatedPerByte = 8, kInflatedAtLeast = uint64_t{64} << 20;
 
 std::string_view AsText(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+// The record that torch.load finds by that name, in the very spelling where there is one.
+std::optional<size_t> FindAsTorch(const ZipArchive& archive, const std::string& name) {
+  if (const std::optional<size_t> found = archive.Find(name)) return found;
+  const std::string lower = LowerAscii(name);
+  for (size_t i = 0; i < archive.records().size(); ++i) {
+    if (archive.records()[i].name.size() == name.size() && LowerAscii(archive.records()[i].name) == lower) return i;
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -49,7 +74,8 @@ bool TensorView::is_contiguous() const {
 struct Checkpoint::Impl {
   MappedFile file;
   Format format = Format::kUnknown;
-  Status structure, pickle_status, safety, storage, tensor;
+  Status structure, unambiguous, pickle_status, safety, storage, tensor;
+  Findings doubts;  // of the records and what is in them
   std::unique_ptr<ZipArchive> archive;
   PickleReading reading;
 
@@ -61,6 +87,11 @@ struct Checkpoint::Impl {
   void Stop(const Status& why) { pickle_status = storage = tensor = why; }
   Status Prefix(std::string& prefix) const;
   Status Small(const std::string& prefix) const;
+  // The bytes of a record that is small where torch.save wrote it.
+  Result<std::string> SmallRecord(size_t record) const;
+  void CheckSpelling(const std::string& prefix);
+  void CheckUnnamed(const std::string& prefix, const std::unordered_set<size_t>& named);
+  void Conclude();
   Status InflateStorages();
   // Storages and tensors, once the pickle was read.
   void Layout(const std::vector<StoragePlace>& places);
@@ -107,8 +138,7 @@ Status Checkpoint::Impl::Small(const std::string& prefix) const {
                                                   "archive was packed again without it",
                                                   name(), Printable(prefix))};
   }
-  ASSIGN_OR_RETURN(const std::span<const std::byte> version_bytes, archive->Read(*version));
-  const std::string_view text = AsText(version_bytes);
+  ASSIGN_OR_RETURN(const std::string text, SmallRecord(*version));
   int64_t number = 0;
   if (std::from_chars(text.data(), text.data() + text.size(), number).ec != std::errc()) {
     return Error{ErrorCode::kCorrupt,
@@ -119,19 +149,89 @@ Status Checkpoint::Impl::Small(const std::string& prefix) const {
                                                   kMinVersion, kMaxVersion)};
   }
   if (const std::optional<size_t> order = archive->Find(prefix + "byteorder")) {
-    ASSIGN_OR_RETURN(const std::span<const std::byte> order_bytes, archive->Read(*order));
-    if (AsText(order_bytes) == "big") {
+    ASSIGN_OR_RETURN(const std::string name_of_order, SmallRecord(*order));
+    if (name_of_order == "big") {
       return Error{ErrorCode::kUnsupported,
                    fmt::format("{}: was written on a big-endian machine, whose weights this suite "
                                "does not swap. Save it again on a little-endian one",
                                name())};
     }
-    if (AsText(order_bytes) != "little") {
+    if (name_of_order != "little") {
       return Error{ErrorCode::kCorrupt, fmt::format("{}: record byteorder is '{}', neither 'little' nor 'big'", name(),
-                                                    Printable(AsText(order_bytes), 40))};
+                                                    Printable(name_of_order, 40))};
     }
   }
   return {};
+}
+
+Result<std::string> Checkpoint::Impl::SmallRecord(size_t record) const {
+  const ZipRecord& found = archive->records()[record];
+  if (found.size > kMaxSmallRecord) {
+    return Error{ErrorCode::kCorrupt, fmt::format("{}: record {} has {} bytes, where torch.save writes a few", name(),
+                                                  Printable(found.name), found.size)};
+  }
+  ASSIGN_OR_RETURN(const ZipBytes read, archive->ReadOnce(record));
+  return std::string(AsText(read.bytes));
+}
+
+// torch.load finds a record whatever the case of its letters, and this suite and other readers by its very name.
+void Checkpoint::Impl::CheckSpelling(const std::string& prefix) {
+  const auto known = [](std::string_view inner) {
+    return std::find(kSmallRecords.begin(), kSmallRecords.end(), inner) != kSmallRecords.end() ||
+           std::find(kOtherRecords.begin(), kOtherRecords.end(), inner) != kOtherRecords.end();
+  };
+  for (const ZipRecord& record : archive->records()) {
+    if (!record.name.starts_with(prefix)) continue;
+    const std::string inner = record.name.substr(prefix.size());
+    const std::string lower = LowerAscii(inner);
+    if ((known(lower) && inner != lower) || (lower.starts_with("data/") && !inner.starts_with("data/"))) {
+      doubts.Add("record {} is spelled in another way than torch.save spells it ({}): PyTorch takes one for the other",
+                 Printable(record.name), Printable(lower, 40));
+    }
+    if (record.name.ends_with('/') && record.size != 0) {
+      doubts.Add("record {} is a folder, and has {} bytes", Printable(record.name), record.size);
+    }
+  }
+  if (archive->Find(prefix + "version") && archive->Find(prefix + ".data/version")) {
+    doubts.Add("both records version and .data/version are there, of which a writer writes one");
+  }
+}
+
+// What the pickle doesn't name. torch.save writes nothing but the records that it reads again.
+void Checkpoint::Impl::CheckUnnamed(const std::string& prefix, const std::unordered_set<size_t>& named) {
+  uint64_t others = 0;
+  for (size_t i = 0; i < archive->records().size(); ++i) {
+    const ZipRecord& record = archive->records()[i];
+    if (named.contains(i) || record.name.ends_with('/')) continue;
+    const std::string_view inner = std::string_view(record.name).substr(std::min(prefix.size(), record.name.size()));
+    if (inner.starts_with("data/")) {
+      doubts.Add("record {} ({} bytes at offset {}) is a storage that the pickle does not name", Printable(record.name),
+                 record.size, record.header_offset);
+    } else if (std::find(kSmallRecords.begin(), kSmallRecords.end(), inner) != kSmallRecords.end() ||
+               inner == ".data/serialization_id") {
+      if (record.size > kMaxSmallRecord) {
+        doubts.Add("record {} has {} bytes, where torch.save writes a few", Printable(record.name), record.size);
+      }
+    } else if (__builtin_add_overflow(others, record.size, &others) || others > kMaxOtherRecords) {
+      doubts.Add("record {} ({} bytes at offset {}) is none that torch.save writes", Printable(record.name),
+                 record.size, record.header_offset);
+      others = 0;
+    }
+  }
+}
+
+void Checkpoint::Impl::Conclude() {
+  Findings all;
+  if (archive) all.Append(archive->doubts());
+  all.Append(doubts);
+  if (all.empty()) return;
+  unambiguous =
+      Error{ErrorCode::kUnsafe,
+            fmt::format(
+                "{}: two readers may see two files in it: {}. No torch.save and no archiver writes that: the file was "
+                "put together so that whoever checks it sees one thing and whoever loads it another, or it was "
+                "damaged. Do not load it. Get it again from where it was exported, or export it again",
+                name(), all.Text())};
 }
 
 void Checkpoint::Impl::ReadZip(Payload deflated) {
@@ -143,38 +243,47 @@ void Checkpoint::Impl::ReadZip(Payload deflated) {
   }
   archive = std::move(opened).value();
   structure = archive->status();
+  if (IsTarHeader(file.bytes())) doubts.Add("it is a tar archive as well, by the checksum at offset 148");
   std::string prefix;
   const Status prefix_status = Prefix(prefix);
   if (structure.ok()) structure = prefix_status;
   if (structure.ok()) structure = Small(prefix);
+  CheckSpelling(prefix);
   // A damaged archive's pickle is read all the same: the loader might get as far, and run it.
-  const std::optional<size_t> data = archive->Find(prefix + "data.pkl");
+  const std::optional<size_t> data = FindAsTorch(*archive, prefix + "data.pkl");
   std::unordered_set<size_t> read;
-  const auto judge_other_records = [&] {
+  const auto stop = [&](const Status& why) {
     if (safety.ok()) safety = RecordSafety(*archive, read, name());
+    if (structure.ok()) structure = why;
+    Stop(structure);
   };
   if (!data) {
-    judge_other_records();
-    if (structure.ok()) {
-      structure = Error{ErrorCode::kCorrupt, fmt::format("{}: has no record {}data.pkl", name(), Printable(prefix))};
-    }
-    return Stop(structure);
-  }
-  const Result<std::span<const std::byte>> bytes = archive->Read(*data);
-  if (!bytes.ok()) {
-    judge_other_records();
-    if (structure.ok()) structure = bytes.error();
-    return Stop(structure);
+    return stop(Error{ErrorCode::kCorrupt, fmt::format("{}: has no record {}data.pkl", name(), Printable(prefix))});
   }
   read.insert(*data);
+  if (const ZipRecord& record = archive->records()[*data]; record.deflated() && record.size > kMaxInflatedPickle) {
+    return stop(
+        Error{ErrorCode::kCorrupt,
+              fmt::format("{}: record {} has {} deflated bytes at offset {}, which would become {}; this suite "
+                          "inflates {}, a hundred times the pickle of any model. What it holds can't be followed "
+                          "and may run: do not load it. Export it again",
+                          name(), Printable(record.name), record.compressed_size, record.data_offset, record.size,
+                          kMaxInflatedPickle)});
+  }
+  const Result<std::span<const std::byte>> bytes = archive->Read(*data);
+  if (!bytes.ok()) return stop(bytes.error());
   const std::string place = name() + ": data.pkl";
   reading = ReadPickle(*bytes, place);
   safety = DescribeForeign(reading, place);
   if (!reading.status.ok()) {
-    judge_other_records();
+    if (safety.ok()) safety = RecordSafety(*archive, read, name());
     return Stop(reading.status);
   }
   if (safety.ok()) safety = TrailingSafety(*bytes, reading.end, place);
+  if (prefix.size() > kMaxPrefix) {
+    return stop(Error{ErrorCode::kCorrupt, fmt::format("{}: the records' folder has a name of {} bytes; {} is the most",
+                                                       name(), prefix.size(), kMaxPrefix)});
+  }
 
   std::vector<StoragePlace> places(reading.storages.size());
   for (size_t i = 0; i < places.size(); ++i) {
@@ -189,7 +298,15 @@ void Checkpoint::Impl::ReadZip(Payload deflated) {
     places[i] = {true, record.size};
     if (!record.deflated()) named.bytes = file.bytes().subspan(record.data_offset, record.size);
   }
-  judge_other_records();
+  if (safety.ok()) safety = RecordSafety(*archive, read, name());
+  // A pickle that would run is named by that, once.
+  if (safety.ok()) {
+    if (reading.end != bytes->size()) {
+      doubts.Add("{} bytes stand behind the end of data.pkl's pickle, at offset {} of the record",
+                 bytes->size() - reading.end, reading.end);
+    }
+    CheckUnnamed(prefix, read);
+  }
   Layout(places);
   if (deflated == Payload::kLater) return;
   const Status inflated = InflateStorages();
@@ -206,6 +323,21 @@ Status Checkpoint::Impl::InflateStorages() {
     }
   }
   if (todo.empty()) return {};
+  uint64_t total = 0;
+  for (const size_t i : todo) {
+    if (__builtin_add_overflow(total, archive->records()[reading.storages[i].record_index].size, &total)) {
+      total = UINT64_MAX;
+    }
+  }
+  if (total > kInflatedAtLeast && total / kInflatedPerByte > file.bytes().size()) {
+    for (const size_t i : todo) reading.storages[i].available = false;
+    for (TensorView& view : reading.tensors) view.valid = false;
+    return Error{
+        ErrorCode::kCorrupt,
+        fmt::format("{}: {} deflated storages would become {} bytes, more than {} times the file's {}: no trained "
+                    "weights deflate so far. This suite does not inflate them. Export the model again",
+                    name(), todo.size(), total, kInflatedPerByte, file.bytes().size())};
+  }
   std::vector<Status> statuses(todo.size());
   std::atomic<size_t> next{0};
   const auto work = [&] {
@@ -235,6 +367,7 @@ void Checkpoint::Impl::ReadLegacyStream() {
   LegacyReading legacy = ReadLegacy(file.bytes(), name());
   structure = std::move(legacy.structure);
   safety = std::move(legacy.safety);
+  doubts = std::move(legacy.doubts);
   reading = std::move(legacy.object);
   if (!reading.status.ok()) return Stop(reading.status);
   if (reading.pickle.root == kNoNode) return Stop(structure);  // not reached
@@ -251,6 +384,7 @@ Checkpoint Checkpoint::Read(MappedFile file, Payload deflated) {
   auto impl = std::make_unique<Impl>();
   impl->file = std::move(file);
   impl->Read(deflated);
+  impl->Conclude();
   // What is left of a pickle that broke off served to judge its safety only.
   if (!impl->pickle_status.ok()) impl->reading = {};
   return Checkpoint(std::move(impl));
@@ -264,6 +398,7 @@ Checkpoint::~Checkpoint() = default;
 const MappedFile& Checkpoint::file() const { return impl_->file; }
 Checkpoint::Format Checkpoint::format() const { return impl_->format; }
 const Status& Checkpoint::structure_status() const { return impl_->structure; }
+const Status& Checkpoint::unambiguous_status() const { return impl_->unambiguous; }
 const Status& Checkpoint::pickle_status() const { return impl_->pickle_status; }
 const Status& Checkpoint::safety_status() const { return impl_->safety; }
 const Status& Checkpoint::storage_status() const { return impl_->storage; }

@@ -78,10 +78,13 @@ class Checkpoint {
   // Where a stage could not be reached, its status is the error that stopped the reading (safety: ok, nothing was
   // seen).
   const Status& structure_status() const;  // ZIP directory and headers agree with the file, or the legacy stream does
-  const Status& pickle_status() const;     // the pickle is well formed and ends; says nothing of safety
-  const Status& safety_status() const;     // kUnsafe: names every foreign call or global with its arguments and place
-  const Status& storage_status() const;    // every storage is there, of the size that the pickle says
-  const Status& tensor_status() const;     // every tensor's shape, strides and offset stay inside its storage
+  // kUnsafe: another reader may see another file in these bytes (see zip_layout.h, legacy_reader.h). What was read is
+  // what torch.load reads. Judged as far as the file was read, also where the structure is not ok.
+  const Status& unambiguous_status() const;
+  const Status& pickle_status() const;   // the pickle is well formed and ends; says nothing of safety
+  const Status& safety_status() const;   // kUnsafe: names every foreign call or global with its arguments and place
+  const Status& storage_status() const;  // every storage is there, of the size that the pickle says
+  const Status& tensor_status() const;   // every tensor's shape, strides and offset stay inside its storage
 
   const ZipArchive* archive() const;  // null for the legacy format
   const Pickle& pickle() const;       // empty where pickle_status() is not ok

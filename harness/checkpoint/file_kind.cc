@@ -8,7 +8,9 @@
 
 #include "harness/checkpoint/little_endian.h"
 #include "harness/checkpoint/printable.h"
+#include "harness/checkpoint/tar_header.h"
 #include "harness/checkpoint/zip_archive.h"
+#include "harness/checkpoint/zip_layout.h"
 
 namespace harness {
 namespace {
@@ -61,7 +63,7 @@ FileKind SniffZip(std::span<const std::byte> file) {
     const std::string_view name = record.name;
     const std::string_view inner = name.substr(name.find('/') == std::string_view::npos ? 0 : name.find('/') + 1);
     if (inner == "constants.pkl") return FileKind::kTorchScript;  // how torch.load tells them apart
-    if (inner == "data.pkl") kind = FileKind::kTorchZip;
+    if (LowerAscii(inner) == "data.pkl") kind = FileKind::kTorchZip;
   }
   return kind;
 }
@@ -101,6 +103,12 @@ FileKind SniffFileKind(std::span<const std::byte> file) {
   if (head.starts_with("PK\x05\x06"sv)) return FileKind::kOtherZip;  // no records at all
   if (IsCutStart(head)) return FileKind::kTruncatedStart;
   if (HasLegacyMagic(head)) return FileKind::kTorchLegacy;
+  // As torch.load does, before anything else is looked for.
+  if (IsTarHeader(file)) {
+    const std::string_view first = head.substr(0, head.find('\0'));
+    const bool known = first == "sys_info" || first == "pickle" || first == "storages" || first == "tensors";
+    return known ? FileKind::kTorchTar : FileKind::kTar;
+  }
   if (head.starts_with(kLfsVersion)) return FileKind::kGitLfsPointer;
   if (head.starts_with("GGUF")) return FileKind::kGguf;
   if (head.starts_with("\x93NUMPY")) return FileKind::kNumpy;
@@ -108,12 +116,6 @@ FileKind SniffFileKind(std::span<const std::byte> file) {
   if (StartsWithAny(head, {"RIFF"sv, "fLaC"sv, "OggS"sv, "ID3"sv})) return FileKind::kAudio;
   if (StartsWithAny(head, {"\x1f\x8b"sv, "BZh"sv, "\xfd\x37zXZ"sv, "\x28\xb5\x2f\xfd"sv, "7z\xbc\xaf"sv, "Rar!"sv})) {
     return FileKind::kCompressed;
-  }
-  if (head.size() > 262 && head.substr(257, 5) == "ustar") {
-    return head.starts_with("sys_info"sv) || head.starts_with("pickle\0"sv) || head.starts_with("storages\0"sv) ||
-                   head.starts_with("tensors\0"sv)
-               ? FileKind::kTorchTar
-               : FileKind::kTar;
   }
   if (IsSafetensors(file)) return FileKind::kSafetensors;
   if (AllZeros(file.first(head.size()))) {
@@ -138,9 +140,10 @@ std::string DescribeFileKind(FileKind kind, std::span<const std::byte> file, std
     case FileKind::kTorchZip: return "is a PyTorch checkpoint (ZIP)";
     case FileKind::kTorchLegacy: return "is a PyTorch checkpoint (legacy format)";
     case FileKind::kTorchTar:
-      return "is a PyTorch checkpoint in the tar format from before PyTorch 0.1.10, which this suite does not read. "
-             "Load "
-             "it with PyTorch and save it again";
+      return fmt::format(
+          "is a tar archive with the members of a checkpoint from before PyTorch 0.1.10. No audiocraft "
+          "wrote that, and this suite does not read it. {}",
+          export_it);
     case FileKind::kTorchScript:
       return fmt::format("is a TorchScript archive (torch.jit.save), not a checkpoint. {}", export_it);
     case FileKind::kOtherZip:
@@ -194,7 +197,8 @@ std::string DescribeFileKind(FileKind kind, std::span<const std::byte> file, std
     case FileKind::kAudio: return fmt::format("is an audio file, not a checkpoint. {}", export_it);
     case FileKind::kCompressed:
       return "is compressed as a whole (gzip, bzip2, xz, zstd, 7z or rar). Unpack it first: gunzip and the like";
-    case FileKind::kTar: return "is a tar archive. Unpack it first";
+    case FileKind::kTar:
+      return "is a tar archive. If the export was packed into it, unpack it (tar xf) and validate the folder";
     case FileKind::kEmpty: return "is empty: a full disk, or an interrupted download or copy. Copy it again";
     case FileKind::kZeros:
       return fmt::format(

@@ -6,6 +6,8 @@
 
 #include "harness/checkpoint/little_endian.h"
 #include "harness/checkpoint/printable.h"
+#include "harness/checkpoint/tar_header.h"
+#include "harness/checkpoint/zip_archive.h"
 
 namespace harness {
 namespace {
@@ -15,12 +17,22 @@ using Kind = PickleNode::Kind;
 constexpr std::string_view kMagicHex = "0x1950a86a20f9469cfc6c";
 constexpr std::string_view kMagicDecimal = "119547037146038801333356";
 constexpr int64_t kProtocol = 1001;
+// Two dicts with six keys and six values.
+constexpr size_t kSystemNodes = 14;
 
 class Reader {
  public:
   Reader(std::span<const std::byte> file, const std::string& file_name) : file_(file), file_name_(file_name) {}
 
   LegacyReading Run() {
+    if (IsTarHeader(file_)) {
+      result_.doubts.Add(
+          "it is a tar archive as well, by the checksum at offset 148: torch.load takes it for that, and unpickles its "
+          "member storages");
+    }
+    if (HasEndOfZipDirectory(file_) && ReadZipDirectory(file_, "").ok()) {
+      result_.doubts.Add("it is a ZIP archive as well, whose directory stands at its end");
+    }
     result_.structure = Structure();
     result_.places.resize(result_.object.storages.size());
     return std::move(result_);
@@ -47,14 +59,17 @@ class Reader {
       return Corrupt(fmt::format("the first pickle is {}, not the magic number of torch.save",
                                  magic.pickle.Describe(magic.pickle.root, 60)));
     }
+    CheckNodes(magic, "the magic number", 1);
     const PickleReading protocol = Next("the protocol version");
     RETURN_IF_ERROR(protocol.status);
     if (protocol.pickle.Root()->kind != Kind::kInt || protocol.pickle.Root()->integer != kProtocol) {
       return Corrupt(fmt::format("protocol version {} instead of {}",
                                  protocol.pickle.Describe(protocol.pickle.root, 60), kProtocol));
     }
+    CheckNodes(protocol, "the protocol version", 1);
     const PickleReading system = Next("the system information");
     RETURN_IF_ERROR(system.status);
+    CheckNodes(system, "the system information", kSystemNodes);
     const NodeId little = system.pickle.Find(system.pickle.root, "little_endian");
     if (little != kNoNode && system.pickle[little].kind == Kind::kBool && !system.pickle[little].boolean) {
       return Error{ErrorCode::kUnsupported, fmt::format("{}: was written on a big-endian machine", file_name_)};
@@ -78,9 +93,13 @@ class Reader {
     RETURN_IF_ERROR(keys.status);
     const PickleNode& list = *keys.pickle.Root();
     if (list.kind != Kind::kList) return Corrupt("the list of storages is no list");
+    CheckNodes(keys, "the list of storages", list.items.size() + 1);
     for (size_t i = 0; i < list.items.size(); ++i) {
       const PickleNode& key = keys.pickle[list.items[i]];
-      const std::string text = key.kind == Kind::kInt ? std::to_string(key.integer) : key.text;
+      if (key.kind != Kind::kString) {
+        return Corrupt(fmt::format("lists {} as a storage, which is no text", keys.pickle.Describe(list.items[i], 60)));
+      }
+      const std::string& text = key.text;
       const auto found = by_key.find(text);
       if (found == by_key.end()) {
         return Corrupt(fmt::format("lists storage '{}', which the object does not name", Printable(text, 60)));
@@ -103,7 +122,17 @@ class Reader {
       place = {true, size};
       at_ += size;
     }
+    if (at_ != file_.size()) {
+      result_.doubts.Add("{} bytes stand behind the last storage, at offset {}", file_.size() - at_, at_);
+    }
     return {};
+  }
+
+  // torch.save pickles these four values and nothing that is made and dropped on the way.
+  void CheckNodes(const PickleReading& reading, std::string_view name, size_t most) {
+    if (reading.pickle.nodes.size() <= most) return;
+    result_.doubts.Add("{} is pickled by way of {} values, {} at most expected", name, reading.pickle.nodes.size(),
+                       most);
   }
 
   Error Cut(size_t index, size_t count, const Storage& storage, uint64_t needed) const {

@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 
+#include "harness/checkpoint/findings.h"
 #include "harness/checkpoint/payload_layout.h"
 #include "harness/checkpoint/pickle_reader.h"
 
@@ -16,6 +17,8 @@ struct LegacyReading {
   std::vector<StoragePlace> places;  // of object.storages, whose bytes are set
   Status structure;                  // header, list of keys, lengths
   Status safety;                     // of all five pickles
+  // What another reader may see in the file: a tar or ZIP archive, something between or behind what torch.save writes.
+  Findings doubts;
 };
 
 LegacyReading ReadLegacy(std::span<const std::byte> file, const std::string& file_name);

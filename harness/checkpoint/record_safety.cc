@@ -3,15 +3,21 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
+#include <string>
 
 #include "harness/checkpoint/pickle_reader.h"
 #include "harness/checkpoint/printable.h"
+#include "harness/checkpoint/tar_header.h"
 
 namespace harness {
 namespace {
 
-// Of a record that has no business here; the pickle reader's own limit. What is deflated is not inflated just to see.
-constexpr uint64_t kMaxRecordBytes = uint64_t{256} << 20, kMaxInflatedUnasked = uint64_t{1} << 20;
+// Of all records that have no business here, together; what is beyond is never a record of torch.save's, and the
+// checkpoint is refused for that.
+constexpr uint64_t kMaxUnasked = uint64_t{64} << 20;
+// What is deflated is not inflated just to see whether it is a pickle, unless it is named so.
+constexpr uint64_t kMaxInflatedUnasked = uint64_t{1} << 20;
 
 bool HasCalls(const PickleReading& reading) {
   return std::any_of(reading.foreign.begin(), reading.foreign.end(),
@@ -34,24 +40,58 @@ Status TrailingSafety(std::span<const std::byte> bytes, size_t end, std::string_
 }
 
 Status RecordSafety(const ZipArchive& archive, const std::unordered_set<size_t>& read, std::string_view file_name) {
+  uint64_t left = kMaxUnasked;
   for (size_t i = 0; i < archive.records().size(); ++i) {
     const ZipRecord& record = archive.records()[i];
-    if (read.contains(i) || !record.readable || record.size == 0 || record.size > kMaxRecordBytes) continue;
+    if (read.contains(i) || !record.readable || record.size == 0) continue;
     const bool named_so = record.name.ends_with(".pkl") || record.name.ends_with(".pickle");
-    if (!named_so && record.deflated() && record.size > kMaxInflatedUnasked) continue;
-    const Result<std::span<const std::byte>> bytes = archive.Read(i);
-    if (!bytes.ok() || (!named_so && bytes->front() != std::byte{0x80})) continue;
+    if (record.size > left || (!named_so && record.deflated() && record.size > kMaxInflatedUnasked)) continue;
+    if (record.deflated()) left -= record.size;
+    const Result<ZipBytes> read_once = archive.ReadOnce(i);
+    if (!read_once.ok()) continue;
+    const std::span<const std::byte> bytes = read_once->bytes;
+    if (!named_so && bytes.front() != std::byte{0x80}) continue;
+    if (!record.deflated()) left -= record.size;
     const std::string place = fmt::format("{}: record {}", file_name, Printable(record.name));
-    const PickleReading reading = ReadPickle(*bytes, place);
+    const PickleReading reading = ReadPickle(bytes, place);
     RETURN_IF_ERROR(DescribeForeign(reading, place, 0, record.name.ends_with("/data.pkl")));
     if (reading.status.ok()) {
-      RETURN_IF_ERROR(TrailingSafety(*bytes, reading.end, place));
+      RETURN_IF_ERROR(TrailingSafety(bytes, reading.end, place));
     }
   }
   return {};
 }
 
+namespace {
+
+Status TarSafety(std::span<const std::byte> file, std::string_view file_name) {
+  constexpr size_t kBlock = 512, kNameSize = 100, kSizeAt = 124, kSizeSize = 12, kMaxMembers = 64;
+  std::string seen;
+  uint64_t at = 0;
+  for (size_t i = 0; i < kMaxMembers && at < file.size() && IsTarHeader(file.subspan(at)); ++i) {
+    const std::string_view header(reinterpret_cast<const char*>(&file[at]), kBlock);
+    const std::optional<uint64_t> size = TarNumber(header.substr(kSizeAt, kSizeSize));
+    at += kBlock;
+    if (!size || *size > file.size() - at) break;
+    const std::string name = Printable(header.substr(0, header.substr(0, kNameSize).find('\0')), 40);
+    const std::string place = fmt::format("{}: member {} of the tar archive", file_name, name);
+    const PickleReading reading = ReadPickle(file.subspan(at, std::min(*size, kMaxUnasked)), place);
+    if (const Status unsafe = DescribeForeign(reading, place, at); !unsafe.ok() && seen.empty()) {
+      seen = unsafe.error().message;
+    }
+    at += (*size + kBlock - 1) / kBlock * kBlock;
+  }
+  return Error{
+      ErrorCode::kUnsafe,
+      fmt::format("{}: torch.load takes a tar archive for a checkpoint of before PyTorch 0.1.10 and unpickles its "
+                  "members storages, tensors and pickle, which this suite does not follow{}{}. Do not load it",
+                  file_name, seen.empty() ? "" : ". Seen there: ", seen)};
+}
+
+}  // namespace
+
 Status StraySafety(std::span<const std::byte> file, std::string_view file_name) {
+  if (IsTarHeader(file)) return TarSafety(file, file_name);
   if (file.empty() || (file.size() > 1 && file[0] == std::byte{'P'} && file[1] == std::byte{'K'})) return {};
   const PickleReading reading = ReadPickle(file, file_name);
   return HasCalls(reading) ? DescribeForeign(reading, file_name) : Status();

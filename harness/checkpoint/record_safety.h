@@ -21,8 +21,9 @@ Status TrailingSafety(std::span<const std::byte> bytes, size_t end, std::string_
 // that were looked at already, or that are storages.
 Status RecordSafety(const ZipArchive& archive, const std::unordered_set<size_t>& read, std::string_view file_name);
 
-// A file without ZIP signature, which torch.load would run from its first byte on. Text that merely looks like the
-// beginning of a pickle is ok: something must be called in it.
+// A file without ZIP signature, which torch.load would run from its first byte on, or by the members that it unpickles
+// of a tar archive. Text that merely looks like the beginning of a pickle is ok: something must be called in it. A tar
+// archive is not: its reader finds members in more ways than are followed here.
 Status StraySafety(std::span<const std::byte> file, std::string_view file_name);
 
 }  // namespace harness

@@ -26,8 +26,9 @@ std::vector<int64_t> RowMajor(const std::vector<int64_t>& shape) {
 
 // from_pretrained(torch.load(weights_only=True)): a pickle that calls anything does not load there.
 Status CheckStages(const Checkpoint& checkpoint) {
-  for (const Status* stage : {&checkpoint.structure_status(), &checkpoint.pickle_status(), &checkpoint.safety_status(),
-                              &checkpoint.storage_status(), &checkpoint.tensor_status()}) {
+  for (const Status* stage :
+       {&checkpoint.unambiguous_status(), &checkpoint.structure_status(), &checkpoint.pickle_status(),
+        &checkpoint.safety_status(), &checkpoint.storage_status(), &checkpoint.tensor_status()}) {
     if (!stage->ok()) return stage->error();
   }
   return {};

@@ -1,7 +1,6 @@
 #include "harness/checkpoint/zip_archive.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <libdeflate.h>
 
 #include <algorithm>
@@ -11,6 +10,7 @@
 
 #include "harness/checkpoint/little_endian.h"
 #include "harness/checkpoint/printable.h"
+#include "harness/checkpoint/zip_layout.h"
 
 namespace harness {
 namespace {
@@ -21,7 +21,6 @@ constexpr uint16_t kDataDescriptor = 8;
 // Encrypted, strongly encrypted, masked directory; compressed patch data: miniz, which PyTorch reads with, refuses
 // each.
 constexpr uint16_t kEncrypted = 0x1 | 0x40 | 0x2000, kPatched = 0x20;
-constexpr size_t kShownProblems = 5;
 // Deflate can't do better than 258 bytes for 2 bits, 1032 : 1; the rest is for block headers of tiny records.
 constexpr uint64_t kMaxDeflateRatio = 1032, kDeflateSlack = 64;
 
@@ -33,6 +32,8 @@ Result<std::unique_ptr<ZipArchive>> ZipArchive::Open(std::span<const std::byte> 
   archive->file_name_ = std::move(file_name);
   ASSIGN_OR_RETURN(archive->directory_, ReadZipDirectory(file, archive->file_name_));
   archive->status_ = archive->CheckRecords();
+  CheckZipNames(archive->directory_);
+  if (archive->status_.ok()) CheckZipLayout(file, archive->directory_);
   return archive;
 }
 
@@ -44,13 +45,12 @@ std::optional<size_t> ZipArchive::Find(std::string_view name) const {
 
 Status ZipArchive::CheckRecords() {
   std::vector<ZipRecord>& records = directory_.records;
-  std::vector<std::string> problems;
-  const auto add = [&](std::string message) { problems.push_back(std::move(message)); };
+  Findings problems;
   for (size_t i = 0; i < records.size(); ++i) {
-    if (std::optional<Error> error = CheckLocalHeader(records[i])) add(std::move(error->message));
+    if (std::optional<Error> error = CheckLocalHeader(records[i])) problems.Add("{}", error->message);
     if (!by_name_.insert_or_assign(records[i].name, i).second) {
-      add(fmt::format("record {} is in the directory twice (again at offset {})", Printable(records[i].name),
-                      records[i].header_offset));
+      problems.Add("record {} is in the directory twice (again at offset {})", Printable(records[i].name),
+                   records[i].header_offset);
     }
   }
   std::vector<size_t> order(records.size());
@@ -63,22 +63,17 @@ Status ZipArchive::CheckRecords() {
     if (last != SIZE_MAX) {
       const ZipRecord& before = records[last];
       if (before.data_offset + before.compressed_size > record.header_offset) {
-        add(fmt::format("records {} (bytes {} to {}) and {} (from {}) overlap", Printable(before.name),
-                        before.header_offset, before.data_offset + before.compressed_size, Printable(record.name),
-                        record.header_offset));
+        problems.Add("records {} (bytes {} to {}) and {} (from {}) overlap", Printable(before.name),
+                     before.header_offset, before.data_offset + before.compressed_size, Printable(record.name),
+                     record.header_offset);
       }
     }
     const auto end = [&](size_t r) { return records[r].data_offset + records[r].compressed_size; };
     if (last == SIZE_MAX || end(order[i]) > end(last)) last = order[i];
   }
   if (problems.empty()) return {};
-  const size_t count = problems.size();
-  if (count > kShownProblems) {
-    problems.resize(kShownProblems);
-    problems.push_back(fmt::format("and {} more", count - kShownProblems));
-  }
   return Error{ErrorCode::kCorrupt, fmt::format("{}: the ZIP archive is damaged or was changed by another program: {}",
-                                                file_name_, fmt::join(problems, "; "))};
+                                                file_name_, problems.Text())};
 }
 
 std::optional<Error> ZipArchive::CheckLocalHeader(ZipRecord& record) const {
@@ -150,39 +145,53 @@ Status ZipArchive::Inflate(size_t index, std::span<std::byte> out) const {
   const std::unique_ptr<libdeflate_decompressor, decltype(&libdeflate_free_decompressor)> decompressor(
       libdeflate_alloc_decompressor(), &libdeflate_free_decompressor);
   if (!decompressor) return Error{ErrorCode::kIo, fmt::format("{}: out of memory", file_name_)};
-  size_t produced = 0;
-  const libdeflate_result result = libdeflate_deflate_decompress(
-      decompressor.get(), file_.data() + record.data_offset, record.compressed_size, out.data(), out.size(), &produced);
-  if (result == LIBDEFLATE_SUCCESS && produced == out.size()) return {};
+  size_t consumed = 0, produced = 0;
+  const libdeflate_result result =
+      libdeflate_deflate_decompress_ex(decompressor.get(), file_.data() + record.data_offset, record.compressed_size,
+                                       out.data(), out.size(), &consumed, &produced);
+  std::string what;
+  if (result == LIBDEFLATE_BAD_DATA) {
+    what = "are not a valid deflate stream";
+  } else if (result != LIBDEFLATE_SUCCESS || produced != out.size()) {
+    what = fmt::format("do not inflate to the {} bytes that the directory says", record.size);
+  } else if (consumed != record.compressed_size) {
+    what = fmt::format("end after {} of them: the rest is hidden there", consumed);
+  } else {
+    return {};
+  }
   return Error{ErrorCode::kCorrupt,
                fmt::format("{}: record {}: the {} deflated bytes at offset {} {}", file_name_, Printable(record.name),
-                           record.compressed_size, record.data_offset,
-                           result == LIBDEFLATE_BAD_DATA
-                               ? "are not a valid deflate stream"
-                               : fmt::format("do not inflate to the {} bytes that the directory says", record.size))};
+                           record.compressed_size, record.data_offset, what)};
 }
 
-Result<std::span<const std::byte>> ZipArchive::Read(size_t index) const {
+Result<ZipBytes> ZipArchive::ReadOnce(size_t index) const {
   const ZipRecord& record = directory_.records[index];
   if (!record.readable) {
-    return Error{ErrorCode::kCorrupt, fmt::format("{}: record {} can't be read", file_name_, record.name)};
+    return Error{ErrorCode::kCorrupt, fmt::format("{}: record {} can't be read", file_name_, Printable(record.name))};
   }
-  if (!record.deflated()) return file_.subspan(record.data_offset, record.size);
-  {
-    const std::lock_guard lock(mutex_);
-    if (const auto found = inflated_.find(index); found != inflated_.end()) {
-      return std::span<const std::byte>(found->second.get(), record.size);
-    }
-  }
+  if (!record.deflated()) return ZipBytes{file_.subspan(record.data_offset, record.size), nullptr};
   std::unique_ptr<std::byte[]> buffer(new (std::nothrow) std::byte[record.size]);
   if (!buffer) {
     return Error{ErrorCode::kIo, fmt::format("{}: record {}: no memory for its {} inflated bytes", file_name_,
                                              Printable(record.name), record.size)};
   }
   RETURN_IF_ERROR(Inflate(index, {buffer.get(), record.size}));
+  const std::span<const std::byte> bytes(buffer.get(), record.size);
+  return ZipBytes{bytes, std::move(buffer)};
+}
+
+Result<std::span<const std::byte>> ZipArchive::Read(size_t index) const {
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = inflated_.find(index); found != inflated_.end()) {
+      return std::span<const std::byte>(found->second.get(), directory_.records[index].size);
+    }
+  }
+  ASSIGN_OR_RETURN(ZipBytes read, ReadOnce(index));
+  if (!read.inflated) return read.bytes;
   const std::lock_guard lock(mutex_);
-  const auto& kept = inflated_.try_emplace(index, std::move(buffer)).first->second;
-  return std::span<const std::byte>(kept.get(), record.size);
+  const auto& kept = inflated_.try_emplace(index, std::move(read.inflated)).first->second;
+  return std::span<const std::byte>(kept.get(), read.bytes.size());
 }
 
 }  // namespace harness

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "harness/base/result.h"
+#include "harness/checkpoint/findings.h"
 
 namespace harness {
 
@@ -39,13 +40,21 @@ struct ZipRecord {
 struct ZipDirectory {
   std::vector<ZipRecord> records;  // in directory order
   uint64_t offset = 0;             // of the central directory
-  std::string comment;
+  // What another reader may take otherwise. It was read as PyTorch's miniz reads it: the last end record's signature
+  // counts, whatever its comment's length; a ZIP64 locator that points nowhere is passed over.
+  Findings doubts;
 };
 // `file_name` starts every message.
 Result<ZipDirectory> ReadZipDirectory(std::span<const std::byte> file, std::string_view file_name);
 
 // Whether there is an end-of-directory record at all: a half download has none.
 bool HasEndOfZipDirectory(std::span<const std::byte> file);
+
+// The bytes of a record; what had to be inflated for them goes with them.
+struct ZipBytes {
+  std::span<const std::byte> bytes;
+  std::unique_ptr<std::byte[]> inflated;
+};
 
 class ZipArchive {
  public:
@@ -54,10 +63,15 @@ class ZipArchive {
 
   const Status& status() const { return status_; }
   const std::vector<ZipRecord>& records() const { return directory_.records; }
+  // Whether every reader sees the same records in the file: see zip_layout.h. Meaningful where status() is not ok, too.
+  const Findings& doubts() const { return directory_.doubts; }
   std::optional<size_t> Find(std::string_view name) const;  // the last one of that name
 
   // The payload. Stored: a view of the file. Deflated: inflated on the first call and kept.
   Result<std::span<const std::byte>> Read(size_t record) const;
+
+  // As Read, but keeps nothing.
+  Result<ZipBytes> ReadOnce(size_t record) const;
 
   // Inflates a deflated record into `out`, which has its size, without keeping it.
   Status Inflate(size_t record, std::span<std::byte> out) const;

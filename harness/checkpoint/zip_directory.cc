@@ -5,91 +5,128 @@
 #include "harness/checkpoint/little_endian.h"
 #include "harness/checkpoint/printable.h"
 #include "harness/checkpoint/zip_archive.h"
+#include "harness/checkpoint/zip_extra.h"
+#include "harness/checkpoint/zip_layout.h"
 
 namespace harness {
 namespace {
 
-constexpr uint32_t kEndSignature = 0x06054b50;
 constexpr uint32_t kEnd64Signature = 0x06064b50;
 constexpr uint32_t kEnd64LocatorSignature = 0x07064b50;
 constexpr uint32_t kCentralSignature = 0x02014b50;
 constexpr size_t kEndSize = 22, kEnd64Size = 56, kEnd64LocatorSize = 20, kCentralSize = 46;
-constexpr size_t kMaxComment = 65535;
+constexpr uint64_t kMaxEntries = uint64_t{1} << 18;  // a model of 3.3 B parameters has 700 records
+// How far from the end a reader looks: as far as a comment reaches, and miniz up to one buffer of 4 KiB beyond.
+constexpr size_t kTail = kEndSize + 65535 + 4096;
+constexpr std::string_view kEndMark("PK\x05\x06", 4);
 
-// Offset of the last end-of-directory record whose comment fits into the file. Bytes behind it are tolerated, as the
-// real loader tolerates them.
+std::string_view Tail(std::span<const std::byte> file) {
+  const size_t size = std::min(file.size(), kTail);
+  return {reinterpret_cast<const char*>(file.data()) + (file.size() - size), size};
+}
+
+// Offset of the end-of-directory record that miniz, with which PyTorch reads, takes: the last signature, wherever its
+// comment ends.
 std::optional<size_t> FindEnd(std::span<const std::byte> file) {
   if (file.size() < kEndSize) return std::nullopt;
-  const size_t last = file.size() - kEndSize;
-  const size_t first = last > kMaxComment ? last - kMaxComment : 0;
-  for (size_t at = last + 1; at-- > first;) {
-    if (LoadLittle<uint32_t>(&file[at]) != kEndSignature) continue;
-    if (LoadLittle<uint16_t>(&file[at + 20]) <= file.size() - at - kEndSize) return at;
-  }
-  return std::nullopt;
+  const std::string_view tail = Tail(file);
+  const size_t at = tail.rfind(kEndMark, tail.size() - kEndSize);
+  if (at == std::string_view::npos) return std::nullopt;
+  return file.size() - tail.size() + at;
 }
 
 struct End {
-  uint64_t entries, size, offset;
-  uint32_t disk, directory_disk;
+  uint64_t disk, directory_disk, entries_here, entries, size, offset;
 };
 
-// Values of 0xffff and 0xffffffff in an entry stand in the ZIP64 extra field (id 1), in this fixed order.
-bool ReadZip64Extra(std::span<const std::byte> extra, ZipRecord& record, bool need_size, bool need_compressed,
-                    bool need_offset) {
-  if (!need_size && !need_compressed && !need_offset) return true;
-  size_t at = 0;
-  while (at + 4 <= extra.size()) {
-    const auto id = LoadLittle<uint16_t>(&extra[at]);
-    const size_t length = LoadLittle<uint16_t>(&extra[at + 2]);
-    at += 4;
-    if (length > extra.size() - at) return false;
-    if (id == 1) {
-      size_t field = at;
-      const auto take = [&](bool need, uint64_t& into) {
-        if (!need) return true;
-        if (field + 8 > at + length) return false;
-        into = LoadLittle<uint64_t>(&extra[field]);
-        field += 8;
-        return true;
-      };
-      return take(need_size, record.size) && take(need_compressed, record.compressed_size) &&
-             take(need_offset, record.header_offset);
-    }
-    at += length;
-  }
-  return false;
+End SmallEnd(const std::byte* end) {
+  return {LoadLittle<uint16_t>(end + 4),  LoadLittle<uint16_t>(end + 6),  LoadLittle<uint16_t>(end + 8),
+          LoadLittle<uint16_t>(end + 10), LoadLittle<uint32_t>(end + 12), LoadLittle<uint32_t>(end + 16)};
 }
 
-Result<End> ReadEnd(std::span<const std::byte> file, size_t at, std::string_view file_name) {
-  const std::byte* end = &file[at];
-  End result{LoadLittle<uint16_t>(end + 10), LoadLittle<uint32_t>(end + 12), LoadLittle<uint32_t>(end + 16),
-             LoadLittle<uint16_t>(end + 4), LoadLittle<uint16_t>(end + 6)};
-  uint64_t limit = at;  // the directory ends before this
-  if (at >= kEnd64LocatorSize && LoadLittle<uint32_t>(&file[at - kEnd64LocatorSize]) == kEnd64LocatorSignature) {
-    const auto offset = LoadLittle<uint64_t>(&file[at - kEnd64LocatorSize + 8]);
-    limit = at - kEnd64LocatorSize;
-    if (offset > limit || limit - offset < kEnd64Size || LoadLittle<uint32_t>(&file[offset]) != kEnd64Signature) {
-      return Error{ErrorCode::kCorrupt,
-                   fmt::format("{}: the ZIP64 locator at offset {} points to offset {}, where there is no ZIP64 "
-                               "end-of-directory record; the file was cut or joined from parts",
-                               file_name, limit, offset)};
+End LargeEnd(const std::byte* end) {
+  return {LoadLittle<uint32_t>(end + 16), LoadLittle<uint32_t>(end + 20), LoadLittle<uint64_t>(end + 24),
+          LoadLittle<uint64_t>(end + 32), LoadLittle<uint64_t>(end + 40), LoadLittle<uint64_t>(end + 48)};
+}
+
+// What stands in the short record must be the number of the long one, or all ones ("look there").
+void CompareEnds(const End& small, const End& large, Findings& doubts) {
+  const auto compare = [&](std::string_view what, uint64_t in_small, uint64_t in_large, uint64_t ones) {
+    if (in_small != in_large && in_small != ones) {
+      doubts.Add("the end record of the directory gives {} {}, its ZIP64 end record {}", in_small, what, in_large);
     }
-    const std::byte* end64 = &file[offset];
-    result = {LoadLittle<uint64_t>(end64 + 32), LoadLittle<uint64_t>(end64 + 40), LoadLittle<uint64_t>(end64 + 48),
-              LoadLittle<uint32_t>(end64 + 16), LoadLittle<uint32_t>(end64 + 20)};
-    limit = offset;
+  };
+  compare("entries on this disk", small.entries_here, large.entries_here, UINT16_MAX);
+  compare("entries", small.entries, large.entries, UINT16_MAX);
+  compare("bytes of entries", small.size, large.size, UINT32_MAX);
+  compare("as the directory's offset", small.offset, large.offset, UINT32_MAX);
+  compare("as this disk's number", small.disk, large.disk, UINT16_MAX);
+  compare("as the directory's disk", small.directory_disk, large.directory_disk, UINT16_MAX);
+}
+
+// The end record that miniz goes by. `at`: of the short one; becomes where the directory has to end.
+End ReadEnd(std::span<const std::byte> file, uint64_t& at, Findings& doubts) {
+  const End small = SmallEnd(&file[at]);
+  const size_t comment = LoadLittle<uint16_t>(&file[at + 20]), behind = file.size() - at - kEndSize;
+  if (comment != behind) {
+    doubts.Add("the end record of the directory at offset {} announces a comment of {} bytes, and {} bytes follow it",
+               at, comment, behind);
   }
-  if (result.disk != 0 || result.directory_disk != 0) {
-    return Error{ErrorCode::kUnsupported, fmt::format("{}: is one part of a split ZIP archive", file_name)};
+  if (at < kEnd64LocatorSize || LoadLittle<uint32_t>(&file[at - kEnd64LocatorSize]) != kEnd64LocatorSignature) {
+    return small;
   }
-  if (result.offset > limit || result.size > limit - result.offset || result.entries > result.size / kCentralSize) {
-    return Error{ErrorCode::kCorrupt,
-                 fmt::format("{}: the ZIP directory should hold {} entries in {} bytes at offset {}, but only {} bytes "
-                             "lie before its end record; the file was cut or joined from parts",
-                             file_name, result.entries, result.size, result.offset, limit)};
+  at -= kEnd64LocatorSize;
+  const std::byte* locator = &file[at];
+  const auto offset = LoadLittle<uint64_t>(locator + 8);
+  if (LoadLittle<uint32_t>(locator + 4) != 0 || LoadLittle<uint32_t>(locator + 16) != 1) {
+    doubts.Add("the ZIP64 locator at offset {} speaks of disk {} of {}, where 0 of 1 was expected", at,
+               LoadLittle<uint32_t>(locator + 4), LoadLittle<uint32_t>(locator + 16));
   }
-  return result;
+  if (file.size() < kEnd64Size || offset > file.size() - kEnd64Size ||
+      LoadLittle<uint32_t>(&file[offset]) != kEnd64Signature) {
+    doubts.Add(
+        "the ZIP64 locator at offset {} points to offset {}, where there is no ZIP64 end record: PyTorch passes "
+        "over the locator, other readers refuse the file or look elsewhere",
+        at, offset);
+    return small;
+  }
+  if (offset + kEnd64Size != at) {
+    doubts.Add("the ZIP64 locator at offset {} points to offset {}, and not to the {} bytes before itself", at, offset,
+               kEnd64Size);
+  }
+  if (const auto size = LoadLittle<uint64_t>(&file[offset + 4]); size != kEnd64Size - 12) {
+    doubts.Add("the ZIP64 end record at offset {} has {} bytes, {} expected", offset, size, kEnd64Size - 12);
+  }
+  at = offset;
+  const End large = LargeEnd(&file[offset]);
+  CompareEnds(small, large, doubts);
+  return large;
+}
+
+// Values of 0xffffffff in an entry stand in the ZIP64 extra field, in this fixed order. False where they don't.
+bool ReadExtra(std::span<const std::byte> extra, ZipRecord& record, Findings& doubts) {
+  size_t fields = 0, used = 0, length = 0;
+  bool complete = true;
+  const bool well_formed = ForEachExtra(extra, [&](uint16_t id, std::span<const std::byte> bytes) {
+    if (id == kUnicodePathExtra) CheckUnicodePath(record.name, bytes, doubts);
+    if (id != kZip64Extra || ++fields > 1) return;
+    length = bytes.size();
+    for (uint64_t* value : {&record.size, &record.compressed_size, &record.header_offset}) {
+      if (*value != UINT32_MAX) continue;
+      complete = complete && used + 8 <= bytes.size();
+      if (!complete) return;
+      *value = LoadLittle<uint64_t>(&bytes[used]);
+      used += 8;
+    }
+  });
+  if (!well_formed) doubts.Add("the extra fields of record {} in the directory do not add up", Printable(record.name));
+  if (fields > 1) doubts.Add("record {} has {} ZIP64 fields in the directory", Printable(record.name), fields);
+  if (length != used) {
+    doubts.Add("the ZIP64 field of record {} in the directory has {} bytes, of which the entry calls for {}",
+               Printable(record.name), length, used);
+  }
+  const bool needed = std::max({record.size, record.compressed_size, record.header_offset}) == UINT32_MAX;
+  return complete && (fields > 0 || !needed);
 }
 
 }  // namespace
@@ -104,11 +141,39 @@ Result<ZipDirectory> ReadZipDirectory(std::span<const std::byte> file, std::stri
                              "bytes are here): an interrupted download or copy, or a full disk. Copy it again",
                              file_name, file.size())};
   }
-  ASSIGN_OR_RETURN(const End end, ReadEnd(file, *end_at, file_name));
   ZipDirectory directory;
+  Findings& doubts = directory.doubts;
+  uint64_t directory_end = *end_at;
+  const End end = ReadEnd(file, directory_end, doubts);
+  const std::string_view tail = Tail(file);
+  const size_t first = tail.find(kEndMark), last = tail.rfind(kEndMark);
+  if (first != last) {
+    doubts.Add(
+        "more than one end record (PK\\5\\6) stands in the last {} bytes, the first at offset {}, the last at {}: "
+        "readers disagree on which one counts",
+        tail.size(), file.size() - tail.size() + first, file.size() - tail.size() + last);
+  }
+  if (end.disk != 0 || end.directory_disk != 0 || end.entries_here != end.entries) {
+    doubts.Add("the end record tells of a split archive: disk {}, directory on disk {}, {} of {} entries here",
+               end.disk, end.directory_disk, end.entries_here, end.entries);
+  }
+  if (end.offset > file.size() || end.size > file.size() - end.offset || end.entries > end.size / kCentralSize) {
+    return Error{
+        ErrorCode::kCorrupt,
+        fmt::format("{}: the ZIP directory should hold {} entries in {} bytes at offset {}, but the file has {} "
+                    "bytes; the file was cut or joined from parts",
+                    file_name, end.entries, end.size, end.offset, file.size())};
+  }
+  if (end.entries > kMaxEntries) {
+    return Error{ErrorCode::kCorrupt, fmt::format("{}: the ZIP directory holds {} entries; this suite reads {}, a "
+                                                  "hundred times more than any model has",
+                                                  file_name, end.entries, kMaxEntries)};
+  }
+  if (end.offset + end.size != directory_end) {
+    doubts.Add("the directory (bytes {} to {}) does not end where its end records begin, at offset {}", end.offset,
+               end.offset + end.size, directory_end);
+  }
   directory.offset = end.offset;
-  const size_t comment_size = LoadLittle<uint16_t>(&file[*end_at + 20]);
-  directory.comment.assign(reinterpret_cast<const char*>(&file[*end_at]) + kEndSize, comment_size);
   directory.records.reserve(end.entries);
   uint64_t at = end.offset;
   const uint64_t limit = end.offset + end.size;
@@ -132,12 +197,17 @@ Result<ZipDirectory> ReadZipDirectory(std::span<const std::byte> file, std::stri
     record.compressed_size = LoadLittle<uint32_t>(entry + 20);
     record.size = LoadLittle<uint32_t>(entry + 24);
     record.header_offset = LoadLittle<uint32_t>(entry + 42);
-    if (!ReadZip64Extra({entry + kCentralSize + name_size, extra_size}, record, record.size == UINT32_MAX,
-                        record.compressed_size == UINT32_MAX, record.header_offset == UINT32_MAX)) {
+    if (const auto disk = LoadLittle<uint16_t>(entry + 34); disk != 0) {
+      doubts.Add("record {} starts on disk {}", Printable(record.name), disk);
+    }
+    if (!ReadExtra({entry + kCentralSize + name_size, extra_size}, record, doubts)) {
       return damaged(fmt::format("record {}, lacks the ZIP64 sizes that it announces", Printable(record.name)));
     }
     directory.records.push_back(std::move(record));
     at += total;
+  }
+  if (at != limit) {
+    doubts.Add("the {} entries of the directory end at offset {}, the end record says {}", end.entries, at, limit);
   }
   return directory;
 }

@@ -38,8 +38,9 @@ Status Agree(std::vector<TensorSpec>& specs, const std::vector<FoundTensor>& fou
 
 // Every stage of an opened file that must be ok before its weights are used.
 Status Sound(const Checkpoint& checkpoint) {
-  for (const Status* status : {&checkpoint.safety_status(), &checkpoint.structure_status(), &checkpoint.pickle_status(),
-                               &checkpoint.storage_status(), &checkpoint.tensor_status()}) {
+  for (const Status* status :
+       {&checkpoint.safety_status(), &checkpoint.unambiguous_status(), &checkpoint.structure_status(),
+        &checkpoint.pickle_status(), &checkpoint.storage_status(), &checkpoint.tensor_status()}) {
     RETURN_IF_ERROR(*status);
   }
   return {};

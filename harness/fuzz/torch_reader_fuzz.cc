@@ -45,8 +45,9 @@ struct Counts {
 
 // What a pass of the structural checks means for one file.
 bool Accepted(const Checkpoint& checkpoint) {
-  return checkpoint.structure_status().ok() && checkpoint.pickle_status().ok() && checkpoint.safety_status().ok() &&
-         checkpoint.storage_status().ok() && checkpoint.tensor_status().ok();
+  return checkpoint.structure_status().ok() && checkpoint.unambiguous_status().ok() &&
+         checkpoint.pickle_status().ok() && checkpoint.safety_status().ok() && checkpoint.storage_status().ok() &&
+         checkpoint.tensor_status().ok();
 }
 
 class Comparison {

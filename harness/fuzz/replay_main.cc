@@ -1,11 +1,15 @@
 // Runs a target without libFuzzer, built by any compiler: over files, and over mutations of them.
 //
-//   archive_replay [--mutations N] [--seed S] FILE-OR-FOLDER...
+//   archive_replay [--mutations N] [--seed S] [--find FILE] FILE-OR-FOLDER...
 //
-// Exit status 1 where there is no input. A property that does not hold ends the program, and names the input before.
+// Exit status 1 where there is no input. A property that does not hold, or a crash, ends the program; the input is then
+// written to FILE.
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -51,10 +55,24 @@ std::string ReadAll(const fs::path& path) {
   return {std::istreambuf_iterator<char>(stream), {}};
 }
 
+// The input that is being run, for the handler of a crash.
+const uint8_t* current = nullptr;
+size_t current_size = 0;
+std::string find_path;  // NOLINT(runtime/string)
+
+void KeepInput(int signal) {
+  const int fd = open(find_path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
+  if (fd >= 0 && write(fd, current, current_size) == static_cast<ssize_t>(current_size)) close(fd);
+  std::signal(signal, SIG_DFL);
+  std::raise(signal);
+}
+
 // As libFuzzer hands inputs over: in memory of exactly their size, so that AddressSanitizer sees a step beyond.
 void RunOne(const std::string& input) {
   std::vector<uint8_t> bytes(input.begin(), input.end());
   bytes.shrink_to_fit();
+  current = bytes.data();
+  current_size = bytes.size();
   LLVMFuzzerTestOneInput(bytes.data(), bytes.size());
 }
 
@@ -106,6 +124,9 @@ int main(int argc, char** argv) {
       mutations = std::strtoull(argv[++i], nullptr, 10);
     } else if (argument == "--seed" && i + 1 < argc) {
       seed = std::strtoull(argv[++i], nullptr, 10);
+    } else if (argument == "--find" && i + 1 < argc) {
+      find_path = argv[++i];
+      for (const int signal : {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL}) std::signal(signal, KeepInput);
     } else {
       given.emplace_back(argument);
     }
@@ -119,7 +140,6 @@ int main(int argc, char** argv) {
   size_t done = 0;
   for (const fs::path& path : files) {
     const std::string input = ReadAll(path);
-    // Into a buffer, so that the last line before a crash names the input.
     fmt::print(stderr, "{}\n", path.string());
     RunOne(input);
     for (size_t i = 0; i < mutations; ++i, ++done) RunOne(Mutated(input, static_cast<unsigned>(seeds.Next())));

@@ -41,11 +41,39 @@ std::string Take(std::string_view& rest, uint64_t size) {
   return taken;
 }
 
+// What an entry of the directory says of its record; from the ZIP64 extra field where it says so.
+struct Entry {
+  uint64_t compressed = 0, offset = 0;
+};
+Entry EntryOf(std::string_view central) {
+  Entry entry{Load(central, 20, 4), Load(central, 42, 4)};
+  std::string_view extra = central.substr(kCentralSize);
+  extra = extra.substr(std::min<size_t>(extra.size(), Load(central, 28, 2)), Load(central, 30, 2));
+  while (extra.size() >= 4) {
+    const size_t length = Load(extra, 2, 2);
+    std::string_view data = extra.substr(4, length);
+    const auto take = [&](uint64_t narrow, uint64_t& into) {
+      if (narrow != UINT32_MAX || data.size() < 8) return;
+      into = Load(data, 0, 8);
+      data.remove_prefix(8);
+    };
+    if (uint64_t size = 0; Load(extra, 0, 2) == 1) {
+      take(Load(central, 24, 4), size);
+      take(entry.compressed, entry.compressed);
+      take(entry.offset, entry.offset);
+    }
+    extra.remove_prefix(std::min(extra.size(), 4 + length));
+  }
+  return entry;
+}
+
 // What the directory says of the bytes of each local header: local headers of torch.save say nothing.
 std::map<uint64_t, uint64_t> CompressedSizes(std::string_view file) {
   std::map<uint64_t, uint64_t> sizes;
   for (size_t at = 0; (at = file.find("PK\1\2", at)) != std::string_view::npos; ++at) {
-    if (file.size() - at >= kCentralSize) sizes.emplace(Load(file, at + 42, 4), Load(file, at + 20, 4));
+    if (file.size() - at < kCentralSize) break;
+    const Entry entry = EntryOf(file.substr(at));
+    sizes.emplace(entry.offset, entry.compressed);
   }
   return sizes;
 }
@@ -180,7 +208,9 @@ ZipModel ZipModel::Parse(std::string_view file) {
     return found == by_offset.end() ? 0 : found->second;
   };
   for (ZipBlock& block : model.blocks) {
-    if (block.kind == Kind::kCentral) block.target = at_offset(locals, block.Field(42, 4));
+    if (block.kind == Kind::kCentral) {
+      block.target = at_offset(locals, EntryOf(block.head + block.name + block.extra).offset);
+    }
     if (block.kind == Kind::kEnd) block.target = at_offset(centrals, block.Field(16, 4));
     if (block.kind == Kind::kEnd64) block.target = at_offset(centrals, block.Field(48, 8));
     if (block.kind == Kind::kLocator) block.target = at_offset(ends64, block.Field(8, 8));

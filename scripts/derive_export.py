@@ -15,7 +15,7 @@ import json
 import sys
 from pathlib import Path
 
-from derive import (archive_edits, file_edits, foreign_files, package_edits, shard_edits, tensor_edits,  # noqa: F401
+from derive import (ambiguous_edits, archive_edits, file_edits, foreign_files, package_edits, shard_edits, tensor_edits,  # noqa: F401
                     trainer_edits, unsafe_edits)  # they register their edits
 from derive.export import EDITS, Export
 

@@ -305,7 +305,7 @@ void Checkpoint::Impl::ReadZip(Payload deflated) {
       doubts.Add("{} bytes stand behind the end of data.pkl's pickle, at offset {} of the record",
                  bytes->size() - reading.end, reading.end);
     }
-    CheckUnnamed(prefix, read);
+    if (structure.ok()) CheckUnnamed(prefix, read);
   }
   Layout(places);
   if (deflated == Payload::kLater) return;

@@ -130,7 +130,7 @@ class Reader {
 
   // torch.save pickles these four values and nothing that is made and dropped on the way.
   void CheckNodes(const PickleReading& reading, std::string_view name, size_t most) {
-    if (reading.pickle.nodes.size() <= most) return;
+    if (reading.pickle.nodes.size() <= most || !result_.safety.ok()) return;
     result_.doubts.Add("{} is pickled by way of {} values, {} at most expected", name, reading.pickle.nodes.size(),
                        most);
   }

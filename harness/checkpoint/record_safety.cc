@@ -9,6 +9,7 @@
 #include "harness/checkpoint/pickle_reader.h"
 #include "harness/checkpoint/printable.h"
 #include "harness/checkpoint/tar_header.h"
+#include "harness/checkpoint/zip_layout.h"
 
 namespace harness {
 namespace {
@@ -44,7 +45,8 @@ Status RecordSafety(const ZipArchive& archive, const std::unordered_set<size_t>&
   for (size_t i = 0; i < archive.records().size(); ++i) {
     const ZipRecord& record = archive.records()[i];
     if (read.contains(i) || !record.readable || record.size == 0) continue;
-    const bool named_so = record.name.ends_with(".pkl") || record.name.ends_with(".pickle");
+    const std::string name = LowerAscii(record.name);
+    const bool named_so = name.ends_with(".pkl") || name.ends_with(".pickle");
     if (record.size > left || (!named_so && record.deflated() && record.size > kMaxInflatedUnasked)) continue;
     if (record.deflated()) left -= record.size;
     const Result<ZipBytes> read_once = archive.ReadOnce(i);
@@ -54,7 +56,7 @@ Status RecordSafety(const ZipArchive& archive, const std::unordered_set<size_t>&
     if (!record.deflated()) left -= record.size;
     const std::string place = fmt::format("{}: record {}", file_name, Printable(record.name));
     const PickleReading reading = ReadPickle(bytes, place);
-    RETURN_IF_ERROR(DescribeForeign(reading, place, 0, record.name.ends_with("/data.pkl")));
+    RETURN_IF_ERROR(DescribeForeign(reading, place, 0, name.ends_with("/data.pkl")));
     if (reading.status.ok()) {
       RETURN_IF_ERROR(TrailingSafety(bytes, reading.end, place));
     }

@@ -32,27 +32,39 @@ def read_zip(raw: bytes) -> list:
     return entries
 
 
+def record(entry: Entry, header_at: int) -> tuple:
+    """The bytes of one record that begins at `header_at`, and its entry in the directory."""
+    name, payload = entry.name.encode(), entry.data
+    if entry.deflate:
+        compressor = zlib.compressobj(6, zlib.DEFLATED, -15)
+        payload = compressor.compress(entry.data) + compressor.flush()
+    method = 8 if entry.deflate else 0
+    padding = -(header_at + 30 + len(name) + 4) % 64
+    local = struct.pack("<IHHHHHIIIHH", 0x04034B50, 0, 0x0808, method, 0, 0, 0, 0, 0, len(name), 4 + padding)
+    local += name + struct.pack("<2sH", b"FB", padding) + b"Z" * padding + payload
+    local += struct.pack("<IIII", 0x08074B50, entry.crc, len(payload), len(entry.data))
+    listed = struct.pack("<IHHHHHHIIIHHHHHII", 0x02014B50, 0, 0, 0x0808, method, 0, 0, entry.crc, len(payload),
+                         len(entry.data), len(name), 0, 0, 0, 0, 0, header_at) + name
+    return local, listed
+
+
+def end_records(count: int, size: int, offset: int) -> bytes:
+    """Of a directory of `size` bytes at `offset`, which they follow: a ZIP64 end record, as torch.save leaves one."""
+    end = struct.pack("<IQHHIIQQQQ", 0x06064B50, 44, 0x031E, 45, 0, 0, count, count, size, offset)
+    end += struct.pack("<IIQI", 0x07064B50, 0, offset + size, 1)
+    return end + struct.pack("<IHHHHIIH", 0x06054B50, 0, 0, count, count, size, offset, 0)
+
+
 def write_zip(entries: list) -> bytes:
-    """For archives below 4 GiB: a ZIP64 end record, as torch.save leaves one, but no ZIP64 sizes."""
+    """For archives below 4 GiB: no ZIP64 sizes."""
     out, directory = bytearray(), bytearray()
     for entry in entries:
-        name, payload = entry.name.encode(), entry.data
-        if entry.deflate:
-            compressor = zlib.compressobj(6, zlib.DEFLATED, -15)
-            payload = compressor.compress(entry.data) + compressor.flush()
-        method, header_at = (8 if entry.deflate else 0), len(out)
-        padding = -(header_at + 30 + len(name) + 4) % 64
-        out += struct.pack("<IHHHHHIIIHH", 0x04034B50, 0, 0x0808, method, 0, 0, 0, 0, 0, len(name), 4 + padding)
-        out += name + struct.pack("<2sH", b"FB", padding) + b"Z" * padding + payload
-        out += struct.pack("<IIII", 0x08074B50, entry.crc, len(payload), len(entry.data))
-        directory += struct.pack("<IHHHHHHIIIHHHHHII", 0x02014B50, 0, 0, 0x0808, method, 0, 0, entry.crc, len(payload),
-                                 len(entry.data), len(name), 0, 0, 0, 0, 0, header_at) + name
+        local, listed = record(entry, len(out))
+        out += local
+        directory += listed
     if len(out) + len(directory) >= 2**32:
         raise ValueError("this writer stops at 4 GiB; edit bytes in place instead")
-    end = struct.pack("<IQHHIIQQQQ", 0x06064B50, 44, 0x031E, 45, 0, 0, len(entries), len(entries), len(directory), len(out))
-    end += struct.pack("<IIQI", 0x07064B50, 0, len(out) + len(directory), 1)
-    end += struct.pack("<IHHHHIIH", 0x06054B50, 0, 0, len(entries), len(entries), len(directory), len(out), 0)
-    return bytes(out + directory + end)
+    return bytes(out + directory) + end_records(len(entries), len(directory), len(out))
 
 
 def find_entry(entries: list, record: str) -> Entry:

@@ -30,7 +30,7 @@ class Reader {
           "it is a tar archive as well, by the checksum at offset 148: torch.load takes it for that, and unpickles its "
           "member storages");
     }
-    if (HasEndOfZipDirectory(file_) && ReadZipDirectory(file_, "").ok()) {
+    if (EndsAsZipArchive(file_)) {
       result_.doubts.Add("it is a ZIP archive as well, whose directory stands at its end");
     }
     result_.structure = Structure();

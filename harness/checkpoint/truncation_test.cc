@@ -52,6 +52,10 @@ TEST(Truncation, OfAnArchiveIsAlwaysTold) {
       const std::string part = zip.substr(0, cut);
       const Checkpoint checkpoint = Open(part);
       if (cut < 2) continue;  // a single byte is anything
+      if (cut + std::string_view("a comment").size() >= zip.size() && zip.ends_with("a comment")) {
+        EXPECT_THAT(checkpoint.unambiguous_status(), FailsWith(ErrorCode::kUnsafe, Parts{"announces a comment of 9"}));
+        continue;  // to PyTorch it is all there
+      }
       EXPECT_THAT(FirstFault(checkpoint),
                   FailsWith(ErrorCode::kCorrupt, Parts{"state_dict.bin ", "is the beginning of a", "Copy it again"}))
           << cut << " of " << zip.size();

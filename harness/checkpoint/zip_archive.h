@@ -49,6 +49,8 @@ Result<ZipDirectory> ReadZipDirectory(std::span<const std::byte> file, std::stri
 
 // Whether there is an end-of-directory record at all: a half download has none.
 bool HasEndOfZipDirectory(std::span<const std::byte> file);
+// Whether a reader that looks for an archive at the end of a file of another kind would find one, wherever it begins.
+bool EndsAsZipArchive(std::span<const std::byte> file);
 
 // The bytes of a record; what had to be inflated for them goes with them.
 struct ZipBytes {

@@ -134,6 +134,10 @@ bool ReadExtra(std::span<const std::byte> extra, ZipRecord& record, Findings& do
 
 bool HasEndOfZipDirectory(std::span<const std::byte> file) { return FindEnd(file).has_value(); }
 
+bool EndsAsZipArchive(std::span<const std::byte> file) {
+  return HasEndOfZipDirectory(file) && Tail(file).find(std::string_view("PK\x01\x02", 4)) != std::string_view::npos;
+}
+
 Result<ZipDirectory> ReadZipDirectory(std::span<const std::byte> file, std::string_view file_name) {
   const std::optional<size_t> end_at = FindEnd(file);
   if (!end_at) {

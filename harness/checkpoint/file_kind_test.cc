@@ -39,7 +39,7 @@ std::vector<Case> Cases() {
       {"Npz", WriteZip({{.name = "a.npy", .data = "x"}}), FileKind::kOtherZip, "no data.pkl"},
       {"NoRecords", WriteZip({}), FileKind::kOtherZip, "no data.pkl"},
       {"HalfZip", zip.substr(0, zip.size() / 2), FileKind::kTruncatedZip, "interrupted download"},
-      {"DamagedZip", damaged, FileKind::kDamagedZip, "directory is damaged: the ZIP directory should hold"},
+      {"DamagedZip", damaged, FileKind::kDamagedZip, "directory is damaged: entry 1 of"},
       {"TwoBytesOfZip", "PK", FileKind::kTruncatedStart, "only 2 bytes of it"},
       {"SixBytesOfLegacy", "\x80\x02\x8a\x0a\x6c\xfc", FileKind::kTruncatedStart, "only 6 bytes of it"},
       {"Pickle", "\x80\x04}.", FileKind::kPlainPickle, "pickle.dump"},

@@ -151,10 +151,12 @@ Status Checkpoint::Impl::Small(const std::string& prefix) const {
   if (const std::optional<size_t> order = archive->Find(prefix + "byteorder")) {
     ASSIGN_OR_RETURN(const std::string name_of_order, SmallRecord(*order));
     if (name_of_order == "big") {
-      return Error{ErrorCode::kUnsupported,
-                   fmt::format("{}: was written on a big-endian machine, whose weights this suite "
-                               "does not swap. Save it again on a little-endian one",
-                               name())};
+      return Error{
+          ErrorCode::kMismatch,
+          fmt::format("{}: record byteorder is 'big', 'little' expected: PyTorch swaps the bytes of every weight, "
+                      "and this suite does not follow it. audiocraft exports on little-endian machines, where "
+                      "that was changed by hand. Export it again",
+                      name())};
     }
     if (name_of_order != "little") {
       return Error{ErrorCode::kCorrupt, fmt::format("{}: record byteorder is '{}', neither 'little' nor 'big'", name(),

@@ -106,7 +106,7 @@ std::vector<ArchiveCase> ArchiveCases() {
        {"no record archive/version"}},
       {"FutureVersion", change([](auto& e) { e[4].data = "99\n"; }), ErrorCode::kCorrupt, {"archive version 99"}},
       {"VersionIsNoNumber", change([](auto& e) { e[4].data = "x"; }), ErrorCode::kCorrupt, {"version is 'x'"}},
-      {"BigEndian", change([](auto& e) { e[1].data = "big"; }), ErrorCode::kUnsupported, {"big-endian"}},
+      {"BigEndian", change([](auto& e) { e[1].data = "big"; }), ErrorCode::kMismatch, {"byteorder is 'big'"}},
       {"MiddleEndian", change([](auto& e) { e[1].data = "middle"; }), ErrorCode::kCorrupt, {"byteorder is 'middle'"}},
       {"NoPickle", change([](auto& e) { e[0].name = "archive/x/data.pkl"; }), ErrorCode::kCorrupt, {"data.pkl"}},
   };

@@ -72,7 +72,11 @@ class Reader {
     CheckNodes(system, "the system information", kSystemNodes);
     const NodeId little = system.pickle.Find(system.pickle.root, "little_endian");
     if (little != kNoNode && system.pickle[little].kind == Kind::kBool && !system.pickle[little].boolean) {
-      return Error{ErrorCode::kUnsupported, fmt::format("{}: was written on a big-endian machine", file_name_)};
+      return Error{
+          ErrorCode::kMismatch,
+          fmt::format("{}: says that it was written on a big-endian machine, of which torch.load takes no notice. "
+                      "Export it again on a little-endian one",
+                      file_name_)};
     }
     result_.object_offset = at_;
     result_.object = Next("the object");

@@ -51,6 +51,16 @@ TEST(Checkpoint, ReadsDeflatedRecordsNowOrLater) {
   EXPECT_TRUE(later.storages()[0].bytes.empty());
 }
 
+// torch.load gives uninitialised memory for such a record: found by comparison with PyTorchStreamReader.
+TEST(Checkpoint, RecordThatIsMarkedAsAFolder) {
+  std::string file = WriteZip(SmallExport());
+  EXPECT_THAT(Open(file).unambiguous_status(), Succeeds());
+  const size_t name = file.rfind("archive/data/0");  // in the directory, behind 46 bytes of its entry
+  file[name - 46 + 38] = 0x10;
+  EXPECT_THAT(Open(file).unambiguous_status(),
+              FailsWith(ErrorCode::kUnsafe, Parts{"archive/data/0", "marked as a folder"}));
+}
+
 TEST(Checkpoint, DeflatedStorageThatDoesNotInflate) {
   std::vector<ZipEntry> entries = SmallExport();
   entries[2] = {.name = entries[2].name, .data = "\xff\xff\xff", .method = 8, .size = 24, .compressed_size = 3};

@@ -14,7 +14,7 @@ namespace {
 constexpr uint32_t kEnd64Signature = 0x06064b50;
 constexpr uint32_t kEnd64LocatorSignature = 0x07064b50;
 constexpr uint32_t kCentralSignature = 0x02014b50;
-constexpr uint32_t kFolderAttribute = 0x10;  // of MS-DOS, in the external attributes
+constexpr uint32_t kFolderAttribute = 0x10;  // of MS-DOS; miniz looks at it whatever system wrote the entry
 constexpr size_t kEndSize = 22, kEnd64Size = 56, kEnd64LocatorSize = 20, kCentralSize = 46;
 constexpr uint64_t kMaxEntries = uint64_t{1} << 18;  // a model of 3.3 B parameters has 700 records
 // How far from the end a reader looks: as far as a comment reaches, and miniz up to one buffer of 4 KiB beyond.
@@ -205,14 +205,19 @@ Result<ZipDirectory> ReadZipDirectory(std::span<const std::byte> file, std::stri
     if (const auto disk = LoadLittle<uint16_t>(entry + 34); disk != 0) {
       doubts.Add("record {} starts on disk {}", Printable(record.name), disk);
     }
+    const bool is_folder = (LoadLittle<uint32_t>(entry + 38) & kFolderAttribute) != 0;
+    if (is_folder && !record.name.ends_with('/')) {
+      doubts.Add(
+          "record {} is marked as a folder (external attributes in the directory), of which PyTorch reads no byte: its "
+          "value is then whatever memory held before",
+          Printable(record.name));
+    }
     if (!ReadExtra({entry + kCentralSize + name_size, extra_size}, record, doubts)) {
       return damaged(fmt::format("record {}, lacks the ZIP64 sizes that it announces", Printable(record.name)));
     }
-    // miniz takes a record with that bit for a folder: it reports success, and leaves the reader's memory as it was.
-    const bool is_folder = record.name.ends_with('/');
-    if (((LoadLittle<uint32_t>(entry + 38) & kFolderAttribute) != 0 && !is_folder) || (is_folder && record.size > 0)) {
-      doubts.Add("record {} of {} bytes is said to be a folder, whose content PyTorch does not read",
-                 Printable(record.name), record.size);
+    if (record.name.ends_with('/') && record.size > 0) {
+      doubts.Add("record {} is named as a folder and has {} bytes, of which PyTorch reads none", Printable(record.name),
+                 record.size);
     }
     directory.records.push_back(std::move(record));
     at += total;

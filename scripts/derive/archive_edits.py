@@ -22,15 +22,15 @@ def directory_entry(data: bytes, record: str) -> int:
 
 
 @edit
-def lie_in_directory(export, file, record=None, tensor=None, size=None, where_is=None, folder=False):
-    """What the archive's directory says of a record (or a tensor's): another size in bytes, or the place of the record
-    (or the tensor) `where_is`, so that the two overlap; or that it is a `folder`. The bytes stay."""
+def lie_in_directory(export, file, record=None, tensor=None, size=None, where_is=None, attributes=None):
+    """What the archive's directory says of a record (or a tensor's): another size in bytes, the place of the record
+    (or the tensor) `where_is`, so that the two overlap, or other external attributes (16: a folder). The bytes stay."""
     data = bytearray(export.read_bytes(file))
     at = directory_entry(data, record_of(export, file, record, tensor))
     if size is not None:
         data[at + 20:at + 28] = struct.pack("<II", size, size)
-    if folder:
-        data[at + 38] |= 0x10
+    if attributes is not None:
+        data[at + 38:at + 42] = struct.pack("<I", attributes)
     if where_is is not None:
         names = export.state(file)
         other = record_of(export, file, None, where_is) if where_is in names else where_is

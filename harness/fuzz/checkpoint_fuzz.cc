@@ -1,0 +1,54 @@
+// One file of torch.save as a whole: read, its package, its values, what its tensors share, what its pickle asks of
+// Python.
+#include "harness/checkpoint/checkpoint.h"
+#include "harness/checkpoint/package.h"
+#include "harness/checkpoint/payload.h"
+#include "harness/checkpoint/pickle_environment.h"
+#include "harness/checkpoint/plain_value.h"
+#include "harness/checkpoint/sharing.h"
+#include "harness/fuzz/fuzz_input.h"
+#include "harness/fuzz/zip_model.h"
+
+using namespace harness;
+using namespace harness::fuzz;
+
+namespace {
+
+// The bytes that a valid view reaches are there.
+void TouchTensor(const Checkpoint& checkpoint, const TensorView& view) {
+  if (!view.valid || view.num_elements() == 0) return;
+  const Storage& storage = checkpoint.storages()[view.storage];
+  Require(storage.available, "a valid tensor has a storage");
+  int64_t last = view.offset;
+  for (size_t i = 0; i < view.shape.size(); ++i) last += (view.shape[i] - 1) * view.strides[i];
+  const size_t element = SizeOf(view.dtype);
+  Require(view.offset >= 0 && last >= view.offset, "a valid tensor goes forward");
+  Require((static_cast<size_t>(last) + 1) * element <= storage.bytes.size(), "a valid tensor lies inside its storage");
+  Touch(storage.bytes.subspan(static_cast<size_t>(view.offset) * element, element));
+  Touch(storage.bytes.subspan(static_cast<size_t>(last) * element, element));
+}
+
+}  // namespace
+
+int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const Checkpoint checkpoint = Checkpoint::Read(InMemory(AsText(data, size)));
+  for (const TensorView& view : checkpoint.tensors()) TouchTensor(checkpoint, view);
+  if (!checkpoint.pickle_status().ok()) return 0;
+  (void)LoadsInProduction(checkpoint.pickle(), "state_dict.bin");
+  (void)RefusedByNewerTorch(checkpoint.pickle(), "state_dict.bin");
+  (void)ScanPayload(checkpoint);
+  const auto package = ReadPackage(checkpoint);
+  if (!package.ok()) return 0;
+  (void)FindSharedElements(checkpoint, package->best_state);
+  if (package->config != kNoNode) (void)ToPlainValue(checkpoint.pickle(), package->config);
+  return 0;
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size, unsigned seed) {
+  return Mutate(MutateCheckpoint, data, size, max_size, seed);
+}
+
+size_t LLVMFuzzerCustomCrossOver(const uint8_t* first, size_t first_size, const uint8_t* second, size_t second_size,
+                                 uint8_t* out, size_t max_size, unsigned seed) {
+  return CrossOver(CrossZips, AsText(first, first_size), AsText(second, second_size), out, max_size, seed);
+}

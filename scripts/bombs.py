@@ -12,6 +12,7 @@ has more than 16 MB on the disk. Goal: each is judged in under 10 s and 400 MB, 
 import argparse
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -88,6 +89,24 @@ def first_word(report: dict) -> str:
     return ""
 
 
+def table(rows: list) -> str:
+    """Rows of (name, seconds, of processor, megabytes, verdict, said by); the bombs of one number each are one line."""
+    lines, families = [], {}
+    for row in rows:
+        family = re.fullmatch(r"([a-z0-9]+)_.*_(1e06|1e09|5e18)", row[0])
+        if family:
+            families.setdefault(family[1], []).append(row)
+        else:
+            lines.append((f"`{row[0]}`", BOMBS[row[0]].what, *row[1:]))
+    for family, members in families.items():
+        lines.append((f"`{family}_*`", f"{len(members)} bombs, each with one number of 10^6, 10^9 or 2^62",
+                      *(max(member[column] for member in members) for column in (1, 2, 3)),
+                      " or ".join(sorted({member[4] for member in members})), "options, config and others"))
+    head = "| bomb | what is in it | seconds | of processor | peak MB | verdict | said by |\n|---|---|---|---|---|---|---|"
+    return "\n".join([head] + [f"| {name} | {what} | {seconds:.1f} | {cpu:.1f} | {megabytes:.0f} | {verdict} | {says} |"
+                               for name, what, seconds, cpu, megabytes, verdict, says in lines])
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME")
@@ -106,9 +125,7 @@ def main() -> int:
         return 0
     if args.write:
         return in_child(lambda: make(names[0], args.write))
-    if args.markdown:
-        print("| bomb | what is in it | seconds | of processor | peak MB | verdict | said by |\n|---|---|---|---|---|---|---|")
-    missed = []
+    missed, rows = [], []
     for name in names:
         with tempfile.TemporaryDirectory(prefix="bomb-") as temporary:
             folder, out, hub = (Path(temporary) / part for part in ("export", "out", "hub"))
@@ -123,11 +140,12 @@ def main() -> int:
             ok = verdict in BOMBS[name].verdicts and (within or args.verdicts)
             if not ok:
                 missed.append(f"{name}: {seconds:.1f} s ({cpu:.1f} s of processor), {megabytes:.0f} MB, verdict {verdict}, {size} bytes written")
-            if args.markdown:
-                print(f"| `{name}` | {BOMBS[name].what} | {seconds:.1f} | {cpu:.1f} | {megabytes:.0f} | {verdict} | {says} |")
-            else:
+            rows.append((name, seconds, cpu, megabytes, verdict, says))
+            if not args.markdown:
                 print(f"{'ok  ' if ok else 'MISS'} {name:28} {seconds:6.1f} s {cpu:6.1f} s cpu {megabytes:6.0f} MB {verdict:22} "
                       f"{size / 1000:8.0f} kB  {says}", flush=True)
+    if args.markdown:
+        print(table(rows))
     for line in missed:
         print(f"missed: {line}", file=sys.stderr)
     return 1 if missed else 0

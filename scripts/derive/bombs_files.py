@@ -70,9 +70,9 @@ def deflated_weights(export, gigabytes: int, storages: int) -> None:
 
 
 @bomb
-def deflated_14_gb(export):
-    """14 GB of zeros as 14 weights, deflated to 15 MB"""
-    deflated_weights(export, 14, 14)
+def deflated_13_gb(export):
+    """13 GB of zeros as 13 weights, deflated to 14 MB"""
+    deflated_weights(export, 13, 13)
 
 
 @bomb

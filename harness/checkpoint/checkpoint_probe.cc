@@ -18,6 +18,7 @@
 #include "harness/checkpoint/crc32.h"
 #include "harness/checkpoint/package.h"
 #include "harness/checkpoint/payload.h"
+#include "harness/checkpoint/record_safety.h"
 #include "harness/checkpoint/pickle_environment.h"
 #include "harness/checkpoint/pickle_reader.h"
 #include "harness/checkpoint/zip_archive.h"
@@ -171,15 +172,19 @@ Json JudgeFile(const std::string& path) {
   Result<MappedFile> file = MappedFile::Open(path);
   if (!file.ok()) return {{"accepted", false}, {"structure", file.error().message}};
   const Checkpoint checkpoint = Checkpoint::Read(std::move(*file));
+  // As file_presence does with what is not a checkpoint.
+  const Status safety = checkpoint.format() == Checkpoint::Format::kUnknown
+                            ? StraySafety(checkpoint.file().bytes(), checkpoint.file().name())
+                            : checkpoint.safety_status();
   Json out = {{"accepted", false},
               {"structure", Text(checkpoint.structure_status())},
               {"unambiguous", Text(Unambiguous(checkpoint))},
-              {"safety", Text(checkpoint.safety_status())},
+              {"safety", Text(safety)},
               {"pickle", Text(checkpoint.pickle_status())},
               {"storage", Text(checkpoint.storage_status())},
               {"tensor", Text(checkpoint.tensor_status())}};
   const bool stages_ok = checkpoint.structure_status().ok() && Unambiguous(checkpoint).ok() &&
-                         checkpoint.safety_status().ok() && checkpoint.pickle_status().ok() &&
+                         safety.ok() && checkpoint.pickle_status().ok() &&
                          checkpoint.storage_status().ok() && checkpoint.tensor_status().ok();
   if (!stages_ok) return out;
   const Status loads = LoadsInProduction(checkpoint.pickle(), "file"), checksums = Checksums(checkpoint);

@@ -36,6 +36,13 @@ bool IsHarmlessAnyhow(GlobalRole role) {
   }
 }
 
+// What is left of a name where a good pickle was cut off.
+bool BeginsAKnownName(std::string_view name) {
+  const std::vector<std::string> known = KnownNames();
+  return name.starts_with("torch.") ||
+         std::any_of(known.begin(), known.end(), [&](const std::string& whole) { return whole.starts_with(name); });
+}
+
 class Scanner {
  public:
   Scanner(std::span<const std::byte> bytes, size_t at, ScanFrom from, const Pickle& read)
@@ -84,6 +91,7 @@ class Scanner {
       if (rest_.empty()) return std::nullopt;
       const std::string_view line = rest_.substr(0, rest_.size() - 1);
       rest_ = {};
+      cut_ = true;
       return line;
     }
     const std::string_view line = rest_.substr(0, end);
@@ -100,7 +108,8 @@ class Scanner {
     std::string qualified = QualifiedName(module, name, protocol_);
     const GlobalRole role = RoleOf(qualified);
     delicate_ = delicate_ || !IsHarmlessAnyhow(role);
-    if (role == GlobalRole::kForeign || name.find('.') != std::string_view::npos) Add(std::move(qualified));
+    const bool foreign = role == GlobalRole::kForeign || name.find('.') != std::string_view::npos;
+    if (foreign && !(cut_ && BeginsAKnownName(qualified))) Add(std::move(qualified));
   }
 
   // Whether the scan can go on behind it.
@@ -217,6 +226,7 @@ class Scanner {
   size_t more_;
   int protocol_;
   std::optional<std::string_view> before_last_, last_;  // what lies on top of the stack, where it is text
+  bool cut_ = false;                                    // the last line had no end
   bool calls_ = false;
   bool delicate_ = false;  // a name is there that is harmless only as its writers use it
   std::vector<std::string> names_;

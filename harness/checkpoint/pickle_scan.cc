@@ -107,9 +107,10 @@ class Scanner {
   void Name(std::string_view module, std::string_view name) {
     std::string qualified = QualifiedName(module, name, protocol_);
     const GlobalRole role = RoleOf(qualified);
-    delicate_ = delicate_ || !IsHarmlessAnyhow(role);
     const bool foreign = role == GlobalRole::kForeign || name.find('.') != std::string_view::npos;
-    if (foreign && !(cut_ && BeginsAKnownName(qualified))) Add(std::move(qualified));
+    if (foreign && cut_ && BeginsAKnownName(qualified)) return;
+    delicate_ = delicate_ || !IsHarmlessAnyhow(role);
+    if (foreign) Add(std::move(qualified));
   }
 
   // Whether the scan can go on behind it.

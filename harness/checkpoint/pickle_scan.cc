@@ -108,7 +108,7 @@ class Scanner {
     std::string qualified = QualifiedName(module, name, protocol_);
     const GlobalRole role = RoleOf(qualified);
     const bool foreign = role == GlobalRole::kForeign || name.find('.') != std::string_view::npos;
-    if (foreign && cut_ && BeginsAKnownName(qualified)) return;
+    if (foreign && cut_ && BeginsAKnownName(name.empty() ? module : std::string_view(qualified))) return;
     delicate_ = delicate_ || !IsHarmlessAnyhow(role);
     if (foreign) Add(std::move(qualified));
   }
@@ -127,10 +127,12 @@ class Scanner {
         return true;
       case kGlobal:
       case kInst: {
-        const auto module = Line(), name = Line();
-        if (!module || !name) return false;
+        const auto module = Line();
+        if (!module) return false;
+        const auto name = Line();
+        cut_ = cut_ || !name;  // Python's unpickler that is written in Python looks for an empty name then
         calls_ = calls_ || op == kInst;
-        Name(*module, *name);
+        Name(*module, name.value_or(""));
         break;
       }
       case kStackGlobal:

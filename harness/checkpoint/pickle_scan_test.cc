@@ -55,6 +55,8 @@ INSTANTIATE_TEST_SUITE_P(
                       BehindCase{"Extension", "NNb\x82\x01.", {"an extension code of copyreg"}},
                       BehindCase{"DottedName", "NNbctorch\nSize.x\n.", {"torch.Size.x"}},
                       BehindCase{"LineWithoutEnd", "NNbcposix\nsystem!", {"posix.system"}},
+                      BehindCase{"NameMissing", "NNbcantigravity\n", {"antigravity."}},
+                      BehindCase{"CutInsideAKnownModule", "NNbccollect", {}},
                       BehindCase{"CutInsideAKnownName", "NNbccollections\nOrderedDi", {}},
                       BehindCase{"CutInsideAStorage", "NNbctorch\nFloatSto", {}},
                       BehindCase{"EachOnce", "NNbcos\na\ncos\na\ncos\nb\n.", {"os.a", "os.b"}},

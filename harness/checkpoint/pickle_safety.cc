@@ -155,7 +155,9 @@ Status DescribeForeign(const PickleReading& reading, std::string_view place, uin
     const bool is_call = node.kind == PickleNode::Kind::kObject;
     if (!is_call && called.contains(id)) continue;  // shown with its call
     if (++count > kShown) continue;
-    const bool is_state = is_call && pickle[node.callable].text == kSetState;
+    // A text of those letters may be called, too.
+    const bool is_state = is_call && pickle[node.callable].kind == PickleNode::Kind::kGlobal &&
+                          pickle[node.callable].text == kSetState;
     const std::string path = paths.Of(is_state ? pickle[node.arguments].items[0] : id);
     const auto call = around.find(id);
     const bool is_passed = !is_call && call != around.end();

@@ -122,6 +122,7 @@ std::vector<UnsafeCase> UnsafeCases() {
       {"PythonTwoNames", "c__builtin__\nexecfile\nU\x01x\x85R.", {"builtins.execfile('x')"}},
       {"Partial", "cfunctools\npartial\n" + system + "\x85R.", {"functools.partial(posix.system)"}},
       {"WholeModule", "cnn\nModule\n)\x81}b.", {"nn.Module"}},
+      {"CallOfAText", "\x8c\x0c__setstate__)R.", {"calls '__setstate__'()"}},
       {"ControlCharacters", "cevil\nx\x01y\n.", {"evil.x\\x01y"}},
   };
 }

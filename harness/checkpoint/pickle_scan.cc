@@ -108,7 +108,7 @@ class Scanner {
     std::string qualified = QualifiedName(module, name, protocol_);
     const GlobalRole role = RoleOf(qualified);
     const bool foreign = role == GlobalRole::kForeign || name.find('.') != std::string_view::npos;
-    if (foreign && cut_ && BeginsAKnownName(name.empty() ? module : std::string_view(qualified))) return;
+    if (foreign && cut_ && BeginsAKnownName(qualified)) return;
     delicate_ = delicate_ || !IsHarmlessAnyhow(role);
     if (foreign) Add(std::move(qualified));
   }
@@ -130,7 +130,7 @@ class Scanner {
         const auto module = Line();
         if (!module) return false;
         const auto name = Line();
-        cut_ = cut_ || !name;  // Python's unpickler that is written in Python looks for an empty name then
+        cut_ = cut_ && name;  // without one, Python's unpickler that is written in Python imports the module
         calls_ = calls_ || op == kInst;
         Name(*module, name.value_or(""));
         break;

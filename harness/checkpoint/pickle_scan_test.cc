@@ -56,7 +56,7 @@ INSTANTIATE_TEST_SUITE_P(
                       BehindCase{"DottedName", "NNbctorch\nSize.x\n.", {"torch.Size.x"}},
                       BehindCase{"LineWithoutEnd", "NNbcposix\nsystem!", {"posix.system"}},
                       BehindCase{"NameMissing", "NNbcantigravity\n", {"antigravity."}},
-                      BehindCase{"CutInsideAKnownModule", "NNbccollect", {}},
+                      BehindCase{"CutInsideAModule", "NNbccollect", {"collec."}},
                       BehindCase{"CutInsideAKnownName", "NNbccollections\nOrderedDi", {}},
                       BehindCase{"CutInsideAStorage", "NNbctorch\nFloatSto", {}},
                       BehindCase{"EachOnce", "NNbcos\na\ncos\na\ncos\nb\n.", {"os.a", "os.b"}},

@@ -82,7 +82,12 @@ Result<CodecDescription> OrKnown(const std::string& name, Result<CodecDescriptio
   return codec;
 }
 
-Result<CodecDescription> Follow(const std::string& name, const CodecPlaces& places, std::vector<fs::path>& seen) {
+struct Trail {
+  std::vector<fs::path> seen;
+  bool circular = false;
+};
+
+Result<CodecDescription> Follow(const std::string& name, const CodecPlaces& places, Trail& trail) {
   if (name == "dac_44khz" || name == "dac_24khz") return OrKnown(name, FollowDac(name, places.dac));
   if (name == "debug_compression_model") {
     return Error{ErrorCode::kMismatch,
@@ -93,10 +98,13 @@ Result<CodecDescription> Follow(const std::string& name, const CodecPlaces& plac
     std::error_code error;
     const fs::path file = fs::is_directory(*path, error) ? *path / FileName(Role::kCodec) : *path;
     const fs::path canonical = fs::weakly_canonical(file, error);
+    std::vector<fs::path>& seen = trail.seen;
     if (std::find(seen.begin(), seen.end(), canonical) != seen.end()) {
+      trail.circular = true;
+      // Only the first one is named by the export itself.
       return Error{ErrorCode::kMismatch,
                    fmt::format("the references lead in a circle: {} is met again (RecursionError when it is loaded)",
-                               file.string())};
+                               canonical == seen.front() ? file.string() : "a file")};
     }
     if (seen.size() >= 100) return Error{ErrorCode::kMismatch, "more than 100 references lead to one another"};
     seen.push_back(canonical);
@@ -104,8 +112,8 @@ Result<CodecDescription> Follow(const std::string& name, const CodecPlaces& plac
     auto package = FollowPackage(file, of_export);
     if (!package.ok()) return package.error();
     if (package->next) {
-      auto next = Follow(*package->next, places, seen);
-      return next.ok() || of_export ? std::move(next) : Withhold(file, next.error());
+      auto next = Follow(*package->next, places, trail);
+      return next.ok() || of_export || trail.circular ? std::move(next) : Withhold(file, next.error());
     }
     return std::move(package->codec);
   }
@@ -126,8 +134,8 @@ CodecPlaces CodecPlacesFor(const HubCache& hub, const HubCache::Environment& env
 CodecPlaces CodecPlacesFor(const HubCache& hub) { return CodecPlacesFor(hub, HubCache::OfProcess); }
 
 Result<CodecDescription> FollowReference(const std::string& reference, const CodecPlaces& places) {
-  std::vector<fs::path> seen;
-  auto followed = Follow(reference, places, seen);
+  Trail trail;
+  auto followed = Follow(reference, places, trail);
   if (followed.ok()) followed->reference = reference;
   return followed;
 }

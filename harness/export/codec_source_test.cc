@@ -101,7 +101,7 @@ TEST(CodecSource, SaysWhatIsWrongWithAReference) {
       {"no/such/path", ErrorCode::kNotFound, "is the path 'no/such/path', which is not there"},
       {"someone/else", ErrorCode::kUnsupported, "neither in the hub cache nor known to this suite"},
       {"debug_compression_model", ErrorCode::kMismatch, "its weights are random"},
-      {"referenced_codecs.bin", ErrorCode::kMismatch, "referenced_codecs.bin: "},
+      {"referenced_codecs.bin", ErrorCode::kMismatch, "referenced_codecs.bin does not hold a codec"},
       {".", ErrorCode::kMismatch, "compression_state_dict.bin"},
   };
   for (const Bad& row : bad) {

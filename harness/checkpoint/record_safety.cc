@@ -20,6 +20,8 @@ constexpr uint64_t kMaxUnasked = uint64_t{64} << 20;
 // What is deflated is not inflated just to see whether it is a pickle, unless it is named so.
 constexpr uint64_t kMaxInflatedUnasked = uint64_t{1} << 20;
 
+constexpr size_t kLegacyPickles = 5;
+
 bool HasCalls(const PickleReading& reading) {
   if (reading.calls_behind && !reading.behind.empty()) return true;
   return std::any_of(reading.foreign.begin(), reading.foreign.end(),
@@ -97,8 +99,14 @@ Status StraySafety(std::span<const std::byte> file, std::string_view file_name) 
   if (IsTarHeader(file)) return TarSafety(file, file_name);
   if (file.empty() || (file.size() > 1 && file[0] == std::byte{'P'} && file[1] == std::byte{'K'})) return {};
   // torch.load takes it for the legacy format: five pickles, each of which runs before the next is looked at.
-  const PickleReading reading = ReadPickle(file, file_name, PersistentIds::kLegacy, 4);
-  return HasCalls(reading) ? DescribeForeign(reading, file_name) : Status();
+  size_t at = 0;
+  for (size_t more = kLegacyPickles; more-- > 0 && at < file.size();) {
+    const PickleReading reading = ReadPickle(file.subspan(at), file_name, PersistentIds::kLegacy, more);
+    if (HasCalls(reading)) return DescribeForeign(reading, file_name, at);
+    if (!reading.status.ok()) break;
+    at += reading.end;
+  }
+  return {};
 }
 
 }  // namespace harness

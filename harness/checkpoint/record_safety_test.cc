@@ -68,6 +68,9 @@ TEST(RecordSafety, StoragesAreNotRead) {
 TEST(StraySafety, OnlyCallsCount) {
   EXPECT_THAT(StraySafety(Bytes("\x80\x04" + kCall), "a.bin"),
               FailsWith(ErrorCode::kUnsafe, Parts{"a.bin: loading", "calls posix.system('touch') (offset 27)"}));
+  // The magic number as text: torch.load goes on to the next pickle.
+  EXPECT_THAT(StraySafety(Bytes("I119547037146038801333356\n." + kCall), "a.bin"),
+              FailsWith(ErrorCode::kUnsafe, Parts{"calls posix.system('touch') (offset 52)"}));
   EXPECT_THAT(StraySafety(Bytes(kCall.substr(0, kCall.size() - 1)), "a.bin"),
               FailsWith(ErrorCode::kUnsafe, Parts{"posix.system"}));
   for (const std::string& text : {"compression\nmodel\n"s, "cposix\nsystem\n."s, "{}"s, ""s, "PK" + kCall}) {

@@ -130,7 +130,7 @@ Status DescribeForeign(const PickleReading& reading, std::string_view place, uin
   if (reading.foreign.empty()) {
     if (behind.empty()) return {};
     std::string_view why = reading.status.error().message;
-    if (why.starts_with(place)) why.remove_prefix(std::min(why.size(), place.size() + 2));
+    why.remove_prefix(std::min(why.find("pickle offset"), why.size()));  // the place is said already
     return Error{ErrorCode::kUnsafe,
                  fmt::format("{}: the pickle can't be followed to its end ({}). What stands behind that place can't be "
                              "judged and may run when the file is loaded; it names {}. Do not load the file; export "

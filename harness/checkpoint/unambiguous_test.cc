@@ -19,7 +19,8 @@ std::string Patched(std::string bytes, size_t at, std::string_view patch) {
 }
 
 ZipRecord Record(const std::string& zip, std::string_view name) {
-  for (const ZipRecord& record : ZipArchive::Open(Bytes(zip), "f").value()->records()) {
+  const auto archive = ZipArchive::Open(Bytes(zip), "f");
+  for (const ZipRecord& record : (*archive)->records()) {
     if (record.name == name) return record;
   }
   throw std::runtime_error("no such record");

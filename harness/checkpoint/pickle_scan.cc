@@ -36,13 +36,6 @@ bool IsHarmlessAnyhow(GlobalRole role) {
   }
 }
 
-// What is left of a name where a good pickle was cut off.
-bool BeginsAKnownName(std::string_view name) {
-  const std::vector<std::string> known = KnownNames();
-  return name.starts_with("torch.") ||
-         std::any_of(known.begin(), known.end(), [&](const std::string& whole) { return whole.starts_with(name); });
-}
-
 class Scanner {
  public:
   Scanner(std::span<const std::byte> bytes, size_t at, ScanFrom from, const Pickle& read)
@@ -91,7 +84,6 @@ class Scanner {
       if (rest_.empty()) return std::nullopt;
       const std::string_view line = rest_.substr(0, rest_.size() - 1);
       rest_ = {};
-      cut_ = true;
       return line;
     }
     const std::string_view line = rest_.substr(0, end);
@@ -108,7 +100,6 @@ class Scanner {
     std::string qualified = QualifiedName(module, name, protocol_);
     const GlobalRole role = RoleOf(qualified);
     const bool foreign = role == GlobalRole::kForeign || name.find('.') != std::string_view::npos;
-    if (foreign && cut_ && BeginsAKnownName(qualified)) return;
     delicate_ = delicate_ || !IsHarmlessAnyhow(role);
     if (foreign) Add(std::move(qualified));
   }
@@ -129,8 +120,7 @@ class Scanner {
       case kInst: {
         const auto module = Line();
         if (!module) return false;
-        const auto name = Line();
-        cut_ = cut_ && name;  // without one, Python's unpickler that is written in Python imports the module
+        const auto name = Line();  // without one, Python's unpickler that is written in Python imports the module
         calls_ = calls_ || op == kInst;
         Name(*module, name.value_or(""));
         break;
@@ -229,7 +219,6 @@ class Scanner {
   size_t more_;
   int protocol_;
   std::optional<std::string_view> before_last_, last_;  // what lies on top of the stack, where it is text
-  bool cut_ = false;                                    // the last line had no end
   bool calls_ = false;
   bool delicate_ = false;  // a name is there that is harmless only as its writers use it
   std::vector<std::string> names_;

@@ -71,6 +71,18 @@ class Shape {
   NodeId id_;
 };
 
+bool IsScalar(const PickleNode& node) {
+  switch (node.kind) {
+    case Kind::kNone:
+    case Kind::kBool:
+    case Kind::kInt:
+    case Kind::kBigInt:
+    case Kind::kFloat:
+    case Kind::kString: return true;
+    default: return false;
+  }
+}
+
 // "f8" -> 8: NumPy's kinds of plain numbers; 0 for any other. None holds a pointer.
 size_t NumberBytes(std::string_view code) {
   static constexpr std::string_view kCodes[] = {"b1", "i1", "i2", "i4", "i8", "u1", "u2",
@@ -207,16 +219,7 @@ bool IsNodeState(const Shape& state) {
     return false;
   }
   if (!parent.Is(Kind::kNone) && parent.made_by() != GlobalRole::kConfigContainer) return false;
-  switch (value.node().kind) {
-    case Kind::kNone:
-    case Kind::kBool:
-    case Kind::kInt:
-    case Kind::kBigInt:
-    case Kind::kFloat:
-    case Kind::kString:
-    case Kind::kBytes: return true;
-    default: return value.made_by() == GlobalRole::kPath;
-  }
+  return IsScalar(value.node()) || value.Is(Kind::kBytes) || value.made_by() == GlobalRole::kPath;
 }
 
 // (3, byte order, None, None, None, -1, -1, 0): no subarray, no names, no fields, no flags.
@@ -330,20 +333,9 @@ bool IsWrittenCall(const PickleReading& reading, GlobalRole role, CallForm form,
 }
 
 bool IsWrittenKey(const Pickle& pickle, NodeId id) {
-  const auto is_scalar = [&](NodeId key) {
-    switch (pickle[key].kind) {
-      case Kind::kNone:
-      case Kind::kBool:
-      case Kind::kInt:
-      case Kind::kBigInt:
-      case Kind::kFloat:
-      case Kind::kString:
-      case Kind::kGlobal: return true;
-      default: return false;
-    }
-  };
+  const auto is_part = [&](NodeId key) { return IsScalar(pickle[key]) || pickle[key].kind == Kind::kGlobal; };
   const PickleNode& key = pickle[id];
-  return is_scalar(id) || (key.kind == Kind::kTuple && std::all_of(key.items.begin(), key.items.end(), is_scalar));
+  return is_part(id) || (key.kind == Kind::kTuple && std::all_of(key.items.begin(), key.items.end(), is_part));
 }
 
 bool IsWrittenState(const Pickle& pickle, NodeId target, NodeId state) {

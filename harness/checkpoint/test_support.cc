@@ -73,7 +73,7 @@ std::string WriteZip(const std::vector<ZipEntry>& entries, std::string_view comm
         static_cast<uint64_t>(entry.header_offset >= 0 ? entry.header_offset : static_cast<int64_t>(offset));
     const std::string name = entry.local_name.empty() ? entry.name : entry.local_name;
     const bool descriptor = (entry.flags & 8) != 0;
-    const size_t head = out.size() + 30 + name.size() + 4;
+    const size_t head = out.size() + 30 + name.size() + entry.local_extra.size() + 4;
     const std::string padding((64 - head % 64) % 64, 'Z');
     const uint32_t local_size = entry.local_size >= 0 ? static_cast<uint32_t>(entry.local_size)
                                 : descriptor          ? 0
@@ -82,7 +82,8 @@ std::string WriteZip(const std::vector<ZipEntry>& entries, std::string_view comm
            Little(static_cast<uint16_t>(entry.local_method >= 0 ? entry.local_method : method)) + Little<uint32_t>(0) +
            Little<uint32_t>(descriptor ? 0 : crc) +
            Little<uint32_t>(descriptor ? 0 : static_cast<uint32_t>(compressed)) + Little(local_size) +
-           Little(static_cast<uint16_t>(name.size())) + Little(static_cast<uint16_t>(padding.size() + 4)) + name +
+           Little(static_cast<uint16_t>(name.size())) +
+           Little(static_cast<uint16_t>(entry.local_extra.size() + padding.size() + 4)) + name + entry.local_extra +
            "FB" + Little(static_cast<uint16_t>(padding.size())) + padding + payload;
     if (descriptor) {
       out += "PK\x07\x08" + Little(crc) + Little(static_cast<uint32_t>(payload.size())) +

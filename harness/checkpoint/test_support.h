@@ -80,6 +80,7 @@ struct ZipEntry {
   int64_t header_offset = -1;
   int64_t crc = -1;
   uint32_t external_attributes = 0;
+  std::string local_extra = {};  // fields in front of the padding
 };
 
 // Aligned as torch's writer does (64 bytes, through an "FB" extra field).

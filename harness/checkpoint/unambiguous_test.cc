@@ -26,6 +26,12 @@ ZipRecord Record(const std::string& zip, std::string_view name) {
   throw std::runtime_error("no such record");
 }
 
+std::string Zip64Field(const std::vector<uint64_t>& values) {
+  std::string field = Little<uint16_t>(1) + Little(static_cast<uint16_t>(8 * values.size()));
+  for (const uint64_t value : values) field += Little(value);
+  return field;
+}
+
 Entries With(const std::function<void(Entries&)>& change) {
   Entries entries = SmallExport();
   change(entries);
@@ -66,6 +72,11 @@ std::vector<GoodCase> GoodCases() {
       {"Deflated", WriteZip(WithEach([](ZipEntry& e) { e.deflate = true; }))},
       {"SizesInLocalHeaders", WriteZip(WithEach([](ZipEntry& e) { e.flags = 0; }))},
       {"Zip64Sizes", WriteZip(WithEach([](ZipEntry& e) { e.zip64 = true; }))},
+      // PyTorch's own, of a record beyond 4 GiB; this one lies at 0.
+      {"OffsetInLocalHeader", WriteZip(With([](Entries& e) { e[0].local_extra = Zip64Field({0}); }))},
+      {"SizesAndOffsetInLocalHeader", WriteZip(With([](Entries& e) {
+         e[0].local_extra = Zip64Field({e[0].data.size(), 0, 0});
+       }))},
       {"NoChecksums", WriteZip(WithEach([](ZipEntry& e) { e.crc = 0; }))},
       {"FolderEntries", WriteZip(With([](Entries& e) {
          e.insert(e.begin(), {{.name = "archive/", .external_attributes = 0x41ed0010}, {.name = "archive/data/"}});
@@ -170,6 +181,9 @@ std::vector<BadCase> NameCases() {
        {"archive/data.pkl and archive/DATA.pkl differ by upper and lower case"}},
       {"StorageByCase", added("archive/daTa/0"), {"archive/data/0 and archive/daTa/0 differ"}},
       {"FolderByCase", added("Archive/data.pkl"), {"differ by upper and lower case"}},
+      {"OtherOffsetInLocalHeader",
+       WriteZip(With([](Entries& e) { e[0].local_extra = Zip64Field({7}); })),
+       {"the ZIP64 field of record archive/data.pkl in its local header"}},
       {"FolderWithContent", added("archive/folder/"), {"archive/folder/ is named as a folder and has 1 bytes"}},
       {"ByteorderInUpperCase", renamed(1, "archive/BYTEORDER", "big"), {"archive/BYTEORDER is spelled", "(byteorder)"}},
       {"VersionInUpperCase", added("archive/.DATA/version", "3\n"), {"archive/.DATA/version is spelled"}},

@@ -89,13 +89,8 @@ class Layout {
       }
       if (id != kZip64Extra) return;
       ++zip64;
-      const auto agrees = [&](size_t at, uint64_t expected) {
-        if (at + 8 > bytes.size()) return false;
-        const auto found = LoadLittle<uint64_t>(&bytes[at]);
-        return found == expected || (later && found == 0);
-      };
       const bool ok = announced ? CheckAnnounced(bytes, size, compressed_size, record, later)
-                                : bytes.size() == 16 && agrees(0, record.size) && agrees(8, record.compressed_size);
+                                : HoldsWhatMinizWrites(bytes, record, later);
       if (!ok) {
         doubts_.Add(
             "the ZIP64 field of record {} in its local header at offset {} does not hold its sizes, {} and {} "
@@ -110,6 +105,16 @@ class Layout {
       doubts_.Add("record {} has {} ZIP64 fields in its local header at offset {}, 1 expected", name, zip64,
                   record.header_offset);
     }
+  }
+
+  // Of a record beyond 4 GiB: its sizes where these are, and its offset where that is, which no reader looks at here.
+  static bool HoldsWhatMinizWrites(std::span<const std::byte> field, const ZipRecord& record, bool later) {
+    const bool sizes = field.size() >= 16, offset = field.size() % 16 == 8;
+    if (field.size() > 24 || field.size() % 8 != 0 || field.empty()) return false;
+    const auto at = [&](size_t i) { return LoadLittle<uint64_t>(&field[8 * i]); };
+    const auto agrees = [&](uint64_t found, uint64_t expected) { return found == expected || (later && found == 0); };
+    return (!sizes || (agrees(at(0), record.size) && agrees(at(1), record.compressed_size))) &&
+           (!offset || at(field.size() / 8 - 1) == record.header_offset);
   }
 
   // Sizes that are all ones in the header stand in the field, the inflated one first; 0 where they come later.

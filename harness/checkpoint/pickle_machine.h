@@ -52,7 +52,7 @@ class PickleMachine {
 
   Status SetItems(NodeId target, const std::vector<NodeId>& keys_and_values);
   Status Append(NodeId target, Kind kind, const std::vector<NodeId>& items);
-  // Of an object that is foreign, or of a call's argument: whatever is done to it is no writer's doing.
+  // Fails for what a call was given: no writer changes it afterwards.
   Status CheckChangeable(NodeId target);
 
   // --- calls
@@ -62,7 +62,6 @@ class PickleMachine {
   Result<NodeId> CallKnown(GlobalRole role, NodeId callable, NodeId arguments);
   NodeId Object(NodeId callable, NodeId arguments);
   NodeId Foreign(NodeId id);
-  bool IsForeign(NodeId id) const;
   GlobalRole Role(NodeId id);
   Status Build(NodeId target, NodeId state);
   void CallOwnSetState(NodeId target, NodeId state);

@@ -101,6 +101,12 @@ Seanet::Seanet(SeanetSpec spec, const TensorTable& tensors, at::Device device, c
         lstms_[layer.name].push_back(tensors.Float(fmt::format("{}.lstm.{}_l{}", layer.name, leaf, l), device_));
       }
     }
+    if (layer.lstm_layers > 0 && device_.is_cuda() && at::_use_cudnn_rnn_flatten_weight()) {
+      // Into one piece, as nn.LSTM.flatten_parameters lays them out: cuDNN would do so in every call, and say so.
+      constexpr int64_t kLstm = 2;  // cudnnRNNMode_t
+      at::_cudnn_rnn_flatten_weight(lstms_.at(layer.name), /*weight_stride0=*/4, layer.width, kLstm, layer.width,
+                                    /*proj_size=*/0, layer.lstm_layers, /*batch_first=*/false, /*bidirectional=*/false);
+    }
   }
   FindTail();
 }

@@ -1,0 +1,12 @@
+#include "conformance/checks/audio_output/figure.h"
+
+namespace conformance {
+
+Outcome CheckLevel(Context& context, const GenerationCase& of) {
+  return JudgeFigure(
+      context, of,
+      {"audio.min_rms", true, [](const harness::SignalMeasures& m) { return m.rms; }, "the level (rms, full scale 1)",
+       "The decoder can only be silent: its last layers or the codebooks are near zero"});
+}
+
+}  // namespace conformance

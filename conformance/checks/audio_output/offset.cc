@@ -1,0 +1,15 @@
+#include <cmath>
+
+#include "conformance/checks/audio_output/figure.h"
+
+namespace conformance {
+
+Outcome CheckOffset(Context& context, const GenerationCase& of) {
+  return JudgeFigure(context, of,
+                     {"audio.max_offset_ratio", false,
+                      [](const harness::SignalMeasures& m) { return m.rms == 0 ? 0 : std::abs(m.mean) / m.rms; },
+                      "the constant part (|mean| / rms)",
+                      "The output hangs at a constant: a bias of the decoder's last layer outweighs the signal"});
+}
+
+}  // namespace conformance

@@ -1,0 +1,39 @@
+#include <fmt/format.h>
+
+#include "conformance/checks/generation/generation.h"
+
+namespace conformance {
+namespace {
+
+// MusicGen.set_generation_params, audiocraft 1.3.0.
+constexpr double kExtendStrideS = 18;
+constexpr int64_t kDefaultTopK = 250;
+
+}  // namespace
+
+Outcome CheckProductionDefaults(Context& context) {
+  const harness::LmSpec& spec = *context.exported().lm_spec();
+  const nlohmann::json measured = {{"segment_duration_s", spec.segment_duration_s}, {"cardinality", spec.cardinality}};
+  const nlohmann::json limit = {{"segment_duration_s", kExtendStrideS}, {"cardinality", kDefaultTopK}};
+  if (!(spec.segment_duration_s > kExtendStrideS)) {
+    return Fail(
+               fmt::format(
+                   "state_dict.bin: dataset.segment_duration is {} s; MusicGen's constructor sets extend_stride=18 and "
+                   "asserts that it is below: get_pretrained raises AssertionError (\"Cannot stride by more than max "
+                   "generation duration.\")",
+                   spec.segment_duration_s),
+               measured, limit)
+        .WithRemedy("Train on segments above 18 s, or set the key above 18 if the model can do that");
+  }
+  if (spec.cardinality < kDefaultTopK) {
+    return Fail(fmt::format("state_dict.bin: transformer_lm.card is {}; generate() draws from the 250 most likely "
+                            "codes unless told "
+                            "otherwise, and torch.topk raises where there are fewer",
+                            spec.cardinality),
+                measured, limit)
+        .WithRemedy(fmt::format("Tell people to call set_generation_params(top_k={}), or less", spec.cardinality));
+  }
+  return Pass(measured, limit);
+}
+
+}  // namespace conformance

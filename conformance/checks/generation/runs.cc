@@ -1,0 +1,39 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "conformance/checks/generation/generation.h"
+
+namespace conformance {
+
+Outcome CheckRuns(Context& context, const GenerationCase& of) {
+  const GenerationRecord& record = context.Generation(of.device);
+  if (!record.problem.empty()) {
+    if (record.skipped) return Skip(record.reason.c_str(), record.problem);
+    // One cause, told once: by the first case of the device.
+    const auto& cases = context.plan().cases;
+    const auto first = std::find_if(cases.begin(), cases.end(), [&](const auto& c) { return c.device == of.device; });
+    if (first != cases.end() && first->Path() != of.Path()) return Blocked(ids::kRuns(*first));
+    return Fail(record.problem).WithReason(record.reason);
+  }
+  const GenerationRun& run = context.RunOf(of);
+  switch (run.status) {
+    case GenerationRun::Status::kNotRun:
+      return Skip(reason::kStageLeftNothing, fmt::format("the generation stage left nothing of {}", of.Path()));
+    case GenerationRun::Status::kSkipped: return Skip(run.reason.c_str(), run.message);
+    case GenerationRun::Status::kUnsupported: return Unsupported(run.message);
+    case GenerationRun::Status::kFailed:
+      return Fail(fmt::format("{} ({}): {}", of.device, PromptText(run), run.message));
+    case GenerationRun::Status::kDone: break;
+  }
+  nlohmann::json measured = {
+      {"frames", run.frames},         {"device", record.device_name},     {"memory_peak_bytes", run.memory_peak_bytes},
+      {"load_s", run.load_s},         {"first_code_s", run.first_code_s}, {"step_s", run.step_s},
+      {"generate_s", run.generate_s}, {"decode_s", run.decode_s}};
+  // Of a card only.
+  if (!record.compute_capability.empty()) measured["compute_capability"] = record.compute_capability;
+  if (!record.driver_version.empty()) measured["driver_version"] = record.driver_version;
+  return Pass(std::move(measured));
+}
+
+}  // namespace conformance

@@ -1,0 +1,21 @@
+#include "conformance/checks/generation/generation.h"
+#include "harness/text/t5_files.h"
+
+namespace conformance {
+
+// The T5 that get_pretrained fetches beside the export: in the cache, and whole.
+Outcome CheckTextEncoder(Context& context) {
+  harness::Export& exported = context.exported();
+  for (const harness::ConditionerSpec& conditioner : exported.lm_spec()->conditioners) {
+    if (conditioner.model != "t5") continue;
+    const auto status =
+        harness::CheckT5(conditioner.t5_name, exported.hub(), conditioner.input_dim, exported.working_directory());
+    if (status.ok()) continue;
+    const bool absent =
+        status.error().code == harness::ErrorCode::kNotFound || status.error().code == harness::ErrorCode::kUnsupported;
+    return absent ? Skip(reason::kNotInCache, status.error().message) : FromStatus(status);
+  }
+  return Pass();
+}
+
+}  // namespace conformance

@@ -1,0 +1,147 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "conformance/checks/shape_config_agreement/shape_config_agreement.h"
+#include "harness/export/folder_contents.h"
+
+namespace conformance {
+
+using harness::Role;
+
+namespace {
+
+// What the builders read of the config; nothing else is ever resolved (models/builders.py, loaders.py, genmodel.py).
+// Of codebooks_pattern, only the chosen pattern's options are read: shape_config_agreement/.../options does.
+const std::vector<std::string>& SubtreesRead(Role role) {
+  static const std::vector<std::string> language_model = {
+      "lm_model", "transformer_lm", "codebooks_pattern.modeling", "attribute_dropout", "classifier_free_guidance",
+      "fuser",    "conditioners",   "dataset.segment_duration"};
+  static const std::vector<std::string> codec = {"compression_model", "encodec", "seanet"};
+  return role == Role::kLanguageModel ? language_model : codec;
+}
+
+// The key paths below `value` that are still `???`.
+void FindMissing(const harness::ConfigValue& value, const std::string& path, std::vector<std::string>& missing) {
+  if (!value.environment.empty()) return;  // its keys are not shown
+  if (const auto* text = std::get_if<std::string>(&value.data); text != nullptr && *text == "???")
+    missing.push_back(path);
+  if (const auto* map = std::get_if<harness::ConfigValue::Map>(&value.data)) {
+    for (const auto& [key, item] : *map) FindMissing(item, path + "." + key, missing);
+  }
+  if (const auto* list = std::get_if<harness::ConfigValue::List>(&value.data)) {
+    for (size_t i = 0; i < list->size(); ++i) FindMissing((*list)[i], fmt::format("{}[{}]", path, i), missing);
+  }
+}
+
+// The first key on the way to `path` that is not there; empty where the whole path is, or can't be followed.
+std::string FirstAbsent(const harness::Config& config, const std::string& path) {
+  for (size_t end = path.find('.'); end != std::string::npos; end = path.find('.', end + 1)) {
+    const std::string parent = path.substr(0, end);
+    if (!config.Has(parent)) return parent;
+    if (!config.Keys(parent).ok()) return "";  // an interpolation, ???, or no mapping: told by Get
+  }
+  return config.Has(path) ? "" : path;
+}
+
+// What the builders' options check says of this config; empty where it has nothing to say.
+std::string OptionsComplaint(Context& context, Role role) {
+  harness::Export& exported = context.exported();
+  if (role == Role::kLanguageModel) return exported.lm_spec().ok() ? "" : exported.lm_spec().error().message;
+  return exported.codec_spec().ok() ? "" : exported.codec_spec().error().message;
+}
+
+bool Holds(const harness::Config& config, const std::string& path, const std::string& text) {
+  const auto value = config.GetString(path);
+  return value.ok() && *value == text;
+}
+
+Role OtherThan(Role role) { return role == Role::kLanguageModel ? Role::kCodec : Role::kLanguageModel; }
+
+// How the config of the other role got into this file, by what the other file holds.
+std::string WhichFileIsWrong(Context& context, Role role) {
+  const Role other = OtherThan(role);
+  harness::ExportFile& beside = context.exported().file(other);
+  const bool readable = context.OutcomeOf(ids::kPackage(other)).passed();
+  const bool has_config = readable && !beside.package()->pretrained && beside.config().ok();
+  if (has_config && beside.config()->Has(SubtreesRead(role).front())) {
+    return fmt::format("The two files are swapped: {} holds the {}. Exchange their names", harness::FileName(other),
+                       harness::Describe(role));
+  }
+  if (has_config && beside.config()->Has(SubtreesRead(other).front())) {
+    return fmt::format("The {} was exported twice: {} holds one, too. {} must come from {}", harness::Describe(other),
+                       harness::FileName(other), harness::FileName(role), harness::ExporterCall(role));
+  }
+  return fmt::format("The two files are swapped, or the {} was exported twice. {} must come from {}",
+                     harness::Describe(other), harness::FileName(role), harness::ExporterCall(role));
+}
+
+Outcome CheckSubtrees(Context& context, const harness::Config& config, Role role) {
+  const Role other = OtherThan(role);
+  if (!config.Has(SubtreesRead(role).front()) && config.Has(SubtreesRead(other).front())) {
+    return Fail(fmt::format("{}: has no {}, but {}: this is the config of a {}. {}", config.source(),
+                            SubtreesRead(role).front(), SubtreesRead(other).front(), harness::Describe(other),
+                            WhichFileIsWrong(context, role)));
+  }
+  std::vector<std::string> absent, problems, never_given;
+  for (const std::string& path : SubtreesRead(role)) {
+    if (const std::string key = FirstAbsent(config, path); !key.empty()) {
+      absent.push_back(key == path ? key : fmt::format("{} (read for {})", key, path));
+      continue;
+    }
+    const auto value = config.Get(path);
+    if (!value.ok()) {
+      if (value.error().code == harness::ErrorCode::kUnsupported) return FromStatus(value.error());
+      problems.push_back(value.error().message.substr(config.source().size() + 2));
+      continue;
+    }
+    FindMissing(*value, path, never_given);
+  }
+  // The quantizer's subtree is read by its name.
+  if (role == Role::kCodec && !config.Has("rvq") && Holds(config, "encodec.quantizer", "rvq")) {
+    absent.emplace_back("rvq");
+  }
+  // As a text, `???` is as good as any where nothing reads it: what does has complained.
+  if (!never_given.empty()) {
+    const std::string complaint = OptionsComplaint(context, role);
+    std::erase_if(never_given, [&](const std::string& key) { return complaint.find(key) == std::string::npos; });
+  }
+  if (absent.empty() && problems.empty() && never_given.empty()) return Pass({{"subtrees", SubtreesRead(role).size()}});
+  std::vector<std::string> sentences;
+  if (!absent.empty()) {
+    sentences.push_back(fmt::format(
+        "has no {}, which the {} is built from: a part of the config was lost. Export the run's whole config, as "
+        "audiocraft.utils.export.{} does",
+        fmt::join(absent, ", "), harness::Describe(role),
+        role == Role::kLanguageModel ? "export_lm" : "export_encodec"));
+  }
+  if (!never_given.empty()) {
+    sentences.push_back(
+        fmt::format("{} {} ???, a value that was never given. Set it to the one that the model was trained with",
+                    fmt::join(never_given, ", "), never_given.size() == 1 ? "is" : "are"));
+  }
+  if (!problems.empty()) {
+    sentences.push_back(
+        fmt::format("{}. Write the values of the training in its place: where it ran, OmegaConf.to_yaml(cfg, "
+                    "resolve=True) knows them",
+                    fmt::join(problems, "; ")));
+  }
+  return Fail(fmt::format("{}: {}. get_pretrained raises", config.source(), fmt::join(sentences, ". ")));
+}
+
+}  // namespace
+
+Outcome CheckConfig(Context& context, Role role) {
+  harness::ExportFile& file = context.exported().file(role);
+  if (file.package()->pretrained) {
+    return Skip(reason::kNothingToJudge, fmt::format("the codec is a reference to '{}': it brings no config of its own",
+                                                     *file.package()->pretrained));
+  }
+  const auto& config = file.config();
+  if (config.ok()) return CheckSubtrees(context, *config, role);
+  Outcome outcome = FromStatus(config.error());
+  if (outcome.failed() && outcome.remedy.empty())
+    outcome.remedy = "xp.cfg must be what OmegaConf.to_yaml(cfg) gives, cfg being the run's whole config";
+  return outcome;
+}
+
+}  // namespace conformance

@@ -1,0 +1,59 @@
+#include <fmt/format.h>
+
+#include "conformance/checks/shape_config_agreement/shape_config_agreement.h"
+
+namespace conformance {
+
+using harness::Role;
+
+namespace {
+
+// What get_pretrained fetches beside the export.
+std::vector<std::string> Fetches(const harness::LmSpec& spec) {
+  std::vector<std::string> fetches;
+  for (const harness::ConditionerSpec& conditioner : spec.conditioners)
+    fetches.insert(fetches.end(), conditioner.fetches.begin(), conditioner.fetches.end());
+  return fetches;
+}
+
+// Empty where audiocraft 1.3.0 builds every conditioner.
+std::string NewerAudiocraft(const harness::LmSpec& spec) {
+  for (const harness::ConditionerSpec& conditioner : spec.conditioners) {
+    if (conditioner.needs_audiocraft.empty()) continue;
+    return fmt::format(
+        "state_dict.bin: conditioners.{}.model is {}, which audiocraft knows from {} on: with 1.3.0, the newest "
+        "release "
+        "on PyPI, get_pretrained raises ValueError \"Unrecognized conditioning model: {}\". Tell people which "
+        "audiocraft "
+        "they need",
+        conditioner.name, conditioner.model, conditioner.needs_audiocraft, conditioner.model);
+  }
+  return "";
+}
+
+}  // namespace
+
+Outcome CheckOptions(Context& context, Role role) {
+  harness::Export& exported = context.exported();
+  if (role == Role::kLanguageModel) {
+    const auto& spec = exported.lm_spec();
+    if (!spec.ok()) return FromStatus(spec.error());
+    Outcome outcome = Pass({{"layers", spec->num_layers},
+                            {"dim", spec->dim},
+                            {"heads", spec->num_heads},
+                            {"codebooks", spec->num_codebooks},
+                            {"cardinality", spec->cardinality},
+                            {"fetches", Fetches(*spec)}});
+    outcome.message = NewerAudiocraft(*spec);
+    return outcome;
+  }
+  const auto& spec = exported.codec_spec();
+  if (!spec.ok()) return FromStatus(spec.error());
+  return Pass({{"codebooks", spec->num_codebooks},
+               {"cardinality", spec->cardinality},
+               {"sample_rate_hz", spec->sample_rate_hz},
+               {"frame_rate_hz", spec->frame_rate_hz()},
+               {"channels", spec->channels}});
+}
+
+}  // namespace conformance

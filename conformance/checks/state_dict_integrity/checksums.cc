@@ -1,0 +1,93 @@
+#include <fmt/format.h>
+
+#include "conformance/checks/state_dict_integrity/state_dict_integrity.h"
+#include "conformance/framework/offenders.h"
+#include "harness/checkpoint/crc32.h"
+#include "harness/checkpoint/zip_archive.h"
+#include "harness/spec/agreement.h"
+
+namespace conformance {
+
+using harness::Role;
+
+namespace {
+
+// The tensors that lie in `record`, for the person who knows names and not records.
+std::string TensorsIn(harness::ExportFile& file, const std::string& record) {
+  if (!file.checkpoint().pickle_status().ok() || !file.package().ok()) return "";
+  std::vector<std::string> names;
+  for (const harness::NamedTensor& tensor : file.package()->best_state) {
+    const auto& view = file.checkpoint().tensors()[tensor.tensor];
+    if (view.storage < file.checkpoint().storages().size() &&
+        file.checkpoint().storages()[view.storage].record == record) {
+      names.push_back(tensor.name);
+    }
+  }
+  return names.empty() ? "" : fmt::format(", which holds {}", harness::FoldNames(names, 3));
+}
+
+std::string BadRecord(harness::ExportFile& file, const std::string& record, uint64_t offset, uint64_t size,
+                      uint32_t stored, uint32_t computed) {
+  return fmt::format("record {} (bytes {} to {} of the file{}) has CRC-32 {:08x}, the archive says {:08x}", record,
+                     offset, offset + size, TensorsIn(file, record), computed, stored);
+}
+
+}  // namespace
+
+// Those records are the pickle and its companions, a megabyte at most as a rule.
+std::optional<std::string> DamagedMetadata(harness::ExportFile& file) {
+  const harness::ZipArchive* archive = file.checkpoint().archive();
+  if (archive == nullptr) return std::nullopt;
+  for (size_t i = 0; i < archive->records().size(); ++i) {
+    const harness::ZipRecord& record = archive->records()[i];
+    if (record.name.find("/data/") != std::string::npos || record.crc == 0) continue;
+    const auto read = archive->ReadOnce(i);
+    if (!read.ok()) return read.error().message;
+    const uint32_t computed = harness::Crc32(0, read->bytes);
+    if (computed != record.crc) {
+      return BadRecord(file, record.name, record.data_offset, record.compressed_size, record.crc, computed);
+    }
+  }
+  return std::nullopt;
+}
+
+Outcome CheckChecksums(Context& context, Role role) {
+  harness::ExportFile& file = context.exported().file(role);
+  const std::string cause =
+      "Bytes changed after the file was written (a bad copy, disk or download): PyTorch would load them without a word";
+  const std::string remedy = "Copy or export it again";
+  if (const auto damage = DamagedMetadata(file))
+    return Fail(fmt::format("{}: {}. {}", harness::FileName(role), *damage, cause)).WithRemedy(remedy);
+  if (!file.checkpoint().storage_status().ok()) return Blocked(ids::kStorages(role));
+  if (file.checkpoint().archive() == nullptr) return Pass("the legacy format has no checksums");
+  const auto& scan = context.Payload(role);
+  if (!scan.ok()) return FromStatus(scan.error());
+  Offenders bad;
+  size_t without = 0;
+  for (const auto& record : scan->records) {
+    without += record.stored == 0 && record.size_bytes > 0 ? 1 : 0;
+    if (!record.matches()) {
+      bad.Add([&] {  // looks through all tensors
+        return BadRecord(file, record.record, record.file_offset, record.size_bytes, record.stored, record.computed);
+      });
+    }
+  }
+  if (bad.count > 0) {
+    return Fail(fmt::format("{}: {} of {} records do not have their checksum: {}. {}", harness::FileName(role),
+                            bad.count, scan->records.size(), bad.Text(), cause),
+                bad.count, 0)
+        .WithRemedy(remedy);
+  }
+  if (scan->records_left_out > 0) {
+    return FromStatus(harness::Error{
+        harness::ErrorCode::kUnsupported,
+        fmt::format(
+            "{}: {} records of {} bytes in all are no tensor's, and were not read: this suite reads {} bytes of "
+            "such. Export the model again, without them",
+            harness::FileName(role), scan->records_left_out, scan->bytes_left_out, harness::kMaxUnnamedPayload)});
+  }
+  return Pass({{"records", scan->records.size()}, {"without_checksum", without}, {"bytes", scan->bytes_read}},
+              {{"bad", 0}});
+}
+
+}  // namespace conformance

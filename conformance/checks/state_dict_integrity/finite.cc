@@ -1,0 +1,31 @@
+#include "conformance/checks/state_dict_integrity/over_weights.h"
+#include "conformance/framework/offenders.h"
+#include "harness/spec/agreement.h"
+
+namespace conformance {
+
+using harness::Role;
+
+Outcome CheckFinite(Context& context, Role role) {
+  return OverWeights(context, role, [&](const std::vector<harness::Weight>& weights) {
+    Offenders bad;
+    int64_t elements = 0;
+    for (const harness::Weight& weight : weights) {
+      const harness::TensorStatistics* s = weight.statistics;
+      if (s == nullptr || harness::IsTrainingOnly(weight.name)) continue;
+      elements += s->elements;
+      if (s->nan == 0 && s->infinite == 0) continue;
+      const int64_t first = s->nan > 0 ? s->first_nan : s->first_infinite;
+      bad.Add(fmt::format("{} {} ({} NaN and {} infinite of {}, the first at flat index {})", weight.name,
+                          harness::ShapeText(weight.shape), s->nan, s->infinite, s->elements, first));
+    }
+    if (bad.count == 0) return Pass({{"elements", elements}, {"not_finite", 0}}, {{"not_finite", 0}});
+    return Fail(fmt::format("{}: {} values that are not finite: {}. The training diverged, or a cast to half "
+                            "precision overflowed before the export",
+                            harness::FileName(role), Plural(bad.count, "tensor holds", "tensors hold"), bad.Text()),
+                bad.count, 0)
+        .WithRemedy("Export an earlier checkpoint");
+  });
+}
+
+}  // namespace conformance

@@ -1,0 +1,33 @@
+#include <algorithm>
+
+#include "conformance/checks/state_dict_integrity/over_weights.h"
+#include "conformance/framework/offenders.h"
+#include "harness/spec/agreement.h"
+
+namespace conformance {
+
+using harness::Role;
+
+Outcome CheckFloat16Range(Context& context, Role role) {
+  return OverWeights(context, role, [&](const std::vector<harness::Weight>& weights) {
+    Offenders bad;
+    double largest = 0;
+    for (const harness::Weight& weight : weights) {
+      const harness::TensorStatistics* s = weight.statistics;
+      if (s == nullptr || s->min > s->max) continue;
+      largest = std::max({largest, -s->min, s->max});
+      if (s->beyond_float16 == 0) continue;
+      bad.Add(fmt::format("{} {} ({} of {}, up to {:.6g}, the first at flat index {})", weight.name,
+                          harness::ShapeText(weight.shape), s->beyond_float16, s->elements, std::max(-s->min, s->max),
+                          s->first_beyond_float16));
+    }
+    if (bad.count == 0) return Pass({{"largest", largest}}, {{"largest", 65504}});
+    return Fail(fmt::format("{}: {} finite values beyond 65504, which become infinite where the language model "
+                            "is loaded on CUDA, as float16: {}. It works on the CPU only",
+                            harness::FileName(role), Plural(bad.count, "tensor holds", "tensors hold"), bad.Text()),
+                largest, 65504)
+        .WithRemedy("Clamp or retrain them");
+  });
+}
+
+}  // namespace conformance

@@ -1,0 +1,20 @@
+#include <fmt/format.h>
+
+#include "conformance/checks/state_dict_integrity/state_dict_integrity.h"
+#include "harness/spec/shard_traces.h"
+
+namespace conformance {
+
+using harness::Role;
+
+Outcome CheckFsdp(Context& context, Role role) {
+  harness::ExportFile& file = context.exported().file(role);
+  std::vector<harness::FoundTensor> found;
+  for (const harness::NamedTensor& tensor : file.package()->best_state) {
+    found.push_back({tensor.name, file.checkpoint().tensors()[tensor.tensor].shape});
+  }
+  const std::string shards = harness::DescribeShards(found);
+  return shards.empty() ? Pass() : Fail(fmt::format("{}: {}", harness::FileName(role), shards));
+}
+
+}  // namespace conformance

@@ -1,0 +1,27 @@
+// What the checks of the weights' values share.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <string>
+#include <utility>
+
+#include "conformance/checks/state_dict_integrity/state_dict_integrity.h"
+#include "harness/export/weight_findings.h"
+
+namespace conformance {
+
+// Judges the weights of a file by what the one pass over its payloads found.
+template <class Body>
+Outcome OverWeights(Context& context, harness::Role role, Body&& body) {
+  const auto& scan = context.Payload(role);
+  if (!scan.ok()) return FromStatus(scan.error());
+  harness::ExportFile& file = context.exported().file(role);
+  return body(harness::WeightsOf(file.checkpoint(), file.package()->best_state, *scan));
+}
+
+inline std::string Plural(size_t count, const char* one, const char* many) {
+  return fmt::format("{} {}", count, count == 1 ? one : many);
+}
+
+}  // namespace conformance

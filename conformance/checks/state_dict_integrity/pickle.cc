@@ -1,0 +1,21 @@
+#include "conformance/checks/state_dict_integrity/state_dict_integrity.h"
+#include "harness/checkpoint/pickle_environment.h"
+
+namespace conformance {
+
+using harness::Role;
+
+Outcome CheckPickle(Context& context, Role role) {
+  harness::ExportFile& file = context.exported().file(role);
+  if (DamagedMetadata(file)) return Blocked(ids::kChecksums(role));
+  Outcome outcome = FromStatus(file.checkpoint().pickle_status());
+  if (outcome.failed()) {
+    outcome.message += ". The file was written wrongly, or changed since";
+    outcome.remedy = "Export it again";
+    return outcome;
+  }
+  return outcome.passed() ? FromStatus(harness::LoadsInProduction(file.checkpoint().pickle(), harness::FileName(role)))
+                          : outcome;
+}
+
+}  // namespace conformance

@@ -1,0 +1,22 @@
+#include "conformance/checks/state_dict_integrity/state_dict_integrity.h"
+#include "harness/checkpoint/pickle_environment.h"
+
+namespace conformance {
+
+using harness::Role;
+
+// Damage must not hide what would run: an archive that this suite refuses may be one that the loader reads.
+Outcome CheckSafety(Context& context, Role role) {
+  const harness::Checkpoint& checkpoint = context.exported().file(role).checkpoint();
+  if (!checkpoint.safety_status().ok()) return FromStatus(checkpoint.safety_status());
+  if (checkpoint.structure_status().ok()) {
+    Outcome outcome = Pass();
+    outcome.message = harness::RefusedByNewerTorch(checkpoint.pickle(), harness::FileName(role));
+    return outcome;
+  }
+  return checkpoint.structure_status().error().code == harness::ErrorCode::kUnsupported
+             ? FromStatus(checkpoint.structure_status())
+             : Blocked(ids::kArchive(role));
+}
+
+}  // namespace conformance

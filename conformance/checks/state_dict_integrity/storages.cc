@@ -1,0 +1,79 @@
+#include <fmt/format.h>
+
+#include "conformance/checks/state_dict_integrity/state_dict_integrity.h"
+#include "conformance/framework/offenders.h"
+#include "harness/checkpoint/sharing.h"
+#include "harness/export/weight_findings.h"
+#include "harness/spec/agreement.h"
+
+namespace conformance {
+
+using harness::Role;
+
+namespace {
+
+// The tensors whose storage is not all there.
+std::string TensorsWithoutStorage(harness::ExportFile& file) {
+  if (!file.package().ok()) return "";
+  std::vector<std::string> names;
+  for (const harness::NamedTensor& tensor : file.package()->best_state) {
+    const auto& view = file.checkpoint().tensors()[tensor.tensor];
+    const auto& storages = file.checkpoint().storages();
+    if (view.storage < storages.size() && !storages[view.storage].available) names.push_back(tensor.name);
+  }
+  return names.empty() ? "" : fmt::format(". Tensors that lie there: {}", harness::FoldNames(names));
+}
+
+// See Note [Storage sharing].
+Outcome CheckSharing(harness::ExportFile& file, Role role) {
+  std::vector<harness::NamedTensor> read;
+  for (const harness::NamedTensor& tensor : file.package()->best_state) {
+    if (harness::IsReadByInference(tensor.name)) read.push_back(tensor);
+  }
+  const auto [shared, left_open] = harness::FindSharedElements(file.checkpoint(), read);
+  if (shared.empty() && !left_open.empty()) {
+    return FromStatus(harness::Error{
+        harness::ErrorCode::kUnsupported,
+        fmt::format("{}: {} is a strided view among others of one storage, and this suite does not compare so many "
+                    "elements to see whether they lie on each other. contiguous() each tensor before it is saved",
+                    harness::FileName(role), left_open)});
+  }
+  if (shared.empty()) return Pass();
+  Offenders groups;
+  for (const harness::SharedElements& group : shared) {
+    if (group.names.size() == 1) {
+      groups.Add(fmt::format("{} of the elements of {} lie on others of its own", group.elements, group.names[0]));
+      continue;
+    }
+    groups.Add(group.identical
+                   ? fmt::format("{} are the same {} elements", harness::FoldNames(group.names, 4), group.elements)
+                   : fmt::format("{} overlap by {} elements", harness::FoldNames(group.names, 4), group.elements));
+  }
+  return Fail(
+      fmt::format("{}: tensors lie on each other's bytes: {}. In audiocraft each is a parameter of its own; "
+                  "these have what was written there last. Whoever collected the state dict filled one buffer "
+                  "again and again, or cut a flat one at wrong offsets: clone() each tensor into best_state, or "
+                  "export again",
+                  harness::FileName(role), groups.Text()),
+      shared.size(), 0);
+}
+
+}  // namespace
+
+Outcome CheckStorages(Context& context, Role role) {
+  harness::ExportFile& file = context.exported().file(role);
+  const harness::Checkpoint& checkpoint = file.checkpoint();
+  if (!checkpoint.storage_status().ok()) {
+    Outcome outcome = FromStatus(checkpoint.storage_status());
+    outcome.message += TensorsWithoutStorage(file);
+    return outcome;
+  }
+  Outcome outcome = FromStatus(checkpoint.tensor_status());
+  if (outcome.status == harness::CheckStatus::kPass && file.package().ok()) outcome = CheckSharing(file, role);
+  if (outcome.status == harness::CheckStatus::kPass) {
+    outcome.measured = {{"storages", checkpoint.storages().size()}, {"tensors", checkpoint.tensors().size()}};
+  }
+  return outcome;
+}
+
+}  // namespace conformance

@@ -1,0 +1,70 @@
+#include "conformance/framework/applicable.h"
+
+#include <algorithm>
+
+#include "conformance/framework/evaluator.h"
+#include "conformance/framework/supervised.h"
+
+namespace conformance {
+namespace {
+
+using harness::CheckStatus;
+
+constexpr size_t kMaxProblem = 2000;  // what AskChild has room for
+
+// MusicGen gives a melody to the conditioner of that name, whatever its kind.
+bool TakesMelody(const harness::LmSpec& spec) {
+  return std::any_of(spec.conditioners.begin(), spec.conditioners.end(),
+                     [](const harness::ConditionerSpec& conditioner) { return conditioner.name == "self_wav"; });
+}
+
+bool DidNotRun(const Outcome& outcome) { return outcome.status == CheckStatus::kSkip; }
+
+// What the export's metadata says.
+void LookAtExport(const Settings& settings, Applicable& applicable) {
+  const RunPlan no_generation;
+  Context context(settings, no_generation, nullptr);
+  const CheckGraph graph(no_generation);
+  Evaluator evaluator(context, graph);
+  const bool described = evaluator.Evaluate(ids::kOptions(harness::Role::kLanguageModel)).passed();
+  applicable.melody = described && TakesMelody(*context.exported().lm_spec());
+  // Only where the check itself says so: where another check hands its skip on, nothing is known of texts and codecs.
+  const Outcome& text = evaluator.Evaluate(ids::kTextEncoder);
+  applicable.text = !(DidNotRun(text) && text.blocked_by.empty());
+  const Outcome& codec = evaluator.Evaluate(ids::kWeights);
+  applicable.codec = !(DidNotRun(codec) && codec.blocked_by.empty());
+}
+
+}  // namespace
+
+Applicable FindApplicable(const Settings& settings, const std::function<harness::Status()>& can_use_cuda) {
+  Applicable applicable;
+  const auto& chosen = settings.profile.devices;
+  const auto names = [&](const char* device) {
+    return std::find(chosen.begin(), chosen.end(), device) != chosen.end();
+  };
+  const bool present = CudaDevicePresent();
+  applicable.cuda = present && (chosen.empty() || names("cuda"));
+  applicable.cpu = chosen.empty() ? !present : names("cpu");
+  if (!settings.export_dir) return applicable;
+  // Production's rule: CUDA where it can be used. Who asks for it by name has it judged.
+  const bool asks_cuda = chosen.empty() && present && !settings.require.contains("cuda");
+  applicable.melody = settings.profile.melody.has_value();
+  const auto text = AskChild([&] {
+    Applicable found = applicable;
+    if (const auto cuda = asks_cuda ? can_use_cuda() : harness::Status(); !cuda.ok()) {
+      found.cuda = false;
+      found.cpu = true;
+      found.cuda_problem = cuda.error().message.substr(0, kMaxProblem);
+    }
+    LookAtExport(settings, found);
+    return found.ToText() + "\n" + found.cuda_problem;
+  });
+  if (!text) return applicable;
+  const size_t end = std::min(text->find('\n'), text->size());
+  Applicable found = Applicable::FromText(text->substr(0, end));
+  found.cuda_problem = text->substr(std::min(end + 1, text->size()));
+  return found;
+}
+
+}  // namespace conformance

@@ -1,0 +1,110 @@
+#include "conformance/framework/artifact.h"
+
+#include <fmt/format.h>
+
+#include <fstream>
+#include <limits>
+
+#include "harness/base/atomic_file.h"
+
+namespace conformance {
+namespace {
+
+namespace fs = std::filesystem;
+using harness::Error;
+using harness::ErrorCode;
+using nlohmann::json;
+
+// JSON has no infinity; min > max says that a tensor has no values.
+json Number(double value) {
+  if (value == std::numeric_limits<double>::infinity()) return "inf";
+  if (value == -std::numeric_limits<double>::infinity()) return "-inf";
+  return value;
+}
+
+double Number(const json& value) {
+  if (value.is_string()) {
+    return value == "inf" ? std::numeric_limits<double>::infinity() : -std::numeric_limits<double>::infinity();
+  }
+  return value.get<double>();
+}
+
+}  // namespace
+
+fs::path BeginArtifact(const fs::path& output) { return output / "stages" / "begin.json"; }
+
+fs::path PayloadArtifact(const fs::path& output, harness::Role role) {
+  return output / "stages" / fmt::format("payload-{}.json", harness::FileName(role));
+}
+
+fs::path ProductionArtifact(const fs::path& output) { return output / "stages" / "production.json"; }
+fs::path GenerationArtifact(const fs::path& output, const std::string& device) {
+  return output / "stages" / fmt::format("generation-{}.json", device);
+}
+
+harness::Status WriteArtifact(const fs::path& path, const std::string& stamp, const json& body) {
+  return harness::WriteFileAtomically(path, {json{{"stamp", stamp}, {"body", body}}.dump(
+                                                -1, ' ', /*ensure_ascii=*/true, json::error_handler_t::replace)});
+}
+
+harness::Result<json> ReadArtifact(const fs::path& path, const std::string& stamp) {
+  std::ifstream stream(path, std::ios::binary);
+  if (!stream) return Error{ErrorCode::kNotFound, fmt::format("{} is not there", path.string())};
+  json document = json::parse(stream, nullptr, /*allow_exceptions=*/false);
+  if (!document.is_object() || !document.contains("stamp") || !document.contains("body")) {
+    return Error{ErrorCode::kCorrupt, fmt::format("{} is no artifact of this suite", path.string())};
+  }
+  if (document["stamp"] != stamp) {
+    return Error{ErrorCode::kMismatch, fmt::format("{} is of another export, profile or program", path.string())};
+  }
+  return json(std::move(document["body"]));
+}
+
+json PayloadToJson(const harness::Result<harness::PayloadScan>& scan) {
+  if (!scan.ok()) {
+    return {{"error", {{"code", static_cast<int>(scan.error().code)}, {"message", scan.error().message}}}};
+  }
+  json records = json::array(), statistics = json::array();
+  for (const auto& r : scan->records) records.push_back({r.record, r.file_offset, r.size_bytes, r.stored, r.computed});
+  for (const auto& s : scan->statistics) {
+    statistics.push_back({s.tensor, s.elements, s.nan, s.infinite, s.beyond_float16, s.zeros, Number(s.min),
+                          Number(s.max), s.first_nan, s.first_infinite, s.first_beyond_float16});
+  }
+  return {{"records", records}, {"statistics", statistics}, {"bytes_read", scan->bytes_read}};
+}
+
+harness::Result<harness::PayloadScan> PayloadFromJson(const json& json_value) {
+  try {  // nlohmann reports a wrong shape by exceptions; they end here
+    if (json_value.contains("error")) {
+      return Error{static_cast<ErrorCode>(json_value["error"]["code"].get<int>()),
+                   json_value["error"]["message"].get<std::string>()};
+    }
+    harness::PayloadScan scan;
+    scan.bytes_read = json_value.at("bytes_read").get<uint64_t>();
+    for (const json& r : json_value.at("records")) {
+      scan.records.push_back({.record = r.at(0).get<std::string>(),
+                              .file_offset = r.at(1).get<uint64_t>(),
+                              .size_bytes = r.at(2).get<uint64_t>(),
+                              .stored = r.at(3).get<uint32_t>(),
+                              .computed = r.at(4).get<uint32_t>()});
+    }
+    for (const json& s : json_value.at("statistics")) {
+      scan.statistics.push_back({.tensor = s.at(0).get<size_t>(),
+                                 .elements = s.at(1).get<int64_t>(),
+                                 .nan = s.at(2).get<int64_t>(),
+                                 .infinite = s.at(3).get<int64_t>(),
+                                 .beyond_float16 = s.at(4).get<int64_t>(),
+                                 .zeros = s.at(5).get<int64_t>(),
+                                 .min = Number(s.at(6)),
+                                 .max = Number(s.at(7)),
+                                 .first_nan = s.at(8).get<int64_t>(),
+                                 .first_infinite = s.at(9).get<int64_t>(),
+                                 .first_beyond_float16 = s.at(10).get<int64_t>()});
+    }
+    return scan;
+  } catch (const json::exception& error) {
+    return Error{ErrorCode::kCorrupt, fmt::format("the payload artifact is damaged: {}", error.what())};
+  }
+}
+
+}  // namespace conformance

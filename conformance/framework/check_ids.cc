@@ -1,0 +1,33 @@
+#include "conformance/framework/check_ids.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace conformance::ids {
+
+// "float16_range" -> "Float16Range".
+static std::string Camel(std::string_view words) {
+  std::string camel;
+  bool start = true;
+  for (const char c : words) {
+    if (c == '_' || c == '/') {
+      start = true;
+      continue;
+    }
+    camel += start && c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    start = false;
+  }
+  return camel;
+}
+
+std::string OfFile::operator()(harness::Role role) const { return fmt::format("{}/{}/{}", category, Slug(role), slug); }
+std::string OfCase::operator()(const GenerationCase& of) const {
+  return fmt::format("{}/{}/{}", category, of.Path(), slug);
+}
+
+std::string Category(std::string_view id) { return std::string(id.substr(0, id.find('/'))); }
+std::string TestName(std::string_view id) { return Camel(id.substr(std::min(id.find('/'), id.size()))); }
+std::string SuiteName(std::string_view category) { return Camel(category); }
+
+}  // namespace conformance::ids

@@ -1,0 +1,106 @@
+#include "conformance/framework/context.h"
+
+#include <fmt/format.h>
+
+#include "conformance/framework/artifact.h"
+#include "conformance/stages/production_loader.h"
+#include "harness/audio/wav.h"
+#include "harness/base/safe_text.h"
+
+namespace conformance {
+namespace {
+
+// A stage that did not leave its artifact: CTest ran the check without its fixture, or the stage died.
+std::string MissingStage(const std::string& stage, const harness::Error& error) {
+  return fmt::format("the stage {} left nothing to judge ({}): run the whole of `ctest -L conformance`", stage,
+                     error.message);
+}
+
+}  // namespace
+
+Context::Context(Settings settings, RunPlan plan, Generator generator)
+    : settings_(std::move(settings)), plan_(std::move(plan)), generator_(std::move(generator)) {
+  if (!settings_.export_dir) return;
+  export_ = std::make_unique<harness::Export>(*settings_.export_dir, harness::HubCache(settings_.hub_root),
+                                              settings_.working_dir);
+}
+
+const harness::Result<harness::PayloadScan>& Context::Payload(harness::Role role) {
+  if (settings_.staged && !exported().has_payload(role)) {
+    auto body = ReadArtifact(PayloadArtifact(settings_.output_dir, role), Stamp(settings_));
+    exported().AdoptPayload(role, body.ok() ? PayloadFromJson(*body)
+                                            : harness::Result<harness::PayloadScan>(harness::Error{
+                                                  body.error().code, MissingStage("payload", body.error())}));
+  }
+  return exported().payload(role);
+}
+
+const GenerationRecord& Context::Generation(const std::string& device) {
+  const auto known = generations_.find(device);
+  if (known != generations_.end()) return known->second;
+  GenerationRecord record;
+  if (settings_.staged) {
+    auto read = ReadRecord(GenerationArtifact(settings_.output_dir, device), Stamp(settings_));
+    if (read.ok()) {
+      record = std::move(read).value();
+    } else {
+      record.problem = MissingStage("generation on " + device, read.error());
+      record.reason = reason::kStageLeftNothing;
+    }
+  } else if (generator_) {
+    record = generator_(*this, device);
+  } else {
+    record.skipped = true;
+    record.problem = "this program judges only what the generation stage left";
+    record.reason = reason::kStageLeftNothing;
+  }
+  record.device = device;
+  return generations_[device] = std::move(record);
+}
+
+const GenerationRun& Context::RunOf(const GenerationCase& of) {
+  static const GenerationRun kNone;
+  const GenerationRecord& record = Generation(of.device);
+  const auto run = record.runs.find(of.Run());
+  return run == record.runs.end() ? kNone : run->second;
+}
+
+const harness::Result<harness::SignalMeasures>& Context::Sound(const std::string& audio) {
+  const auto known = sounds_.find(audio);
+  if (known != sounds_.end()) return known->second;
+  const auto measure = [&]() -> harness::Result<harness::SignalMeasures> {
+    ASSIGN_OR_RETURN(const harness::Waveform waveform, harness::ReadWav(settings_.output_dir / audio));
+    return harness::ComputeSignalStatistics(waveform).overall;
+  };
+  return sounds_.emplace(audio, measure()).first->second;
+}
+
+const ProductionRun& Context::Production() {
+  if (production_) return *production_;
+  ProductionRun run;
+  if (settings_.staged) {
+    auto read = ReadProduction(ProductionArtifact(settings_.output_dir), Stamp(settings_));
+    if (read.ok()) {
+      run = std::move(read).value();
+    } else {
+      run.message = MissingStage("production", read.error());
+    }
+  } else {
+    run = RunProduction(*this);
+  }
+  production_ = std::make_shared<const ProductionRun>(std::move(run));
+  return *production_;
+}
+
+double Context::LimitOf(const std::string& name) const {
+  if (const auto overridden = profile().limits.find(name); overridden != profile().limits.end())
+    return overridden->second;
+  for (const Limit& limit : kLimits) {
+    if (name == limit.name) return limit.value;
+  }
+  return 0;
+}
+
+void Context::FailRun(const std::string& why) { run_failures_.push_back(harness::SafeLine(why)); }
+
+}  // namespace conformance

@@ -1,0 +1,68 @@
+// What the checks look at: the settings, the export, and what the stages of the run left or give.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "conformance/framework/generation_record.h"
+#include "conformance/framework/outcome.h"
+#include "conformance/framework/run_plan.h"
+#include "conformance/framework/settings.h"
+#include "harness/audio/signal_statistics.h"
+#include "harness/export/export.h"
+
+namespace conformance {
+
+struct ProductionRun;
+
+class Context {
+ public:
+  // Runs the models on `device` and leaves artifacts; null in the program that does not load LibTorch.
+  using Generator = std::function<GenerationRecord(Context&, const std::string& device)>;
+
+  Context(Settings settings, RunPlan plan, Generator generator);
+
+  const Settings& settings() const { return settings_; }
+  const Profile& profile() const { return settings_.profile; }
+  const RunPlan& plan() const { return plan_; }
+  // Precondition: settings().export_dir is set.
+  harness::Export& exported() { return *export_; }
+
+  // What another check says, for one whose own sentence depends on it.
+  const Outcome& OutcomeOf(const std::string& id) { return outcome_of_(id); }
+  void TakeOutcomesFrom(std::function<const Outcome&(const std::string&)> source) { outcome_of_ = std::move(source); }
+
+  // What generation on `device` gave: from the stage's artifact where CTest staged it, else computed now, once.
+  const GenerationRecord& Generation(const std::string& device);
+  // Of one case; empty where the record has none.
+  const GenerationRun& RunOf(const GenerationCase& of);
+  // The payload statistics of a file: likewise.
+  const harness::Result<harness::PayloadScan>& Payload(harness::Role role);
+  // What the sound in `audio`, below the output folder, measures as a whole: read and computed once.
+  const harness::Result<harness::SignalMeasures>& Sound(const std::string& audio);
+  // What the real loader did: likewise. Precondition of the latter: as RunProduction.
+  const ProductionRun& Production();
+  const std::map<std::string, GenerationRecord>& generations() const { return generations_; }
+
+  double LimitOf(const std::string& name) const;
+
+  // The run can't go on as it should, for reasons that are not the export's: it ends with exit status 2.
+  void FailRun(const std::string& why);
+  const std::vector<std::string>& run_failures() const { return run_failures_; }
+
+ private:
+  Settings settings_;
+  RunPlan plan_;
+  Generator generator_;
+  std::unique_ptr<harness::Export> export_;
+  std::function<const Outcome&(const std::string&)> outcome_of_;
+  std::map<std::string, GenerationRecord> generations_;
+  std::map<std::string, harness::Result<harness::SignalMeasures>> sounds_;
+  std::shared_ptr<const ProductionRun> production_;
+  std::vector<std::string> run_failures_;
+};
+
+}  // namespace conformance

@@ -1,0 +1,110 @@
+#include "conformance/framework/evaluator.h"
+
+#include <fmt/format.h>
+
+#include <new>
+
+#include "conformance/framework/file_names.h"
+#include "conformance/framework/supervised.h"
+#include "harness/checkpoint/mapping_guard.h"
+
+namespace conformance {
+
+using harness::CheckStatus;
+
+Evaluator::Evaluator(Context& context, const CheckGraph& graph) : context_(context), graph_(graph) {
+  context_.TakeOutcomesFrom([this](const std::string& id) -> const Outcome& { return Evaluate(id); });
+}
+
+const Outcome& Evaluator::Evaluate(const std::string& id) {
+  if (const Check* check = graph_.Find(id)) return Evaluate(*check);
+  return outcomes_[id] = Fail(fmt::format("the suite has no check {}", id));
+}
+
+const Outcome& Evaluator::Evaluate(const Check& check) {
+  if (const auto known = outcomes_.find(check.id); known != outcomes_.end()) return known->second;
+  if (journal_ != nullptr) journal_->Started(check.id);
+  Outcome outcome = Printable(Judge(check));
+  const bool not_run = outcome.status == CheckStatus::kSkip || outcome.status == CheckStatus::kUnsupported;
+  if (not_run && outcome.requirement.empty()) outcome.requirement = check.requirement;
+  if (outcome.run_failed()) context_.FailRun(outcome.message);
+  if (journal_ != nullptr) journal_->Finished(ToResult(check, outcome));
+  return outcomes_[check.id] = std::move(outcome);
+}
+
+std::optional<Outcome> Evaluator::Obstacle(const Check& check) {
+  // With its reason, and not its requirement, which is its own: a chain of skips has one reason.
+  const auto handed_on = [](const std::string& id, Outcome outcome) {
+    if (outcome.blocked_by.empty()) outcome.blocked_by = id;
+    outcome.requirement.clear();
+    outcome.measured = outcome.limit = nullptr;
+    return outcome;
+  };
+  for (const std::string& id : check.needs) {
+    const Outcome& needed = Evaluate(id);
+    if (needed.passed()) continue;
+    return needed.failed() ? Blocked(id) : handed_on(id, needed);
+  }
+  for (const std::string& id : check.explained_by) {
+    const Outcome& outcome = Evaluate(id);
+    if (outcome.failed()) return Blocked(id);
+    if (outcome.status == CheckStatus::kBlocked) return outcome;
+  }
+  if (!changed_.empty()) return Blocked(changed_);
+  return std::nullopt;
+}
+
+Outcome Evaluator::Judge(const Check& check) {
+  const Settings& settings = context_.settings();
+  if (!settings.export_dir) {
+    Outcome outcome = Skip(reason::kNoExport, "AUDIOCRAFT_EXPORT_DIR is not set: there is no export to judge")
+                          .WithRemedy("Set it to the folder that audiocraft's export functions wrote");
+    outcome.requirement = "export";
+    if (settings.require.contains("export")) {
+      outcome.status = CheckStatus::kFail;
+      outcome.message += ", and CONFORMANCE_REQUIRE asks for one";
+    }
+    return outcome;
+  }
+  if (auto obstacle = Obstacle(check)) return *std::move(obstacle);
+  try {
+    Outcome outcome = check.judge(context_);
+    if (auto changed = Changed(check.id)) return *std::move(changed);
+    return outcome;
+  } catch (const std::bad_alloc&) {
+    return RunFailed(
+        fmt::format("there was no memory for {}. Give it more (ulimit -v, the container's limit)", check.id));
+  }
+}
+
+std::optional<Outcome> Evaluator::Changed(const std::string& check_id) {
+  if (!changed_.empty()) return Blocked(changed_);
+  std::filesystem::path path;
+  const harness::Status status = harness::MappedFilesUnchanged(&path);
+  if (status.ok()) return std::nullopt;
+  changed_ = check_id;
+  for (const auto role : kRoles) {
+    if (path == *context_.settings().export_dir / harness::FileName(role)) changed_ = ids::kPresent(role);
+  }
+  const Outcome changed = Fail(status.error().message).WithReason(reason::kFileChanged);
+  if (changed_ == check_id) return changed;
+  outcomes_[changed_] = changed;
+  return Blocked(changed_);
+}
+
+std::string Evaluator::NoteChangedFiles() {
+  if (!context_.settings().export_dir || !changed_.empty()) return "";
+  const auto outcome = Changed("");
+  return outcome && outcome->failed() ? outcome->message : "";
+}
+
+std::vector<harness::CheckResult> Evaluator::Results() const {
+  std::vector<harness::CheckResult> results;
+  for (const Check& check : graph_.checks()) {
+    const auto outcome = outcomes_.find(check.id);
+    if (outcome != outcomes_.end()) results.push_back(ToResult(check, outcome->second));
+  }
+  return results;
+}
+
+}  // namespace conformance

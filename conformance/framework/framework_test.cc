@@ -1,0 +1,327 @@
+// The suite's own machinery: profiles, artifacts, the catalogue and its page.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <set>
+#include <sstream>
+
+#include "conformance/framework/artifact.h"
+#include "conformance/framework/generation_record.h"
+#include "conformance/framework/graph.h"
+#include "conformance/framework/profile.h"
+
+namespace conformance {
+namespace {
+
+namespace fs = std::filesystem;
+using harness::ErrorCode;
+using testing::HasSubstr;
+
+fs::path Scratch(const std::string& name) {
+  const fs::path path = fs::path(testing::TempDir()) / fmt::format("conformance_test.{}", getpid()) / name;
+  fs::create_directories(path.parent_path());
+  return path;
+}
+
+TEST(Profile, HasTheStatedDefaults) {
+  for (const char* text : {"", "\n", "generation: {}", "limits: {}"}) {
+    const auto profile = ParseProfile(text, "profile.yaml");
+    ASSERT_TRUE(profile.ok()) << profile.error().message;
+    EXPECT_TRUE(profile->devices.empty());
+    ASSERT_EQ(profile->prompts.size(), 2u);
+    EXPECT_EQ(profile->prompts[0], std::nullopt);
+    EXPECT_EQ(profile->prompts[1], "upbeat lo fi hip hop beat");
+    EXPECT_EQ(profile->duration_s, 2.0);
+    EXPECT_EQ(profile->sampling, "top_k");
+    EXPECT_EQ(profile->top_k, 250);
+    EXPECT_EQ(profile->cfg_coef, 3.0);
+    EXPECT_TRUE(profile->expect_trained);
+  }
+}
+
+TEST(Profile, ReadsEveryKey) {
+  const auto profile = ParseProfile(
+      "devices: [cpu]\n"
+      "generation: {prompts: [rock, null], duration_s: 1, sampling: top_p, top_k: 10, top_p: 0.9, temperature: 0.5,\n"
+      "  cfg_coef: 2, two_step_cfg: true, seed: 9, melody: a.wav, float16_steps: 0}\n"
+      "reference_audio: b.wav\nexpect_trained: false\nlimits: {audio.min_rms: 0.5}\n",
+      "profile.yaml");
+  ASSERT_TRUE(profile.ok()) << profile.error().message;
+  EXPECT_THAT(profile->devices, testing::ElementsAre("cpu"));
+  EXPECT_EQ(profile->prompts[0], "rock");
+  EXPECT_EQ(profile->prompts[1], std::nullopt);
+  EXPECT_EQ(profile->duration_s, 1.0);
+  EXPECT_EQ(profile->top_p, 0.9);
+  EXPECT_EQ(profile->seed, 9);
+  EXPECT_EQ(profile->float16_steps, 0);
+  EXPECT_EQ(profile->melody, "a.wav");
+  EXPECT_EQ(profile->reference_audio, "b.wav");
+  EXPECT_FALSE(profile->expect_trained);
+  EXPECT_EQ(profile->limits.at("audio.min_rms"), 0.5);
+  EXPECT_THAT(profile->keys, testing::Contains("generation.two_step_cfg"));
+}
+
+struct BadProfile {
+  const char* name;
+  const char* text;
+  const char* words;
+};
+
+TEST(Profile, RefusesWhatItDoesNotKnow) {
+  const BadProfile cases[] = {
+      {"UnknownKey", "generation: {duration: 2}", "generation.duration is no parameter of the profile"},
+      {"UnknownSection", "generations: {}", "generations is no parameter of the profile: did you mean generation?"},
+      {"UnknownLimit", "limits: {audio.min_rm: 1}", "did you mean audio.min_rms?"},
+      {"Device", "devices: [tpu]", "knows cpu and cuda, found 'tpu'"},
+      {"Sampling", "generation: {sampling: beam}", "must be one of top_k, greedy, top_p, found 'beam'"},
+      {"Duration", "generation: {duration_s: 0}", "must be above 0 and at most 30"},
+      {"NoPrompts", "generation: {prompts: []}", "must be a list of 1 to 1000 texts"},
+      {"PromptIsNumber", "generation: {prompts: [1]}", "must hold texts or null"},
+      {"Float16Steps", "generation: {float16_steps: 101}", "generation.float16_steps must be between 0 and 100"},
+      {"Seed", "generation: {seed: -1}", "generation.seed must be between 0"},
+      {"TopP", "generation: {sampling: top_p}", "must be above 0 and at most 1"},
+      {"Quoted", "generation: {top_k: '250'}", "must be an integer, found the text '250'"},
+      {"NotYaml", "generation: [", "profile.yaml"},
+  };
+  for (const BadProfile& c : cases) {
+    SCOPED_TRACE(c.name);
+    const auto profile = ParseProfile(c.text, "profile.yaml");
+    ASSERT_FALSE(profile.ok());
+    EXPECT_THAT(profile.error().message, HasSubstr(c.words));
+  }
+  const auto absent = ReadProfile("/nonexistent/profile.yaml");
+  ASSERT_FALSE(absent.ok());
+  EXPECT_EQ(absent.error().code, ErrorCode::kNotFound);
+}
+
+TEST(Artifact, IsReadOnlyByItsOwnRun) {
+  const fs::path path = Scratch("a.json");
+  ASSERT_TRUE(WriteArtifact(path, "stamp", {{"x", 1}}).ok());
+  const auto own = ReadArtifact(path, "stamp");
+  ASSERT_TRUE(own.ok());
+  EXPECT_EQ((*own)["x"], 1);
+  const auto other = ReadArtifact(path, "another export");
+  ASSERT_FALSE(other.ok());
+  EXPECT_EQ(other.error().code, ErrorCode::kMismatch);
+  EXPECT_EQ(ReadArtifact(Scratch("absent.json"), "stamp").error().code, ErrorCode::kNotFound);
+  std::ofstream(path) << "{\"stamp\": \"sta";
+  EXPECT_EQ(ReadArtifact(path, "stamp").error().code, ErrorCode::kCorrupt);
+}
+
+TEST(Artifact, KeepsAPayloadScan) {
+  harness::PayloadScan scan;
+  scan.bytes_read = 12;
+  scan.records.push_back({.record = "a/data/0", .file_offset = 64, .size_bytes = 8, .stored = 1, .computed = 2});
+  scan.statistics.push_back({.tensor = 3,
+                             .elements = 4,
+                             .nan = 1,
+                             .infinite = 2,
+                             .beyond_float16 = 5,
+                             .zeros = 6,
+                             .min = std::numeric_limits<double>::infinity(),
+                             .max = -std::numeric_limits<double>::infinity(),
+                             .first_nan = 7,
+                             .first_infinite = 8,
+                             .first_beyond_float16 = 9});
+  const auto back = PayloadFromJson(PayloadToJson(scan));
+  ASSERT_TRUE(back.ok()) << back.error().message;
+  EXPECT_EQ(PayloadToJson(*back), PayloadToJson(scan));
+  EXPECT_GT(back->statistics[0].min, back->statistics[0].max);
+  const auto failed = PayloadFromJson(PayloadToJson(harness::Error{ErrorCode::kCorrupt, "does not inflate"}));
+  ASSERT_FALSE(failed.ok());
+  EXPECT_EQ(failed.error().message, "does not inflate");
+  EXPECT_EQ(PayloadFromJson(nlohmann::json{{"records", 3}}).error().code, ErrorCode::kCorrupt);
+}
+
+TEST(GenerationRecord, SurvivesTheWayToAnotherProcess) {
+  GenerationRecord record;
+  record.device = "cpu";
+  record.runs["prompt1"] = {.status = GenerationRun::Status::kDone,
+                            .message = "m",
+                            .reason = "r",
+                            .prompt = "p",
+                            .melody = "w",
+                            .tokens = "t",
+                            .audio = "a",
+                            .frames = 1,
+                            .num_codebooks = 2,
+                            .cardinality = 3,
+                            .sample_rate_hz = 4,
+                            .channels = 5,
+                            .samples = 6,
+                            .repeated_frames = 7,
+                            .differing_codes = 8,
+                            .load_s = 9,
+                            .generate_s = 10,
+                            .decode_s = 11,
+                            .first_code_s = 12,
+                            .step_s = 13,
+                            .memory_peak_bytes = 14};
+  record.device_name = "n";
+  record.compute_capability = "c";
+  record.driver_version = "d";
+  record.gpu_choice = "g";
+  record.float16_readiness = {.not_run = "", .reason = "", .passed = true, .message = "f", .measured = 1, .limit = 2};
+  record.cuda_agreement.not_run = "no card";
+  const fs::path path = Scratch("generation.json");
+  ASSERT_TRUE(WriteRecord(path, "s", record).ok());
+  const auto back = ReadRecord(path, "s");
+  ASSERT_TRUE(back.ok()) << back.error().message;
+  ASSERT_EQ(back->runs.size(), 1u);
+  const GenerationRun& run = back->runs.at("prompt1");
+  EXPECT_EQ(run.status, GenerationRun::Status::kDone);
+  EXPECT_EQ(run.prompt, "p");
+  EXPECT_EQ(fmt::format("{} {} {} {} {}", run.message, run.reason, run.tokens, run.audio, run.frames), "m r t a 1");
+  EXPECT_EQ(fmt::format("{} {} {} {}", run.num_codebooks, run.cardinality, run.sample_rate_hz, run.channels),
+            "2 3 4 5");
+  EXPECT_EQ(fmt::format("{} {} {}", run.samples, run.repeated_frames, run.differing_codes), "6 7 8");
+  EXPECT_EQ(fmt::format("{} {} {}", run.load_s, run.generate_s, run.decode_s), "9 10 11");
+  EXPECT_EQ(fmt::format("{} {} {}", run.first_code_s, run.step_s, run.memory_peak_bytes), "12 13 14");
+  EXPECT_EQ(
+      fmt::format("{} {} {} {}", back->device_name, back->compute_capability, back->driver_version, back->gpu_choice),
+      "n c d g");
+}
+
+// A run of everything: both devices, a text, a melody, the real loader.
+RunPlan WholePlan() {
+  Settings settings;
+  settings.profile.melody = "a.wav";
+  settings.audiocraft_python = "python";
+  return MakePlan(settings, {.cuda = true, .cpu = true, .text = true, .melody = true, .codec = true});
+}
+
+TEST(CheckGraph, HasUniqueReadableNamesAndNoLooseEnds) {
+  const CheckGraph graph(WholePlan());
+  std::set<std::string> ids, names;
+  for (const Check& check : graph.checks()) {
+    SCOPED_TRACE(check.id);
+    EXPECT_TRUE(ids.insert(check.id).second) << "twice";
+    EXPECT_TRUE(names.insert(check.category() + check.test_name()).second) << "test name twice";
+    EXPECT_EQ(check.test_name().find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"),
+              std::string::npos);
+  }
+  for (const Check& check : graph.checks()) {
+    for (const std::string& need : check.needs) EXPECT_TRUE(ids.contains(need)) << check.id << " needs " << need;
+    for (const std::string& id : check.explained_by) EXPECT_TRUE(ids.contains(id)) << check.id << " names " << id;
+  }
+  for (const std::string& category : Categories()) EXPECT_FALSE(graph.OfCategory(category).empty()) << category;
+}
+
+TEST(CheckGraph, NamesTestsByTheirIds) {
+  EXPECT_EQ(ids::TestName(ids::kFloat16Range(harness::Role::kLanguageModel)), "LanguageModelFloat16Range");
+  EXPECT_EQ(ids::TestName(ids::kRuns({"cpu", 12})), "CpuPrompt12Runs");
+  EXPECT_EQ(ids::TestName(ids::kStuck({"cuda", std::nullopt})), "CudaMelodyStuck");
+  EXPECT_EQ(ids::TestName(ids::kFolderName), "FolderName");
+  EXPECT_EQ(ids::SuiteName("shape_config_agreement"), "ShapeConfigAgreement");
+}
+
+TEST(CheckGraph, IsDescribedForPeople) {
+  std::ifstream stream(CONFORMANCE_CHECKS_PAGE);
+  std::stringstream page;
+  page << stream.rdbuf();
+  const CheckGraph graph(WholePlan());
+  for (const Check& check : graph.checks()) {
+    // One row for all prompts and devices, and one for both files where they are alike.
+    std::string id = check.id;
+    for (const char* device : {"/cpu/", "/cuda/"}) {  // the melody stands in the prompts' rows
+      if (const size_t at = id.find(device); at != std::string::npos) {
+        const size_t end = id.find('/', at + std::string(device).size());
+        id = id.substr(0, at) + "/DEVICE/promptN" + id.substr(end);
+      }
+    }
+    std::string either = id;
+    for (const char* file : {"/language_model/", "/codec/"}) {
+      if (const size_t at = either.find(file); at != std::string::npos)
+        either.replace(at, std::string(file).size(), "/FILE/");
+    }
+    EXPECT_TRUE(page.str().find("`" + id + "`") != std::string::npos ||
+                page.str().find("`" + either + "`") != std::string::npos)
+        << "CHECKS.md has no row for " << id;
+  }
+  for (const Limit& limit : kLimits) {
+    EXPECT_THAT(page.str(), HasSubstr(fmt::format("`{}` | {}", limit.name, limit.value))) << "CHECKS.md";
+  }
+}
+
+std::vector<std::string> CasesOf(const RunPlan& plan) {
+  std::vector<std::string> paths;
+  for (const GenerationCase& of : plan.cases) paths.push_back(of.Path());
+  return paths;
+}
+
+// Of each check that says what does not run: its id, its word of CONFORMANCE_REQUIRE, its reason.
+std::vector<std::string> NotRunOf(const RunPlan& plan) {
+  std::vector<std::string> rows;
+  for (const RunPlan::NotRun& row : plan.not_run) {
+    rows.push_back(fmt::format("{} {} {}", row.id, row.requirement, row.outcome().reason));
+  }
+  return rows;
+}
+
+TEST(RunPlan, ListsWhatApplies) {
+  using List = std::vector<std::string>;
+  const std::string no_cuda = "generation/cuda/prompt0/runs cuda not_asked";
+  struct Row {
+    const char* name;
+    Applicable applicable;
+    std::optional<std::string> melody;
+    std::set<std::string> require;
+    List cases, not_run, unexercised;
+  };
+  const Row rows[] = {
+      {"Default", {}, {}, {}, {"cpu/prompt0", "cpu/prompt1"}, {no_cuda}, {}},
+      {"NoText", {.text = false}, {}, {}, {"cpu/prompt0"}, {no_cuda}, {}},
+      {"Both", {.cuda = true}, {}, {}, {"cpu/prompt0", "cpu/prompt1", "cuda/prompt0", "cuda/prompt1"}, {}, {}},
+      {"CudaAlone", {.cuda = true, .cpu = false}, {}, {}, {"cuda/prompt0", "cuda/prompt1"}, {}, {}},
+      {"NoCodec", {.codec = false}, {}, {}, {}, {no_cuda}, {"text"}},
+      {"NoCodecCuda", {.cuda = true, .codec = false}, {}, {}, {}, {}, {"cuda", "text"}},
+      {"NoCodecTextRequired", {.codec = false}, {}, {"text"}, {"cpu/prompt1"}, {no_cuda}, {"text"}},
+      {"Melody", {.melody = true}, "a.wav", {}, {"cpu/prompt0", "cpu/prompt1", "cpu/melody"}, {no_cuda}, {}},
+      {"MelodyNotGiven",
+       {.melody = true},
+       {},
+       {},
+       {"cpu/prompt0", "cpu/prompt1"},
+       {no_cuda, "generation/cpu/melody/runs melody not_asked"},
+       {}},
+      {"TakesNone",
+       {},
+       "a.wav",
+       {},
+       {"cpu/prompt0", "cpu/prompt1"},
+       {no_cuda, "generation/cpu/melody/runs melody takes_no_melody"},
+       {}},
+      {"MelodyRequired",
+       {},
+       {},
+       {"melody"},
+       {"cpu/prompt0", "cpu/prompt1"},
+       {no_cuda, "generation/cpu/melody/runs melody takes_no_melody"},
+       {}},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.name);
+    Settings settings;
+    settings.profile.melody = row.melody;
+    settings.profile.devices = row.applicable.cuda ? List{"cpu", "cuda"} : List{"cpu"};
+    settings.require = row.require;
+    const RunPlan plan = MakePlan(settings, row.applicable);
+    EXPECT_EQ(CasesOf(plan), row.cases);
+    EXPECT_EQ(NotRunOf(plan), row.not_run);
+    EXPECT_EQ(List(plan.unexercised.begin(), plan.unexercised.end()), row.unexercised);
+  }
+}
+
+TEST(RunPlan, TravelsAsWords) {
+  const Applicable all = {.cuda = true, .cpu = false, .text = false, .melody = true, .codec = true};
+  EXPECT_EQ(all.ToText(), "cuda melody codec");
+  EXPECT_EQ(Applicable::FromText(all.ToText()).ToText(), all.ToText());
+  EXPECT_FALSE(Applicable::FromText("cpu").codec);
+}
+
+}  // namespace
+}  // namespace conformance

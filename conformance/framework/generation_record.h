@@ -1,0 +1,78 @@
+// What one generation stage left behind: one entry a case, with the paths of its artifacts. Written by the
+// program that loads LibTorch, judged by the one that doesn't.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "conformance/framework/profile.h"
+#include "harness/base/result.h"
+
+namespace conformance {
+
+struct GenerationRun {
+  enum class Status { kNotRun, kSkipped, kUnsupported, kFailed, kDone };
+  Status status = Status::kNotRun;
+  std::string message;  // why it was skipped, or how it failed
+  std::string reason;   // of a skip: its code
+  std::optional<std::string> prompt;
+  std::string melody;         // the WAV file, or empty
+  std::string tokens, audio;  // paths relative to the output folder
+  int64_t frames = 0;         // T that was asked for
+  int64_t num_codebooks = 0;  // K of the language model
+  int64_t cardinality = 0;
+  int64_t sample_rate_hz = 0, channels = 0;  // of the codec, the stereo wrap included
+  int64_t samples = 0;                       // that these frames decode to
+  int64_t repeated_frames = 0;               // frames that were generated a second time, with the same seed,
+  int64_t differing_codes = 0;               // and how many codes of them came out different
+  double load_s = 0, generate_s = 0, decode_s = 0;
+  double first_code_s = 0;        // to the first step's codes: StepTimes::first_s
+  double step_s = 0;              // of a later step, the median
+  int64_t memory_peak_bytes = 0;  // CUDA: of LibTorch's allocator, weights included; CPU: resident, of the process
+};
+
+// What the production loader's codes are compared with: generated where AUDIOCRAFT_PYTHON is set.
+struct GreedyRun {
+  std::string problem = "no greedy run was left";  // why there is none; empty where there is
+  std::optional<std::string> prompt;
+  std::string tokens, gaps;  // paths: [K, T] int32, and float32, how far the best logit of each code led
+  double duration_s = 0, cfg_coef = 0;
+};
+
+// A comparison of the language model with itself, in another arithmetic or on another device.
+struct ModelProbe {
+  std::string not_run = "no probe was left";  // why; empty where it ran
+  std::string reason = "stage_left_nothing";  // its code
+  bool passed = false;
+  std::string message;
+  nlohmann::json measured, limit;
+};
+
+struct GenerationRecord {
+  std::string device;
+  std::string problem;                        // nothing ran: why (models that could not be loaded); empty otherwise
+  bool skipped = false;                       // `problem` is a reason to skip, not a failure
+  std::string reason;                         // its code
+  std::string device_name;                    // "cpu", or the card's
+  std::string compute_capability;             // "9.0"; empty on the CPU
+  std::string driver_version;                 // the CUDA version that the driver serves; empty on the CPU
+  std::string gpu_choice;                     // which card, where something chose it: GpuChoiceText
+  std::map<std::string, GenerationRun> runs;  // by GenerationCase::Run
+  GreedyRun greedy;
+  ModelProbe float16_readiness;  // left by the CPU's stage
+  ModelProbe cuda_agreement;     // left by CUDA's
+};
+
+// "unconditional", "prompt 'rock'": for messages.
+std::string PromptText(const GenerationRun& run);
+
+// "generation-cpu.json" under OUTPUT/stages. `stamp` is that of the run.
+harness::Status WriteRecord(const std::filesystem::path& path, const std::string& stamp,
+                            const GenerationRecord& record);
+// Errors: kNotFound; kMismatch, when the stamp is another; kCorrupt.
+harness::Result<GenerationRecord> ReadRecord(const std::filesystem::path& path, const std::string& stamp);
+
+}  // namespace conformance

@@ -1,0 +1,41 @@
+// The declared graph of a run's checks.
+#pragma once
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "conformance/framework/check.h"
+#include "conformance/framework/run_plan.h"
+
+namespace conformance {
+
+// One function a category, in the order in which a person should read them; each in checks/CATEGORY/.
+std::vector<Check> FilePresenceChecks();
+std::vector<Check> StateDictIntegrityChecks();
+std::vector<Check> ShapeConfigAgreementChecks();
+std::vector<Check> CodecCompatibilityChecks();
+std::vector<Check> GenerationChecks(const RunPlan& plan);
+std::vector<Check> AudioOutputChecks(const RunPlan& plan);
+
+// The categories, in that order.
+const std::vector<std::string>& Categories();
+
+class CheckGraph {
+ public:
+  explicit CheckGraph(const RunPlan& plan);
+
+  const std::vector<Check>& checks() const { return checks_; }  // in the order in which a person should read them
+  std::vector<Check> OfCategory(const std::string& category) const;
+  std::vector<std::string> ids() const;
+  const Check* Find(const std::string& id) const;  // null: none
+  // [{id, test, needs, explained_by, requirement, device}]
+  nlohmann::json ToJson() const;
+
+ private:
+  std::vector<Check> checks_;
+  std::map<std::string, size_t> places_;
+};
+
+}  // namespace conformance

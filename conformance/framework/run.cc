@@ -1,0 +1,23 @@
+#include "conformance/framework/run.h"
+
+#include "harness/checkpoint/mapping_guard.h"
+
+namespace conformance {
+
+static std::unique_ptr<Run>& Instance() {
+  static std::unique_ptr<Run> instance;
+  return instance;
+}
+
+Run::Run(Settings settings, const RunPlan& plan, Context::Generator generator)
+    : context(std::move(settings), plan, std::move(generator)), graph(plan), evaluator(context, graph) {}
+
+Run& CurrentRun() { return *Instance(); }
+
+Run& StartRun(Settings settings, const RunPlan& plan, Context::Generator generator) {
+  harness::ForgetMappedFiles();
+  Instance() = std::make_unique<Run>(std::move(settings), plan, std::move(generator));
+  return *Instance();
+}
+
+}  // namespace conformance

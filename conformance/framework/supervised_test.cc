@@ -1,0 +1,90 @@
+#include "conformance/framework/supervised.h"
+
+#include <gmock/gmock.h>
+
+#include <csignal>
+#include <cstdlib>
+
+namespace conformance {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+harness::CheckResult Result(const std::string& id) {
+  return {.id = id,
+          .category = "file_presence",
+          .status = harness::CheckStatus::kPass,
+          .message = "as it should be\xff",
+          .measured = {{"bytes", 5}},
+          .limit = nullptr};
+}
+
+TEST(Supervised, TheExitCodeIsTheChilds) {
+  const Ending ending = RunInChild([] { return 7; });
+  EXPECT_EQ(ending.exit_code, 7);
+  EXPECT_EQ(ending.signal, 0);
+}
+
+TEST(Supervised, WhatTheChildChangesIsItsOwn) {
+  int value = 1;
+  RunInChild([&] { return value = 2; });
+  EXPECT_EQ(value, 1);
+}
+
+TEST(Supervised, ASignalIsNamed) {
+  struct Case {
+    int signal;
+    const char* name;
+    const char* advice;
+  };
+  for (const Case& c :
+       {Case{SIGSEGV, "SIGSEGV (Segmentation fault)", "report it"}, Case{SIGABRT, "SIGABRT (Aborted)", "more memory"},
+        Case{SIGKILL, "SIGKILL (Killed)", "memory ran out"}}) {
+    const Ending ending = RunInChild([&] {
+      std::signal(c.signal, SIG_DFL);  // a sanitizer has handlers of its own
+      std::raise(c.signal);
+      return 0;
+    });
+    EXPECT_THAT(DescribeEnding(ending), AllOf(HasSubstr(c.name), HasSubstr(c.advice)));
+  }
+}
+
+TEST(Supervised, AnExitWithoutAWordIsTold) {
+  EXPECT_THAT(DescribeEnding(RunInChild([]() -> int { std::_Exit(9); })), HasSubstr("status 9"));
+}
+
+TEST(Journal, KeepsWhatWasWrittenBeforeTheEnd) {
+  Journal journal;
+  RunInChild([&] {
+    journal.Started("file_presence/folder");
+    journal.Finished(Result("file_presence/folder"));
+    journal.Started("state_dict_integrity/codec/finite");
+    journal.Started("state_dict_integrity/codec/storages");  // which the other needs
+    journal.Finished(Result("state_dict_integrity/codec/storages"));
+    journal.Started("state_dict_integrity/codec/checksums");
+    std::_Exit(1);
+    return 0;
+  });
+  const Journal::Left left = journal.Read();
+  EXPECT_FALSE(left.concluded);
+  EXPECT_EQ(left.judging, "state_dict_integrity/codec/checksums");
+  ASSERT_EQ(left.checks.size(), 2u);
+  EXPECT_EQ(left.checks[0].id, "file_presence/folder");
+  EXPECT_EQ(left.checks[0].status, harness::CheckStatus::kPass);
+  EXPECT_THAT(left.checks[0].message, HasSubstr("as it should be"));
+  EXPECT_EQ(left.checks[0].measured, (nlohmann::json{{"bytes", 5}}));
+}
+
+TEST(Journal, ReadsItselfWhenNothingWentWrong) {
+  Journal journal;
+  journal.Started("file_presence/folder");
+  journal.Finished(Result("file_presence/folder"));
+  journal.Concluded();
+  const Journal::Left left = journal.Read();
+  EXPECT_TRUE(left.concluded);
+  EXPECT_EQ(left.judging, "");
+}
+
+}  // namespace
+}  // namespace conformance

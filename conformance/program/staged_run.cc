@@ -1,0 +1,205 @@
+#include "conformance/program/staged_run.h"
+
+#include <fmt/format.h>
+
+#include <set>
+
+#include "conformance/framework/artifact.h"
+#include "conformance/framework/registration.h"
+#include "conformance/framework/supervised.h"
+#include "conformance/program/conclude.h"
+#include "conformance/program/output_folder.h"
+#include "conformance/program/run_report.h"
+#include "conformance/stages/production_loader.h"
+#include "harness/base/safe_text.h"
+
+namespace conformance {
+namespace {
+
+using harness::CheckStatus;
+
+// Reads every payload once, for all the checks that judge it.
+int PayloadStage(Run& run) {
+  Context& context = run.context;
+  for (const auto role : kRoles) {
+    const Outcome& storages = run.evaluator.Evaluate(ids::kStorages(role));
+    if (!storages.passed()) {
+      Print(fmt::format("{} is not read: {}\n", harness::FileName(role), storages.message));
+      continue;
+    }
+    const auto path = PayloadArtifact(context.settings().output_dir, role);
+    const auto leave = [&](const harness::Result<harness::PayloadScan>& scan) {
+      return Report(WriteArtifact(path, Stamp(context.settings()), PayloadToJson(scan)));
+    };
+    const Ending ending = RunInChild([&] { return leave(context.exported().payload(role)); });
+    if (ending.signal == 0 && ending.exit_code != EXIT_SUCCESS) return ending.exit_code;
+    if (ending.signal == 0) continue;
+    const std::string victim =
+        fmt::format("{}: the process that reads the weights {}", harness::FileName(role), DescribeEnding(ending));
+    Print(victim + "\n");
+    if (const int code = leave(harness::Error{harness::ErrorCode::kIo, victim}); code != EXIT_SUCCESS) return code;
+  }
+  return EXIT_SUCCESS;
+}
+
+// The first check of a device's generation, without which nothing is generated; null: the plan has none.
+const Check* FirstRuns(const Run& run, const std::string& device) {
+  for (const GenerationCase& of : run.context.plan().cases) {
+    if (of.device == device) return run.graph.Find(ids::kRuns(of));
+  }
+  return nullptr;
+}
+
+// Judges what stands before generation in this process, and leaves nothing where that fails.
+int GenerationStage(Run& run, const std::string& device, const Context::Generator& generator) {
+  Context& context = run.context;
+  const Check* runs = FirstRuns(run, device);
+  if (runs == nullptr) {
+    Print(fmt::format("nothing is generated on {}: it is not part of this run\n", device));
+    return kSkipExitCode;
+  }
+  if (const auto obstacle = run.evaluator.Obstacle(*runs)) {
+    Print(fmt::format("nothing is generated: {}\n", Printable(*obstacle).message));
+    return EXIT_SUCCESS;
+  }
+  const auto path = GenerationArtifact(context.settings().output_dir, device);
+  const Ending ending = RunInChild([&] {
+    const GenerationRecord record = generator(context, device);
+    if (!record.problem.empty()) Print(harness::SafeLine(record.problem) + "\n");
+    if (!record.gpu_choice.empty()) Print(harness::SafeLine(record.gpu_choice) + "\n");
+    if (!record.device_name.empty()) Print(fmt::format("{}: {}\n", device, harness::SafeLine(record.device_name)));
+    return Report(WriteRecord(path, Stamp(context.settings()), record));
+  });
+  if (ending.signal == 0) return ending.exit_code;
+  GenerationRecord victim;
+  victim.device = device;
+  victim.reason = reason::kProcessEnded;
+  victim.problem = fmt::format("the process that generates on {} {}", device, DescribeEnding(ending));
+  Print(victim.problem + "\n");
+  // Success: the checks that need this stage run, and say so.
+  return Report(WriteRecord(path, Stamp(context.settings()), victim));
+}
+
+// Runs the real loader, only where everything else passed.
+int ProductionStage(Run& run) {
+  Context& context = run.context;
+  const Check* loader = run.graph.Find(ids::kProductionLoader);
+  if (loader == nullptr) {
+    Print("the real loader is not run: AUDIOCRAFT_PYTHON is not set\n");
+    return kSkipExitCode;
+  }
+  if (const auto obstacle = run.evaluator.Obstacle(*loader)) {
+    Print(fmt::format("the real loader is not run: {}\n", Printable(*obstacle).message));
+    return EXIT_SUCCESS;
+  }
+  return Report(WriteProduction(ProductionArtifact(context.settings().output_dir), Stamp(context.settings()),
+                                RunProduction(context)));
+}
+
+constexpr const char* kBegin = "begin";  // the stamp of what the first stage leaves for the last one
+
+// What the export's files were before anything was judged.
+int BeginStage(const Context& context) {
+  if (auto status = ClearArtifacts(context.settings()); !status.ok()) return Report(status);
+  nlohmann::json files;
+  for (const auto role : kRoles) files[Slug(role)] = ExportFileStamp(context.settings(), role);
+  return Report(WriteArtifact(BeginArtifact(context.settings().output_dir), kBegin, files));
+}
+
+// Each check's process sees a file change under itself only. What changed between two of them is seen here.
+void FailChanged(const Context& context, std::vector<harness::CheckResult>& checks) {
+  const auto begin = ReadArtifact(BeginArtifact(context.settings().output_dir), kBegin);
+  if (!begin.ok()) return;  // a stage that was run by itself
+  for (const auto role : kRoles) {
+    if (begin->value(Slug(role), "") == ExportFileStamp(context.settings(), role)) continue;
+    for (harness::CheckResult& check : checks) {
+      if (check.id != ids::kPresent(role) || check.status == CheckStatus::kFail) continue;
+      check.status = CheckStatus::kFail;
+      check.reason = reason::kFileChanged;
+      check.message = fmt::format(
+          "{} changed while it was read: its size, its time or its place on the disk is another one than at the start. "
+          "What was judged is not what is there now",
+          harness::FileName(role));
+      check.remedy = "Wait until nothing writes to it, and run again";
+    }
+  }
+}
+
+int ReportStage(Run& run) {
+  Context& context = run.context;
+  const std::vector<std::string> ids = run.graph.ids();
+  auto collected = harness::ReadCheckResults(context.settings().output_dir / "checks", ids);
+  if (!collected.ok()) return Report(collected.error());
+  FailChanged(context, collected->checks);
+  std::set<std::string> failures;  // a skip is handed on to the checks behind it, with its reason
+  for (const harness::CheckResult& check : collected->checks) {
+    if (check.reason == reason::kRunFailed) failures.insert(check.message);
+  }
+  for (const std::string& why : failures) context.FailRun(why);
+  std::map<std::string, GenerationRecord> records;
+  for (const std::string& device : context.plan().devices) {
+    auto record = ReadRecord(GenerationArtifact(context.settings().output_dir, device), Stamp(context.settings()));
+    if (record.ok()) records[device] = std::move(record).value();
+  }
+  if (!collected->missing.empty()) {
+    Print(fmt::format("{} of {} checks left no result: they were not selected, or died\n", collected->missing.size(),
+                      ids.size()));
+  }
+  return Conclude(context, AssembleReport(context, std::move(collected->checks), records));
+}
+
+}  // namespace
+
+int RunStage(Run& run, const std::string& stage, const Context::Generator& generator) {
+  Context& context = run.context;
+  if (!context.settings().export_dir) {
+    Print("AUDIOCRAFT_EXPORT_DIR is not set: there is no export to judge\n");
+    return kSkipExitCode;
+  }
+  auto folder = stage == "begin" ? OutputFolder::Claim(context.settings()) : OutputFolder::Join(context.settings());
+  if (!folder.ok()) return Report(folder.error());
+  if (stage == "begin") return BeginStage(context);
+  if (stage == "payload") return PayloadStage(run);
+  if (stage == "generate-cpu" && generator) return GenerationStage(run, "cpu", generator);
+  if (stage == "generate-cuda" && generator) return GenerationStage(run, "cuda", generator);
+  if (stage == "production") return ProductionStage(run);
+  if (stage == "report") {
+    const int code = ReportStage(run);
+    folder->Leave();
+    return code;
+  }
+  return Report(
+      harness::Error{harness::ErrorCode::kMismatch, fmt::format("there is no stage '{}' in this program", stage)});
+}
+
+std::string ListForCTest(const Run& run, const std::string& plan) {
+  const RunPlan& planned = run.context.plan();
+  std::string text = fmt::format("set(conformance_plan \"{}\")\n", plan);
+  const auto stage = [&text](const std::string& name, const char* program) {
+    text += fmt::format("conformance_stage({} {})\n", name, program);
+  };
+  const auto generates = [&](const std::string& device) { return FirstRuns(run, device) != nullptr; };
+  if (run.context.settings().export_dir) {
+    stage("begin", "judge");
+    stage("payload", "judge");
+    for (const std::string& device : planned.devices) {
+      if (generates(device)) stage("generate-" + device, "generate");
+    }
+    if (run.graph.Find(ids::kProductionLoader) != nullptr) stage("production", "judge");
+    stage("report", "judge");
+  }
+  for (const std::string& category : Categories()) {
+    for (const Check& check : TestsOf(category)) {
+      // Which stages leave what the check judges.
+      std::string stages = category == "file_presence" ? "" : " payload";
+      const bool sounds = category == "generation" || category == "audio_output";
+      if (sounds && !check.device.empty() && generates(check.device)) stages += " " + check.device;
+      if (check.id == ids::kProductionLoader) stages += " cpu production";
+      text +=
+          fmt::format("conformance_check({} {} {}{})\n", ids::SuiteName(category), check.test_name(), category, stages);
+    }
+  }
+  return text;
+}
+
+}  // namespace conformance

@@ -1,0 +1,57 @@
+#include "conformance/stages/case_input.h"
+
+#include <utility>
+
+#include "conformance/framework/settings.h"
+
+namespace conformance {
+namespace {
+
+// The text of a melody's run: the first of the profile, so that both conditions show.
+std::optional<std::string> FirstText(const Profile& profile) {
+  for (const auto& prompt : profile.prompts) {
+    if (prompt) return prompt;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<std::string> EncodableText(const harness::Models& models, const Profile& profile) {
+  const bool can = models.without_text.empty() && models.conditions.has_text_encoder();
+  return can ? FirstText(profile) : std::nullopt;
+}
+
+std::optional<harness::ConditioningInput> InputOf(const Context& context, const harness::Models& models,
+                                                  const GenerationCase& of, GenerationRun& run) {
+  const Profile& profile = context.profile();
+  harness::ConditioningInput sample;
+  if (of.is_melody()) {
+    if (!models.conditions.has_melody_encoder()) {
+      run.status = GenerationRun::Status::kSkipped;
+      run.reason = reason::kTakesNoMelody;
+      run.message = "the model takes no melody";
+      return std::nullopt;
+    }
+    run.melody = *profile.melody;
+    run.prompt = EncodableText(models, profile);
+    const auto read = harness::ReadMelody(ResolveInput(*profile.melody), models.codec->facts(), sample);
+    if (!read.ok()) {
+      run.status = GenerationRun::Status::kFailed;
+      run.message = "generation.melody: " + read.error().message;
+      return std::nullopt;
+    }
+  } else {
+    run.prompt = profile.prompts[*of.prompt];
+    if (run.prompt && !models.without_text.empty()) {
+      run.status = GenerationRun::Status::kSkipped;
+      run.reason = reason::kNotInCache;
+      run.message = models.without_text;
+      return std::nullopt;
+    }
+  }
+  sample.description = run.prompt;
+  return sample;
+}
+
+}  // namespace conformance

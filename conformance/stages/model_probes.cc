@@ -1,0 +1,110 @@
+#include "conformance/stages/model_probes.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+
+#include "harness/audio/npy.h"
+#include "harness/generate/catch_torch.h"
+#include "harness/generate/device_agreement.h"
+#include "harness/generate/float16_readiness.h"
+
+namespace conformance {
+namespace {
+
+using harness::LmConditions;
+using harness::Result;
+
+using Clock = std::chrono::steady_clock;
+double SecondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+// Half a second of most codecs: what diverges does so in the first steps, and the reference runs on the CPU.
+constexpr int64_t kComparedFrames = 25;
+
+// [K, T] int64, at most `frames` of them.
+at::Tensor CodesOf(const Context& context, const harness::LmSpec& spec, const GenerationRun& run, int64_t frames) {
+  if (run.status == GenerationRun::Status::kDone) {
+    const auto codes = harness::ReadNpy<int32_t>(context.settings().output_dir / run.tokens);
+    if (codes.ok() && codes->shape.size() == 2 && codes->shape[0] == spec.num_codebooks) {
+      const at::Tensor all = at::tensor(at::ArrayRef<int32_t>(codes->values)).view({codes->shape[0], codes->shape[1]});
+      return all.narrow(1, 0, std::min(frames, all.size(1))).to(at::kLong).contiguous();
+    }
+  }
+  // Spread over the codebook, each codebook and frame another one.
+  constexpr int64_t kStride = 97;
+  return (at::arange(spec.num_codebooks * frames, at::kLong) * kStride).remainder(spec.cardinality).view({-1, frames});
+}
+
+// Of the first prompt, as the profile has it; without a text where it can't be encoded here.
+Result<LmConditions> ConditionsOf(const Context& context, const harness::Models& models) {
+  return harness::CatchTorch<LmConditions>("encoding a prompt", [&]() -> Result<LmConditions> {
+    harness::ConditioningInput sample;
+    const auto& prompts = context.profile().prompts;
+    if (!prompts.empty() && models.without_text.empty()) sample.description = prompts[0];
+    ASSIGN_OR_RETURN(harness::GuidedConditions conditions, models.conditions.Encode({sample}, /*together=*/true));
+    return std::move(conditions.positive);
+  });
+}
+
+// What can't be done here (options that are not built; a text that needs spaCy) is no failure of the export.
+ModelProbe Problem(const harness::Error& error) {
+  ModelProbe probe;
+  const bool unsupported = error.code == harness::ErrorCode::kUnsupported;
+  probe.not_run = unsupported ? error.message : "";
+  probe.reason = unsupported ? reason::kUnsupported : "";
+  probe.message = error.message;
+  return probe;
+}
+
+}  // namespace
+
+ModelProbe ProbeFloat16(Context& context, const harness::Models& models, const GenerationRun& run) {
+  ModelProbe probe;
+  const int64_t steps = context.profile().float16_steps;
+  if (steps == 0) return probe;
+  const auto start = Clock::now();
+  const auto conditions = ConditionsOf(context, models);
+  if (!conditions.ok()) return Problem(conditions.error());
+  const auto float16 =
+      harness::LoadLanguageModel(context.exported(), {at::kCPU, harness::Arithmetic::kFloat16Autocast});
+  if (!float16.ok()) return Problem(float16.error());
+  const auto readiness = harness::CheckFloat16Readiness(*float16, models.language_model, *conditions,
+                                                        CodesOf(context, models.language_model.spec(), run, steps));
+  if (!readiness.ok()) return Problem(readiness.error());
+  probe.not_run.clear();
+  probe.passed = readiness->ready();
+  probe.message = readiness->ready() ? "" : "state_dict.bin: " + harness::Describe(*readiness);
+  probe.measured = {{"steps", readiness->steps},
+                    {"seconds", SecondsSince(start)},
+                    {"largest", readiness->largest},
+                    {"largest_layer", readiness->largest_layer},
+                    {"first_layer", readiness->first_layer}};
+  probe.limit = {{"largest", harness::kFloat16Largest}};
+  return probe;
+}
+
+ModelProbe ProbeAgreement(Context& context, const harness::Models& models, const GenerationRun& run) {
+  const auto start = Clock::now();
+  const auto conditions = ConditionsOf(context, models);
+  if (!conditions.ok()) return Problem(conditions.error());
+  const auto reference = harness::LoadLanguageModel(context.exported(), {at::kCPU, harness::Arithmetic::kFloat32});
+  if (!reference.ok()) return Problem(reference.error());
+  const auto agreement = harness::CompareModels(*reference, models.language_model, *conditions,
+                                                CodesOf(context, models.language_model.spec(), run, kComparedFrames));
+  if (!agreement.ok()) return Problem(agreement.error());
+  ModelProbe probe;
+  probe.not_run.clear();
+  probe.passed = agreement->agrees();
+  probe.message = agreement->agrees() ? "" : "state_dict.bin: " + harness::Describe(*agreement);
+  probe.measured = {{"difference", agreement->difference},
+                    {"seconds", SecondsSince(start)},
+                    {"largest_logit", agreement->largest_logit},
+                    {"layers", agreement->layers},
+                    {"first_layer", agreement->first_layer}};
+  probe.limit = {{"difference", agreement->tolerance}};
+  return probe;
+}
+
+}  // namespace conformance

@@ -1,0 +1,19 @@
+// The language model compared with itself: in float16 on the CPU, and on CUDA against the CPU. Part of the generation
+// stage, on LibTorch.
+#pragma once
+
+#include "conformance/framework/context.h"
+#include "conformance/framework/generation_record.h"
+#include "harness/export/models.h"
+
+namespace conformance {
+
+// Both pass the first codes of `run`, the device's first prompt, through the model; where it left none, because it
+// failed, codes that are made up: what overflows does so for most.
+
+// Whether `models`, loaded on the CPU, would stay within float16's range on CUDA.
+ModelProbe ProbeFloat16(Context& context, const harness::Models& models, const GenerationRun& run);
+// Whether `models`, loaded on CUDA, gives the CPU's logits.
+ModelProbe ProbeAgreement(Context& context, const harness::Models& models, const GenerationRun& run);
+
+}  // namespace conformance

@@ -1,0 +1,147 @@
+#include "conformance/stages/production_loader.h"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+
+#include "conformance/framework/artifact.h"
+#include "conformance/stages/production_script.h"
+#include "conformance/stages/subprocess.h"
+#include "harness/audio/npy.h"
+
+namespace conformance {
+namespace {
+
+using nlohmann::json;
+
+ProductionRun Raises(std::string message) {
+  ProductionRun run;
+  run.outcome = ProductionRun::Outcome::kRaises;
+  run.message = std::move(message);
+  return run;
+}
+
+// The last line of the output that is a JSON object: libraries print what they like before it.
+json LastJson(const std::string& output) {
+  size_t end = output.size();
+  while (end > 0) {
+    const size_t start = output.rfind('\n', end - 1);
+    const size_t from = start == std::string::npos ? 0 : start + 1;
+    json parsed = json::parse(output.substr(from, end - from), nullptr, /*allow_exceptions=*/false);
+    if (parsed.is_object()) return parsed;
+    if (start == std::string::npos) break;
+    end = start;
+  }
+  return nullptr;
+}
+
+// Counts what differs between production's codes and ours.
+ProductionRun Compare(const json& theirs, const harness::NpyArray<int32_t>& codes,
+                      const harness::NpyArray<float>& gaps) {
+  ProductionRun run;
+  run.outcome = ProductionRun::Outcome::kRuns;
+  const auto rows = theirs.at("tokens").get<std::vector<std::vector<int32_t>>>();
+  const int64_t num_codebooks = codes.shape[0], num_frames = codes.shape[1];
+  bool same_shape = static_cast<int64_t>(rows.size()) == num_codebooks;
+  for (const auto& row : rows) same_shape &= static_cast<int64_t>(row.size()) == num_frames;
+  if (!same_shape) {
+    return Raises(fmt::format("production generates codes of another shape than [{}, {}]", num_codebooks, num_frames));
+  }
+  run.codes = num_codebooks * num_frames;
+  run.first_frame = num_frames;
+  for (int64_t k = 0; k < num_codebooks; ++k) {
+    for (int64_t t = 0; t < num_frames; ++t) {
+      const auto i = static_cast<size_t>(k * num_frames + t);
+      if (rows[static_cast<size_t>(k)][static_cast<size_t>(t)] == codes.values[i]) continue;
+      ++run.differing;
+      if (t >= run.first_frame) continue;
+      run.first_frame = t;
+      run.gap = gaps.values[i];
+    }
+  }
+  return run;
+}
+
+}  // namespace
+
+ProductionRun RunProduction(Context& context) {
+  ProductionRun run;
+  const GreedyRun& greedy = context.Generation("cpu").greedy;
+  if (!greedy.problem.empty()) {
+    run.message = greedy.problem;
+    return run;
+  }
+  const auto& output = context.settings().output_dir;
+  const auto codes = harness::ReadNpy<int32_t>(output / greedy.tokens);
+  const auto gaps = harness::ReadNpy<float>(output / greedy.gaps);
+  if (!codes.ok() || !gaps.ok() || codes->shape.size() != 2 || gaps->shape != codes->shape) {
+    run.message = codes.ok() ? "the gaps of the greedy run can't be read" : codes.error().message;
+    return run;
+  }
+  std::vector<std::string> argv = {context.settings().audiocraft_python,
+                                   "-c",
+                                   kProductionScript,
+                                   context.settings().export_dir->string(),
+                                   fmt::format("{}", greedy.duration_s),
+                                   fmt::format("{}", greedy.cfg_coef)};
+  if (greedy.prompt) argv.push_back(*greedy.prompt);
+  std::vector<std::string> environment = {"HF_HUB_CACHE=" + context.settings().hub_root.string(),
+                                          "PYTHONDONTWRITEBYTECODE=1"};
+  if (std::getenv("HF_HUB_OFFLINE") == nullptr) environment.emplace_back("HF_HUB_OFFLINE=1");
+  const double limit_s = context.LimitOf("production.max_seconds");
+  const auto process = RunProcess(argv, environment, output, limit_s);
+  if (!process.ok()) return Raises("AUDIOCRAFT_PYTHON: " + process.error().message);
+  if (process->timed_out) return Raises(fmt::format("it was still running after {} s", limit_s));
+  if (process->signal != 0) return Raises(fmt::format("it was ended by signal {}", process->signal));
+  const json result = LastJson(process->output);
+  try {
+    if (result.at("outcome") == "raises") {
+      const auto stage = result.at("stage").get<std::string>();
+      run = Raises(fmt::format("{}: {}", stage, result.at("error").get<std::string>()));
+      run.stage = stage;
+      return run;
+    }
+    run = Compare(result, *codes, *gaps);
+    run.audiocraft = result.at("audiocraft").get<std::string>();
+    run.load_s = result.at("load_s").get<double>();
+    return run;
+  } catch (const json::exception&) {
+    return Raises(
+        fmt::format("it gave no result (exit status {}); its output ends: {}", process->exit_code,
+                    process->output.substr(process->output.size() - std::min<size_t>(process->output.size(), 400))));
+  }
+}
+
+harness::Status WriteProduction(const std::filesystem::path& path, const std::string& stamp, const ProductionRun& run) {
+  return WriteArtifact(path, stamp,
+                       {{"outcome", static_cast<int>(run.outcome)},
+                        {"message", run.message},
+                        {"stage", run.stage},
+                        {"audiocraft", run.audiocraft},
+                        {"load_s", run.load_s},
+                        {"codes", run.codes},
+                        {"differing", run.differing},
+                        {"first_frame", run.first_frame},
+                        {"gap", run.gap}});
+}
+
+harness::Result<ProductionRun> ReadProduction(const std::filesystem::path& path, const std::string& stamp) {
+  ASSIGN_OR_RETURN(const json body, ReadArtifact(path, stamp));
+  ProductionRun run;
+  try {
+    run.outcome = static_cast<ProductionRun::Outcome>(body.at("outcome").get<int>());
+    run.message = body.at("message").get<std::string>();
+    run.stage = body.at("stage").get<std::string>();
+    run.audiocraft = body.at("audiocraft").get<std::string>();
+    run.load_s = body.at("load_s").get<double>();
+    run.codes = body.at("codes").get<int64_t>();
+    run.differing = body.at("differing").get<int64_t>();
+    run.first_frame = body.at("first_frame").get<int64_t>();
+    run.gap = body.at("gap").get<double>();
+  } catch (const json::exception& error) {
+    return harness::Error{harness::ErrorCode::kCorrupt, fmt::format("{} is damaged: {}", path.string(), error.what())};
+  }
+  return run;
+}
+
+}  // namespace conformance

@@ -21,18 +21,20 @@ struct Outcome {
   std::string message;                                        // empty on a pass, unless there is something to know
   nlohmann::json measured;                                    // what was measured, and
   nlohmann::json limit;                                       // what it was held to; null where nothing is measured
+  std::string blocked_by = {};                                // the id of the check that must pass first
   bool run_failed = false;  // a limit of this machine, not the export, is why nothing was judged
 };
 
 Outcome Pass(nlohmann::json measured = nullptr, nlohmann::json limit = nullptr);
 Outcome Fail(std::string message, nlohmann::json measured = nullptr, nlohmann::json limit = nullptr);
 Outcome Skip(std::string reason);
+Outcome Unsupported(std::string message);  // this suite can't judge it
 Outcome Blocked(const std::string& by);
 // Nothing is said of the export: the run failed, and ends as such, in the process of each stage that learns of it.
 inline constexpr std::string_view kRunFailedPrefix = "the run failed, and nothing is said of the export: ";
 Outcome RunFailed(const std::string& why);
-// Pass where ok; skip where this suite can't judge (kUnsupported); the run's failure (kMachine); else fail with the
-// message.
+// Pass where ok; unsupported where this suite can't judge (kUnsupported); the run's failure (kMachine); else fail with
+// the message.
 Outcome FromStatus(const harness::Status& status);
 
 struct Check {

@@ -58,8 +58,7 @@ Outcome CheckReference(Context& context) {
   const auto& codec = context.exported().codec();
   if (!codec.ok()) {
     const std::string message = fmt::format("compression_state_dict.bin: {}", codec.error().message);
-    return codec.error().code == harness::ErrorCode::kUnsupported ? Skip("unsupported here: " + message)
-                                                                  : Fail(message);
+    return codec.error().code == harness::ErrorCode::kUnsupported ? Unsupported(message) : Fail(message);
   }
   Outcome outcome = Pass(*reference);
   if (!codec->not_run.empty()) outcome.message = "only its known properties are checked: " + codec->not_run;

@@ -86,7 +86,12 @@ Outcome Skip(std::string reason) {
   return MakeOutcome(harness::CheckStatus::kSkip, std::move(reason), nullptr, nullptr);
 }
 Outcome Blocked(const std::string& by) {
-  return MakeOutcome(harness::CheckStatus::kBlocked, fmt::format("blocked by {}", by), nullptr, nullptr);
+  Outcome outcome = MakeOutcome(harness::CheckStatus::kBlocked, fmt::format("blocked by {}", by), nullptr, nullptr);
+  outcome.blocked_by = by;
+  return outcome;
+}
+Outcome Unsupported(std::string message) {
+  return MakeOutcome(harness::CheckStatus::kUnsupported, std::move(message), nullptr, nullptr);
 }
 Outcome RunFailed(const std::string& why) {
   Outcome outcome = Skip(fmt::format("{}{}", kRunFailedPrefix, why));
@@ -96,8 +101,7 @@ Outcome RunFailed(const std::string& why) {
 Outcome FromStatus(const harness::Status& status) {
   if (status.ok()) return Pass();
   if (status.error().code == harness::ErrorCode::kMachine) return RunFailed(status.error().message);
-  if (status.error().code == harness::ErrorCode::kUnsupported)
-    return Skip(std::string(harness::kUnsupportedPrefix) + status.error().message);
+  if (status.error().code == harness::ErrorCode::kUnsupported) return Unsupported(status.error().message);
   return Fail(status.error().message);
 }
 
@@ -106,6 +110,7 @@ harness::CheckResult ToResult(const Check& check, const Outcome& outcome) {
           .category = check.category(),
           .status = outcome.status,
           .message = outcome.message,
+          .blocked_by = outcome.blocked_by,
           .measured = outcome.measured,
           .limit = outcome.limit};
 }
@@ -188,7 +193,8 @@ Outcome Context::Judge(const Check& check) {
       case harness::CheckStatus::kPass: break;
       case harness::CheckStatus::kFail: return Blocked(need);
       case harness::CheckStatus::kBlocked: return needed;  // names the root, not the link
-      case harness::CheckStatus::kSkip: return needed;     // with its reason: a chain of skips has one
+      case harness::CheckStatus::kUnsupported:
+      case harness::CheckStatus::kSkip: return needed;  // with its reason: a chain of skips has one
     }
   }
   for (const std::string& id : check.unless_failed) {

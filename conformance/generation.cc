@@ -78,6 +78,7 @@ Outcome Runs(Context& context, const Slot& slot) {
   switch (run.status) {
     case GenerationRun::Status::kEmptySlot: return Skip("no prompt in this slot of the profile");
     case GenerationRun::Status::kSkipped: return Skip(run.message);
+    case GenerationRun::Status::kUnsupported: return Unsupported(run.message);
     case GenerationRun::Status::kFailed:
       return Fail(fmt::format("{} ({}): {}", slot.device, PromptText(run), run.message));
     case GenerationRun::Status::kDone: break;

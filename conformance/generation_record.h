@@ -17,7 +17,7 @@ namespace conformance {
 inline constexpr const char* kTakesNoMelody = "the model takes no melody";
 
 struct GenerationRun {
-  enum class Status { kEmptySlot, kSkipped, kFailed, kDone };
+  enum class Status { kEmptySlot, kSkipped, kFailed, kDone, kUnsupported };
   Status status = Status::kEmptySlot;
   std::string message;  // why it was skipped, or how it failed
   std::optional<std::string> prompt;

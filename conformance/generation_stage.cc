@@ -101,9 +101,9 @@ void GenerateSlot(Context& context, const harness::Models& models, const harness
     return;
   }
   if (run.frames > kMaxFrames) {
-    run.status = GenerationRun::Status::kSkipped;
+    run.status = GenerationRun::Status::kUnsupported;
     run.message = fmt::format(
-        "unsupported here: {} s are {} frames at {} Hz (encodec.sample_rate / product of seanet.ratios), "
+        "{} s are {} frames at {} Hz (encodec.sample_rate / product of seanet.ratios), "
         "more than the {} that this suite generates",
         context.profile().duration_s, run.frames, codec.frame_rate_hz, kMaxFrames);
     return;

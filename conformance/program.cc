@@ -340,6 +340,7 @@ void RunAsTest(const Check& check) {
   switch (outcome.status) {
     case CheckStatus::kPass: return;
     case CheckStatus::kFail: FAIL() << outcome.message;
+    case CheckStatus::kUnsupported:
     case CheckStatus::kSkip: {
       const std::string requirement = RequirementOf(context, check.id, outcome.message);
       if (context.settings().require.contains(requirement)) {

@@ -33,7 +33,8 @@ std::vector<std::string> NotRun(const Context& context, const std::vector<CheckR
   for (const CheckResult& check : checks) {
     // A device that was asked for and can't be used fails its check, and did not run either.
     const bool no_device = check.status == CheckStatus::kFail && check.message.starts_with(NotOnDevice("cuda"));
-    if (check.status != CheckStatus::kSkip && !no_device) continue;
+    const bool skipped = check.status == CheckStatus::kSkip || check.status == CheckStatus::kUnsupported;
+    if (!skipped && !no_device) continue;
     std::string word = RequirementOf(context, check.id, check.message);
     // Most models take no melody: worth telling only to who asked for one.
     if (word.empty() || (check.message == kTakesNoMelody && !context.settings().require.contains(word))) continue;

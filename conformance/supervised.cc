@@ -15,6 +15,8 @@
 #include <iostream>
 #include <sstream>
 
+#include "harness/report/report_json.h"
+
 namespace conformance {
 namespace {
 
@@ -47,11 +49,7 @@ void Journal::Write(const std::string& line) {
 
 void Journal::Started(const std::string& check_id) { Write(json{{"started", check_id}}.dump() + "\n"); }
 
-void Journal::Finished(const harness::CheckResult& result) {
-  const json line = {{"id", result.id},           {"category", result.category}, {"status", result.status},
-                     {"message", result.message}, {"measured", result.measured}, {"limit", result.limit}};
-  Write(line.dump(-1, ' ', false, json::error_handler_t::replace) + "\n");
-}
+void Journal::Finished(const harness::CheckResult& result) { Write(harness::ToJson(result).dump() + "\n"); }
 
 void Journal::Concluded() { Write("{\"concluded\":true}\n"); }
 
@@ -75,13 +73,10 @@ Journal::Left Journal::Read() const {
     if (entry.contains("started")) {
       started.push_back(entry["started"]);
     } else if (entry.contains("id")) {
-      left.checks.push_back({.id = entry["id"],
-                             .category = entry["category"],
-                             .status = entry["status"],
-                             .message = entry["message"],
-                             .measured = entry["measured"],
-                             .limit = entry["limit"]});
-      std::erase(started, left.checks.back().id);
+      auto check = harness::CheckFromJson(entry, "the run's journal");
+      if (!check.ok()) continue;
+      std::erase(started, check->id);
+      left.checks.push_back(std::move(check).value());
     } else {
       left.concluded = true;
     }

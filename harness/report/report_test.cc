@@ -5,7 +5,6 @@
 
 #include <cmath>
 #include <functional>
-#include <limits>
 #include <string>
 #include <vector>
 
@@ -137,18 +136,7 @@ TEST(Report, HasTheDocumentedKeys) {
 
 TEST(Report, HostileTextAndNaNAreStored) {
   TemporaryFolder folder;
-  Report report = FullReport();
-  CheckResult& check = report.checks[0];
-  check.message = "tensor \xFF\xFE\x1b[2J\" \\ " + std::string("\0", 1);
-  check.measured = json::object();
-  check.measured["bad \xC3 key"] = "bad \xC3 value";
-  check.measured["rms"] = std::nan("");
-  check.measured["peaks"] = {std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity(), 0.1};
-  json deep = 1;
-  for (int i = 0; i < 200; ++i) deep = json::array({deep});
-  check.limit = deep;
-  report.generation[0].prompt = "\xF0\x9F";
-  ASSERT_TRUE(WriteReport(folder / "report.json", report).ok());
+  ASSERT_TRUE(WriteReport(folder / "report.json", HostileReport()).ok());
   const Result<Report> read = ReadReport(folder / "report.json");
   ASSERT_TRUE(read.ok()) << read.error().message;
   EXPECT_EQ(read->checks[0].message, "tensor \uFFFD\uFFFD\x1b[2J\" \\ " + std::string("\0", 1));

@@ -1,6 +1,8 @@
 // Reports for the tests of this layer.
 #pragma once
 
+#include <cmath>
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -63,6 +65,22 @@ inline Report FullReport() {
   text.seed = -7;
   text.audio = "";
   report.generation = {unconditional, text};
+  return report;
+}
+
+// What JSON can't hold, or its readers should not meet.
+inline Report HostileReport() {
+  Report report = FullReport();
+  CheckResult& check = report.checks[0];
+  check.message = "tensor \xFF\xFE\x1b[2J\" \\ " + std::string("\0", 1);
+  check.measured = nlohmann::json::object();
+  check.measured["bad \xC3 key"] = "bad \xC3 value";
+  check.measured["rms"] = std::nan("");
+  check.measured["peaks"] = {std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity(), 0.1};
+  nlohmann::json deep = 1;
+  for (int i = 0; i < 200; ++i) deep = nlohmann::json::array({deep});
+  check.limit = deep;
+  report.generation[0].prompt = "\xF0\x9F";
   return report;
 }
 

@@ -18,7 +18,7 @@ import zipfile
 from pathlib import Path
 
 import check_ctest_cuda
-from ctest_run import FAULTS, GOOD, ROOT, Run, clean_environment, expect, run_cases
+from ctest_run import FAULTS, GOOD, ROOT, Run, clean_environment, expect, run_cases, said
 from derive_export import derive, derive_recipe
 
 NO_CARD = {"CUDA_VISIBLE_DEVICES": ""}  # also on a machine that has one
@@ -355,7 +355,7 @@ def case_production(build: Path, folder: Path) -> None:
         python.write_text(f"#!{sys.executable}\n{REPORTS}\npathlib.Path({str(ran)!r}).touch()\n{code}\n")
         python.chmod(0o755)
         check = judge(name, ROOT / "fixtures" / "hub", python)
-        expect(check["status"] == status and words in check["message"], f"{name}: {check['status']}: {check['message']}")
+        expect(check["status"] == status and words in said(check), f"{name}: {check['status']}: {said(check)}")
     ran.unlink()
     check = judge("no T5", folder / "no-hub", python)
     expect(check["status"] == "skip" and not ran.exists(), f"without T5: {check['status']}: {check['message']}")

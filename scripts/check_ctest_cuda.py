@@ -5,7 +5,7 @@ import json
 import subprocess
 from pathlib import Path
 
-from ctest_run import FAULTS, GOOD, ROOT, Run, clean_environment, expect
+from ctest_run import FAULTS, GOOD, ROOT, Run, clean_environment, expect, said
 from derive_export import derive_recipe
 
 
@@ -61,8 +61,8 @@ def case_unusable_cuda(build: Path, folder: Path) -> None:
         report = json.loads((output / "report.json").read_text())
         runs = next(check for check in report["checks"] if check["id"] == "generation/cuda/prompt0/runs")
         expect((exit_status == 0) == (verdict == "pass") and report["verdict"] == verdict, f"{init}: {exit_status} {report['verdict']}: {text[-900:]}")
-        expect(runs["status"] == status and words in runs["message"], f"{init}: {runs['status']}: {runs['message']}")
-        expect((init == "999") == ("(CUDA_VISIBLE_DEVICES=0)" in runs["message"]), f"{init}: which card was chosen: {runs['message']}")
+        expect(runs["status"] == status and words in said(runs), f"{init}: {runs['status']}: {said(runs)}")
+        expect((init == "999") == ("(CUDA_VISIBLE_DEVICES=0)" in said(runs)), f"{init}: which card was chosen: {said(runs)}")
         expect("cuda" in report["not_run"], f"{init}: not_run hides cuda: {report['not_run']}")
         expect(" ".join(text.split()).find(words[:40]) >= 0 and "CUDA" in (output / "report.html").read_text(), f"{init}: not told: {text[-900:]}")
         behind = {check["status"] for check in report["checks"] if "/cuda/prompt0/" in check["id"] or "cuda_agrees" in check["id"]} - {status}
@@ -138,7 +138,7 @@ def case_cuda_faults(build: Path, folder: Path) -> None:
         found = [checks[f"generation/{check}"]["status"] for check in ("cuda/prompt0/runs", "cuda_agrees_with_cpu")]
         expect(found == [runs, agrees], f"{variables}: {found}: {text[-900:]}")
         failing = [check for check in checks.values() if check["status"] == "fail"]
-        expect(any(words in check["message"] for check in failing), f"{variables}: {[check['message'] for check in failing]}")
+        expect(any(words in said(check) for check in failing), f"{variables}: {[said(check) for check in failing]}")
         expect(all("cuda" in check["id"] for check in failing), f"{variables}: the CPU's fail, too: {[check['id'] for check in failing]}")
         expect(checks["generation/cpu/prompt0/runs"]["status"] == "pass", f"{variables}: the CPU did not run")
     # And what goes wrong for the export's sake, on a device only: float16 ends at 65504.

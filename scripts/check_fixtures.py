@@ -20,6 +20,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from ctest_run import said
 from derive.hub import derive_hub
 from derive_export import derive, derive_recipe
 
@@ -91,15 +92,10 @@ def run(program: Path, folder: Path, given: str, device: str, hub, require: str)
     return done.returncode, report, done.stdout.decode(errors="replace")
 
 
-def told(check: dict) -> str:
-    """What a person reads of a check: what is wrong, and what to do."""
-    return f"{check['message']}. {check['remedy']}" if check.get("remedy") else check["message"]
-
-
 def decisive(report: dict) -> dict:
-    """The first check that fails; where none does, the first one skipped of what the recipe requires."""
+    """The first check that fails; where none does, the first one that did not run of what the recipe requires."""
     failing = [check for check in report["checks"] if check["status"] == "fail"]
-    skipped = [check for check in report["checks"] if check["status"] == "skip" and check["id"] in REQUIRED.values()]
+    skipped = [check for check in report["checks"] if check["status"] in ("skip", "unsupported") and check["id"] in REQUIRED.values()]
     return (failing or skipped)[0]
 
 
@@ -125,7 +121,7 @@ def compare(expect: dict, status, report, output: str) -> list:
     statuses = {check["id"]: check["status"] for check in report.get("checks", [])}
     problems += [f"{name}: expected pass, found {statuses.get(name)}" for name in expect.get("passing", [])
                  if statuses.get(name) != "pass"]
-    messages = {check["id"]: told(check) for check in report.get("checks", [])}
+    messages = {check["id"]: said(check) for check in report.get("checks", [])}
     problems += [f"{name}: its note does not contain {word!r}" for name, words in expect.get("notes", {}).items()
                  for word in words if word not in messages.get(name, "")]
     if "check" not in expect or expect["verdict"] != verdict:
@@ -133,10 +129,10 @@ def compare(expect: dict, status, report, output: str) -> list:
     first = decisive(report)
     if first["id"] != expect["check"]:
         problems.append(f"first failing check: expected {expect['check']}, found {first['id']}")
-    missing = [word for word in expect["message"] if word not in told(first)]
+    missing = [word for word in expect["message"] if word not in said(first)]
     if missing:
         problems.append(f"the message of {first['id']} does not contain {', '.join(map(repr, missing))}")
-    shown = [word for word in expect.get("absent", []) if word in told(first)]
+    shown = [word for word in expect.get("absent", []) if word in said(first)]
     if shown:
         problems.append(f"the message of {first['id']} contains {', '.join(map(repr, shown))}")
     if len(failing) > MOST_FAILING_CHECKS:
@@ -166,7 +162,7 @@ def check(program: Path, name: str, folder: Path):
     if not problems and DOCUMENTED.get(name):
         identifier, pattern = DOCUMENTED[name]
         first = decisive(report)
-        if first["id"] != identifier or not matches(told(first).splitlines()[0], pattern):
+        if first["id"] != identifier or not matches(first["message"].splitlines()[0], pattern):
             problems.append(f"conformance/CHECKS.md says {identifier}: {pattern}")
     if digest(export) != before:
         problems.append("the export was changed")
@@ -175,7 +171,7 @@ def check(program: Path, name: str, folder: Path):
         problems.append(f"left outside CONFORMANCE_OUTPUT_DIR: {', '.join(sorted(left))}")
     if problems:
         (folder / "output.txt").write_text(output)
-        problems += [f"    {c['status']} {c['id']}: {c['message']}" for c in (report or {}).get("checks", [])
+        problems += [f"    {c['status']} {c['id']}: {said(c)}" for c in (report or {}).get("checks", [])
                      if c["status"] == "fail"]
     return problems
 

@@ -1,4 +1,4 @@
-"""CTest runs of the suite in a folder of their own: and what check_ctest.py and check_gpu.py share. Standard library only."""
+"""CTest runs of the suite in a folder of their own: and what the checks by script share. Standard library only."""
 import json
 import os
 import subprocess
@@ -42,6 +42,11 @@ def clean_environment(**variables) -> dict:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(names)}
     environment.update(OMP_NUM_THREADS="1", **variables)
     return environment
+
+
+def said(check: dict) -> str:
+    """What a person reads of a check in report.json: the message, and the remedy on a line of its own."""
+    return "\n".join(filter(None, (check["message"], check["remedy"])))
 
 
 def expect(condition, what: str) -> None:

@@ -12,9 +12,9 @@
 namespace harness {
 
 std::vector<CheckGroup> GroupBy(const std::vector<CheckResult>& checks,
-                                const std::function<std::string_view(const CheckResult&)>& key) {
+                                const std::function<std::string(const CheckResult&)>& key) {
   std::vector<CheckGroup> groups;
-  std::map<std::string, size_t, std::less<>> places;
+  std::map<std::string, size_t> places;
   for (const CheckResult& check : checks) {
     const auto [place, is_new] = places.emplace(key(check), groups.size());
     if (is_new) groups.push_back({place->first, {}});
@@ -24,7 +24,7 @@ std::vector<CheckGroup> GroupBy(const std::vector<CheckResult>& checks,
 }
 
 std::vector<CheckGroup> ByCategory(const std::vector<CheckResult>& checks) {
-  return GroupBy(checks, [](const CheckResult& check) -> std::string_view { return check.category; });
+  return GroupBy(checks, [](const CheckResult& check) { return check.category; });
 }
 
 std::vector<CheckResult> WithStatus(const std::vector<CheckResult>& checks, CheckStatus status) {
@@ -35,19 +35,26 @@ std::vector<CheckResult> WithStatus(const std::vector<CheckResult>& checks, Chec
 }
 
 std::vector<CheckGroup> BlockedByCause(const std::vector<CheckResult>& checks) {
-  return GroupBy(WithStatus(checks, CheckStatus::kBlocked), BlockedBy);
+  return GroupBy(WithStatus(checks, CheckStatus::kBlocked),
+                 [](const CheckResult& check) { return check.blocked_by.empty() ? Explain(check) : check.blocked_by; });
 }
 
-std::vector<CheckGroup> SkippedByReason(const std::vector<CheckResult>& checks) {
-  return GroupBy(WithStatus(checks, CheckStatus::kSkip), [](const CheckResult& check) -> std::string_view {
-    return check.message.empty() ? std::string_view("no reason given") : check.message;
-  });
+std::vector<CheckGroup> ByExplanation(const std::vector<CheckResult>& checks, CheckStatus status) {
+  return GroupBy(WithStatus(checks, status), Explain);
+}
+
+std::string Explain(const CheckResult& check) {
+  const std::string message = check.message.empty() ? "no message was given" : check.message;
+  return check.remedy.empty() ? message : fmt::format("{}\nWhat to do: {}", message, check.remedy);
 }
 
 std::string CountsText(const CheckCounts& counts) {
   std::string text;
-  const std::pair<int, const char*> parts[] = {
-      {counts.passed, "passed"}, {counts.failed, "failed"}, {counts.blocked, "blocked"}, {counts.skipped, "skipped"}};
+  const std::pair<int, const char*> parts[] = {{counts.passed, "passed"},
+                                               {counts.failed, "failed"},
+                                               {counts.blocked, "blocked"},
+                                               {counts.skipped, "skipped"},
+                                               {counts.unsupported, "unsupported"}};
   for (const auto& [count, word] : parts) {
     if (count > 0) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, word);
   }

@@ -17,14 +17,18 @@ struct CheckGroup {
 
 // Groups and checks in the order in which they first appear.
 std::vector<CheckGroup> GroupBy(const std::vector<CheckResult>& checks,
-                                const std::function<std::string_view(const CheckResult&)>& key);
+                                const std::function<std::string(const CheckResult&)>& key);
 std::vector<CheckGroup> ByCategory(const std::vector<CheckResult>& checks);
 
 std::vector<CheckResult> WithStatus(const std::vector<CheckResult>& checks, CheckStatus status);
 std::vector<CheckGroup> BlockedByCause(const std::vector<CheckResult>& checks);
-std::vector<CheckGroup> SkippedByReason(const std::vector<CheckResult>& checks);
+// By what a person reads of them: Explain. Of kSkip or kUnsupported.
+std::vector<CheckGroup> ByExplanation(const std::vector<CheckResult>& checks, CheckStatus status);
 
-// "20 passed, 1 failed, 3 blocked, 12 skipped", without what is zero; "no checks".
+// The message and, on a line of its own, the remedy; "no message was given".
+std::string Explain(const CheckResult& check);
+
+// "20 passed, 1 failed, 3 blocked, 12 skipped, 1 unsupported", without what is zero; "no checks".
 std::string CountsText(const CheckCounts& counts);
 // "1 check", "3 checks".
 std::string Counted(size_t count, std::string_view noun);

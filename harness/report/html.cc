@@ -71,7 +71,9 @@ class Page {
     Categories();
     Failures();
     Grouped("Blocked", "Not judged, because another check must pass first.", "blocked", BlockedByCause(report_.checks));
-    Grouped("Skipped", "", "skip", SkippedByReason(report_.checks));
+    Grouped("Unsupported", "This suite can't judge what they ask of this export.", "unsupported",
+            ByExplanation(report_.checks, CheckStatus::kUnsupported));
+    Grouped("Skipped", "", "skip", ByExplanation(report_.checks, CheckStatus::kSkip));
     List("Asked for, but not applied", "These are not built yet.", report_.not_applied);
     Generation();
     Passed();
@@ -119,7 +121,7 @@ class Page {
     if (report_.checks.empty()) return;
     Add("<h2>Categories</h2>\n<div class=\"scroll\"><table><thead><tr><th>category</th><th class=\"number\">passed</th>"
         "<th class=\"number\">failed</th><th class=\"number\">blocked</th><th "
-        "class=\"number\">skipped</th></tr></thead>"
+        "class=\"number\">skipped</th><th class=\"number\">unsupported</th></tr></thead>"
         "<tbody>\n");
     for (const CheckGroup& group : ByCategory(report_.checks)) {
       const CheckCounts counts = Count(group.checks);
@@ -128,6 +130,7 @@ class Page {
       Number(counts.failed, "fail");
       Number(counts.blocked, "blocked");
       Number(counts.skipped, "skip");
+      Number(counts.unsupported, "unsupported");
       Add("</tr>\n");
     }
     Add("</tbody></table></div>\n");
@@ -138,8 +141,7 @@ class Page {
     if (!failures.empty()) Add("<h2>Failed</h2>\n");
     for (const CheckResult& check : failures) {
       Add("<article class=\"card fail\"><h3>{}</h3><pre>{}</pre>{}</article>\n", EscapeHtml(check.id),
-          EscapeHtml(check.message.empty() ? "no message was given" : check.message),
-          Values(check.measured, check.limit));
+          EscapeHtml(Explain(check)), Values(check.measured, check.limit));
     }
   }
 
@@ -196,7 +198,7 @@ class Page {
           group.checks.size());
       for (const CheckResult& check : group.checks) {
         Add("<li><code>{}</code>", EscapeHtml(check.id));
-        if (!check.message.empty()) Add("<pre class=\"soft\">{}</pre>", EscapeHtml(check.message));
+        if (!check.message.empty()) Add("<pre class=\"soft\">{}</pre>", EscapeHtml(Explain(check)));
         Add("{}</li>", Values(check.measured, check.limit));
       }
       Add("</ul></details>\n");

@@ -34,7 +34,7 @@ pre { margin: 10px 0 0; white-space: pre-wrap; overflow-wrap: anywhere; line-hei
 .verdict .word { color: var(--tone); font-weight: 700; letter-spacing: .06em; font-size: 14px;
   text-transform: uppercase; }
 .pass { --tone: var(--pass); --tint: var(--pass-tint); } .fail { --tone: var(--fail); --tint: var(--fail-tint); }
-.blocked, .incomplete { --tone: var(--wait); --tint: var(--wait-tint); }
+.blocked, .unsupported, .incomplete { --tone: var(--wait); --tint: var(--wait-tint); }
 .skip { --tone: var(--skip); --tint: var(--skip-tint); }
 .badge { display: inline-block; min-width: 26px; padding: 0 9px; border-radius: 999px; background: var(--tint);
   color: var(--tone); font-weight: 600; font-size: 13px; line-height: 22px; text-align: center; white-space: nowrap; }
@@ -55,7 +55,7 @@ table.values { width: auto; margin-top: 12px; font-size: 13px; }
 table.values th, table.values td { padding: 3px 20px 3px 0; border: 0; font-weight: 400; overflow-wrap: anywhere; }
 table.values thead th, table.values tbody th { color: var(--soft); }
 details { background: var(--card); border: 1px solid var(--line); border-radius: 10px; margin: 0 0 8px; }
-summary { cursor: pointer; padding: 11px 16px; }
+summary { cursor: pointer; padding: 11px 16px; white-space: pre-line; }
 summary .badge { margin-left: 6px; }
 details > ul { margin: 0; padding: 0 16px 12px; list-style: none; }
 details li { padding: 8px 0; border-top: 1px solid var(--line); }

@@ -54,26 +54,30 @@ TEST(Html, IsWellFormed) {
 
 TEST(Html, TellsEverything) {
   const std::string page = RenderHtml(FullReport());
-  for (const char* words : {"<title>fail: /models/my-export</title>",
-                            "<div class=\"word\">fail</div>",
-                            "2 passed, 1 failed, 2 blocked, 3 skipped",
-                            "<th>shape_config_agreement</th>",
-                            "<h3>shape_config_agreement/language_model/layers</h3>",
-                            "24 layers in the file, 48 in the config",
-                            "<tr><th>layers</th><td><code>24</code></td><td><code>48</code></td></tr>",
-                            "shape_config_agreement/language_model/layers <span class=\"badge blocked\">2</span>",
-                            "no CUDA device <span class=\"badge skip\">2</span>",
-                            "the profile names no melody <span class=\"badge skip\">1</span>",
-                            "Required, but not run:",
-                            "<li>cuda</li>",
-                            "<li>AUDIOCRAFT_PYTHON</li>",
-                            "unconditional",
-                            "upbeat lo fi hip hop beat",
-                            "src=\"./generation/cpu/0/audio.wav\"",
-                            "generation/cpu/0/tokens.npy",
-                            "<th>peak</th><td><code>0.75</code></td>",
-                            "<th>libtorch</th><td><code>2.7.1</code></td>",
-                            "<code>1080000000</code>"}) {
+  for (const char* words :
+       {"<title>fail: /models/my-export</title>",
+        "<div class=\"word\">fail</div>",
+        "2 passed, 1 failed, 2 blocked, 3 skipped, 2 unsupported",
+        "<th>shape_config_agreement</th>",
+        "<h3>shape_config_agreement/language_model/layers</h3>",
+        "24 layers in the file, 48 in the config",
+        "weights of `small`.\nWhat to do: Export it again.</pre>",
+        "<tr><th>layers</th><td><code>24</code></td><td><code>48</code></td></tr>",
+        "shape_config_agreement/language_model/layers <span class=\"badge blocked\">2</span>",
+        "no CUDA device\nWhat to do: Run it on a machine with a GPU. <span class=\"badge skip\">2</span>",
+        "<p>Can't be judged by this suite:</p><ul class=\"plain\"><li>audio_output/cpu/melody/rms</li></ul>",
+        "a style conditioner <span class=\"badge unsupported\">2</span>",
+        "the profile names no melody <span class=\"badge skip\">1</span>",
+        "Required, but not run:",
+        "<li>cuda</li>",
+        "<li>AUDIOCRAFT_PYTHON</li>",
+        "unconditional",
+        "upbeat lo fi hip hop beat",
+        "src=\"./generation/cpu/0/audio.wav\"",
+        "generation/cpu/0/tokens.npy",
+        "<th>peak</th><td><code>0.75</code></td>",
+        "<th>libtorch</th><td><code>2.7.1</code></td>",
+        "<code>1080000000</code>"}) {
     EXPECT_THAT(page, HasSubstr(words));
   }
   EXPECT_LT(page.find("<h2>Failed"), page.find("<h2>Blocked"));
@@ -104,7 +108,10 @@ TEST(Html, EscapesEveryText) {
     report.environment = report.export_info;
     report.not_run = report.not_applied = {text};
     for (CheckResult& check : report.checks) {
-      check.id = check.category = check.message = text;
+      for (std::string* field : {&check.id, &check.category, &check.message, &check.remedy, &check.reason,
+                                 &check.blocked_by, &check.requirement, &check.device}) {
+        *field = text;
+      }
       check.measured = nlohmann::json::object();
       check.measured[text] = nlohmann::json::array({text});
       check.limit = text;

@@ -11,6 +11,7 @@ const char* Name(CheckStatus status) {
     case CheckStatus::kFail: return "fail";
     case CheckStatus::kSkip: return "skip";
     case CheckStatus::kBlocked: return "blocked";
+    case CheckStatus::kUnsupported: return "unsupported";
   }
   return "unknown";
 }
@@ -22,15 +23,6 @@ const char* Name(Verdict verdict) {
     case Verdict::kIncomplete: return "incomplete";
   }
   return "unknown";
-}
-
-std::string_view BlockedBy(const CheckResult& check) {
-  constexpr std::string_view kPrefix = "blocked by ";
-  const std::string_view message = check.message;
-  if (message.substr(0, kPrefix.size()) != kPrefix) return message;
-  const std::string_view rest = message.substr(kPrefix.size());
-  const std::string_view id = rest.substr(0, rest.find_first_of(" :,\n"));
-  return id.empty() ? message : id;
 }
 
 Verdict Report::verdict() const {
@@ -48,10 +40,9 @@ std::string Report::part() const {
 
 std::vector<std::string> Report::unjudged() const {
   std::vector<std::string> ids;
-  std::set<std::string> reasons;  // a skip is handed on to the checks behind it, with its reason: the first one counts
+  std::set<std::string> messages;
   for (const CheckResult& check : checks) {
-    if (check.status != CheckStatus::kSkip || !check.message.starts_with(kUnsupportedPrefix)) continue;
-    if (reasons.insert(check.message).second) ids.push_back(check.id);
+    if (check.status == CheckStatus::kUnsupported && messages.insert(check.message).second) ids.push_back(check.id);
   }
   return ids;
 }
@@ -74,6 +65,7 @@ CheckCounts Count(const std::vector<CheckResult>& checks) {
       case CheckStatus::kFail: ++counts.failed; break;
       case CheckStatus::kBlocked: ++counts.blocked; break;
       case CheckStatus::kSkip: ++counts.skipped; break;
+      case CheckStatus::kUnsupported: ++counts.unsupported; break;
     }
   }
   return counts;

@@ -1,9 +1,13 @@
 // What one run of the suite found, and report.json, its lasting form.
 //
-//   {schema: "1", verdict: pass|fail|incomplete, not_run: [text], not_applied: [text], export: {...}, environment:
-//   {...},
-//    checks: [{id, category, status: pass|fail|skip|blocked, message, measured, limit}],
+//   {schema: "2", verdict: pass|fail|incomplete, not_run: [text], not_applied: [text], export: {...},
+//    environment: {...},
+//    checks: [{id, category, status: pass|fail|skip|blocked|unsupported, message, remedy, reason, blocked_by,
+//              requirement, device, measured, limit}],
 //    generation: [{device, run, prompt, seed, tokens, audio, frames, metrics}]}
+//
+// report.schema.json describes each key. No decision is taken from the words of a message: whatever decides has a
+// field.
 //
 // Texts may come out of the files under test: whatever they hold, the JSON is valid. Broken UTF-8 is stored as U+FFFD.
 // JSON has no NaN: numbers that are not finite are stored as the texts "nan", "inf" and "-inf", never as null.
@@ -14,30 +18,35 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "harness/base/result.h"
 
 namespace harness {
 
-enum class CheckStatus { kPass, kFail, kSkip, kBlocked };
+// kSkip: something that the run was not given (a device, a text encoder) keeps the check from running. kBlocked:
+// another check must pass first. kUnsupported: the export holds something that this suite can't judge.
+enum class CheckStatus { kPass, kFail, kSkip, kBlocked, kUnsupported };
 enum class Verdict { kPass, kFail, kIncomplete };
 
-const char* Name(CheckStatus status);  // "pass", "fail", "skip", "blocked"
+const char* Name(CheckStatus status);  // "pass", "fail", "skip", "blocked", "unsupported"
 const char* Name(Verdict verdict);     // "pass", "fail", "incomplete"
 
 struct CheckResult {
   std::string id;                           // "state_dict_integrity/codec/checksums"
   std::string category;                     // "state_dict_integrity"
   CheckStatus status = CheckStatus::kFail;  // a status that was forgotten must not pass
-  std::string message;                      // skip: the reason; blocked: "blocked by ID"
-  nlohmann::json measured;                  // null where nothing is measured
+  std::string message;                      // what is wrong; of a pass: empty, or something to know
+  std::string remedy = {};                  // what to do about it; empty: nothing
+  std::string reason = {};                  // a code in snake_case: "no_device"; empty on an ordinary pass
+  // The id of the check that must pass first; also of a skip that another check's skip brings about; empty: none.
+  std::string blocked_by = {};
+  // Of export, cuda, text, codec and melody: what stays unexercised where this check does not run; empty: none.
+  std::string requirement = {};
+  std::string device = {};  // "cpu", "cuda"; empty: none
+  nlohmann::json measured;  // null where nothing is measured
   nlohmann::json limit;
 };
-
-// The id in a message "blocked by ID" (anything may follow after a space, a colon or a comma); else the whole message.
-std::string_view BlockedBy(const CheckResult& check);
 
 struct GenerationResult {
   std::string device;                 // "cpu"
@@ -49,8 +58,6 @@ struct GenerationResult {
   int64_t frames = 0;
   nlohmann::json metrics = nlohmann::json::object();  // an object
 };
-
-inline constexpr std::string_view kUnsupportedPrefix = "unsupported here: ";
 
 struct Report {
   // Capabilities that the run did not exercise: of export, cuda, text, codec and melody. Those that
@@ -64,8 +71,8 @@ struct Report {
 
   // Those of not_run that were required.
   std::vector<std::string> missing() const;
-  // Checks that this suite can't judge: skipped, with a message that starts with kUnsupportedPrefix. Nobody can say
-  // then that the export is good.
+  // The ids of the unsupported checks, one for each message: what stands behind such a check can't be judged, either,
+  // and repeats its message. Nobody can say then that the export is good.
   std::vector<std::string> unjudged() const;
   // environment["part"], a text: what this report sees of the run ("shard 1 of 4, ..."); empty where it sees all of it.
   std::string part() const;
@@ -75,8 +82,8 @@ struct Report {
 };
 
 struct CheckCounts {
-  int passed = 0, failed = 0, blocked = 0, skipped = 0;
-  int total() const { return passed + failed + blocked + skipped; }
+  int passed = 0, failed = 0, blocked = 0, skipped = 0, unsupported = 0;
+  int total() const { return passed + failed + blocked + skipped + unsupported; }
 };
 CheckCounts Count(const std::vector<CheckResult>& checks);
 
@@ -84,7 +91,7 @@ CheckCounts Count(const std::vector<CheckResult>& checks);
 Status WriteReport(const std::filesystem::path& path, const Report& report);
 
 // Strict: every key there, none unknown, each of its type, and the verdict the one that the checks give.
-// Errors: kNotFound, kIo, kUnsupported (a later schema; more than 64 MiB), kCorrupt (everything else), with the place.
+// Errors: kNotFound, kIo, kUnsupported (another schema; more than 64 MiB), kCorrupt (everything else), with the place.
 Result<Report> ReadReport(const std::filesystem::path& path);
 
 // CTest runs one process a check: each leaves DIR/ID.json, with every '/' of the id as '.', for the run's report.

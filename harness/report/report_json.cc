@@ -19,7 +19,7 @@ namespace {
 using nlohmann::json;
 using nlohmann::ordered_json;
 
-constexpr const char* kSchema = "1";
+constexpr const char* kSchema = "2";
 constexpr int kMaxStoredDepth = 48;  // leaves room below ReadJsonFile's 64
 
 // What JSON can hold: valid UTF-8, finite numbers.
@@ -183,6 +183,11 @@ ordered_json ToJson(const CheckResult& check) {
   out["category"] = ValidUtf8(check.category);
   out["status"] = Name(check.status);
   out["message"] = ValidUtf8(check.message);
+  out["remedy"] = TextOrNull(check.remedy);
+  out["reason"] = TextOrNull(check.reason);
+  out["blocked_by"] = TextOrNull(check.blocked_by);
+  out["requirement"] = TextOrNull(check.requirement);
+  out["device"] = TextOrNull(check.device);
   out["measured"] = Storable(check.measured);
   out["limit"] = Storable(check.limit);
   return out;
@@ -204,22 +209,31 @@ ordered_json ToJson(const Report& report) {
 }
 
 Result<CheckResult> CheckFromJson(const json& value, const std::string& where) {
-  Members members(value, where, {"id", "category", "status", "message", "measured", "limit"});
+  Members members(value, where,
+                  {"id", "category", "status", "message", "remedy", "reason", "blocked_by", "requirement", "device",
+                   "measured", "limit"});
   CheckResult check;
   check.id = members.Text("id");
   check.category = members.Text("category");
   const std::string name = members.Text("status");
   check.message = members.Text("message");
+  check.remedy = members.OptionalText("remedy").value_or("");
+  check.reason = members.OptionalText("reason").value_or("");
+  check.blocked_by = members.OptionalText("blocked_by").value_or("");
+  check.requirement = members.OptionalText("requirement").value_or("");
+  check.device = members.OptionalText("device").value_or("");
   check.measured = members.Any("measured");
   check.limit = members.Any("limit");
   RETURN_IF_ERROR(members.status());
-  for (CheckStatus status : {CheckStatus::kPass, CheckStatus::kFail, CheckStatus::kSkip, CheckStatus::kBlocked}) {
+  for (CheckStatus status :
+       {CheckStatus::kPass, CheckStatus::kFail, CheckStatus::kSkip, CheckStatus::kBlocked, CheckStatus::kUnsupported}) {
     if (name != Name(status)) continue;
     check.status = status;
     return check;
   }
-  return Error{ErrorCode::kCorrupt,
-               fmt::format("{}: status: expected pass, fail, skip or blocked, found '{}'", where, CleanLine(name))};
+  return Error{
+      ErrorCode::kCorrupt,
+      fmt::format("{}: status: expected pass, fail, skip, blocked or unsupported, found '{}'", where, CleanLine(name))};
 }
 
 Result<Report> ReportFromJson(const json& value, const std::string& where) {

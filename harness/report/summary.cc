@@ -41,9 +41,9 @@ class Summary {
     Failures();
     Notes();
     Blocked();
+    Unsupported();
     Skipped();
     List("Required, but not run", report_.missing());
-    List("Can't be judged by this suite", report_.unjudged());
     List("Not run", report_.not_run);
     List("Asked for, but not applied (not built yet)", report_.not_applied);
     Generated();
@@ -98,7 +98,7 @@ class Summary {
     for (const CheckResult& check : failures) {
       if (&check != &failures.front()) Line("");
       Line(fmt::format("  {}", Paint(kRed, CleanLine(check.id))));
-      Item("      ", check.message.empty() ? "no message was given" : check.message);
+      Item("      ", Explain(check));
     }
   }
   void Notes() {
@@ -108,7 +108,7 @@ class Summary {
       if (first) Title("Passed, with something to know");
       first = false;
       Line(fmt::format("  {}", Paint(kYellow, CleanLine(check.id))));
-      Item("      ", check.message);
+      Item("      ", Explain(check));
     }
   }
   void Blocked() {
@@ -117,8 +117,19 @@ class Summary {
     Title("Blocked: not judged, because another check must pass first");
     for (const CheckGroup& group : groups) Item(fmt::format("  {:>4}  by ", group.checks.size()), group.key);
   }
+  void Unsupported() {
+    const std::vector<CheckGroup> groups = ByExplanation(report_.checks, CheckStatus::kUnsupported);
+    if (groups.empty()) return;
+    Title("Can't be judged by this suite");
+    for (const CheckGroup& group : groups) {
+      const size_t others = group.checks.size() - 1;
+      Line(fmt::format("  {}{}", Paint(kYellow, CleanLine(group.checks.front().id)),
+                       others == 0 ? "" : fmt::format(" and {} behind it", Counted(others, "check"))));
+      Item("      ", group.key);
+    }
+  }
   void Skipped() {
-    const std::vector<CheckGroup> groups = SkippedByReason(report_.checks);
+    const std::vector<CheckGroup> groups = ByExplanation(report_.checks, CheckStatus::kSkip);
     if (groups.empty()) return;
     Title("Skipped");
     for (const CheckGroup& group : groups) Item(fmt::format("  {:>4}  ", group.checks.size()), group.key);

@@ -48,16 +48,20 @@ TEST(Summary, TellsEverything) {
     const char* words;
   };
   const std::vector<Case> cases = {
-      {"Total", "  2 passed, 1 failed, 2 blocked, 3 skipped\n"},
+      {"Total", "  2 passed, 1 failed, 2 blocked, 3 skipped, 2 unsupported\n"},
       {"CategoryPassed", "  file_presence           2 passed\n"},
       {"CategoryFailed", "  shape_config_agreement  1 failed\n"},
+      {"CategoryUnsupported", "  audio_output            2 unsupported\n"},
       {"CategoryMixed", "  generation              2 blocked, 3 skipped\n"},
       {"FailureId", "\n  shape_config_agreement/language_model/layers\n"},
       {"FailureMessage", "      24 layers in the file, 48 in the config: config of `medium`, weights of `small`.\n"},
-      {"FailureSecondLine", "      Export it again.\n"},
+      {"FailureRemedy", "      What to do: Export it again.\n"},
       {"BlockedBy", "     2  by shape_config_agreement/language_model/layers\n"},
-      {"SkipReason", "     2  no CUDA device\n"},
+      {"SkipReason", "     2  no CUDA device\n        What to do: Run it on a machine with a GPU.\n"},
       {"OtherSkipReason", "     1  the profile names no melody\n"},
+      {"Unsupported",
+       "Can't be judged by this suite\n  audio_output/cpu/melody/rms and 1 check behind it\n      a style "
+       "conditioner\n"},
       {"NotRun", "Required, but not run\n  - cuda\n"},
       {"NotApplied", "(not built yet)\n  - AUDIOCRAFT_PYTHON\n"},
       {"Unconditional", "  cpu  unconditional, 100 frames\n      /out/generation/cpu/0/audio.wav\n"},
@@ -91,7 +95,7 @@ TEST(Summary, MissingTextIsSaidNotHidden) {
   Report report;
   report.checks = {MakeCheck("a/b", CheckStatus::kFail), MakeCheck("a/c", CheckStatus::kSkip)};
   EXPECT_THAT(RenderSummary(report), HasSubstr("no message was given"));
-  EXPECT_THAT(RenderSummary(report), HasSubstr("1  no reason given"));
+  EXPECT_THAT(RenderSummary(report), HasSubstr("1  no message was given"));
 }
 
 TEST(Summary, KeepsToTheWidth) {
@@ -127,7 +131,9 @@ TEST(Summary, HostileTextCannotSteerTheTerminal) {
   Report report = FullReport();
   report.export_info["path"] = attack;
   report.not_run = report.not_applied = {attack};
-  for (CheckResult& check : report.checks) check.id = check.category = check.message = attack;
+  for (CheckResult& check : report.checks) {
+    check.id = check.category = check.message = check.remedy = check.blocked_by = attack;
+  }
   for (GenerationResult& result : report.generation) {
     result.device = result.run = result.audio = attack;
     result.prompt = attack;

@@ -9,7 +9,7 @@
 #include "conformance/codec_checks.h"
 #include "conformance/context.h"
 #include "conformance/suite.h"
-#include "harness/spec/known_codecs.h"
+#include "harness/architecture/known_codecs.h"
 
 namespace conformance {
 namespace {

@@ -10,8 +10,8 @@
 #include "conformance/production_loader.h"
 #include "conformance/supervised.h"
 #include "harness/audio/wav.h"
+#include "harness/base/mapping_guard.h"
 #include "harness/base/safe_text.h"
-#include "harness/checkpoint/mapping_guard.h"
 #include "harness/report/shorten.h"
 
 namespace conformance {

@@ -8,8 +8,8 @@
 #include "conformance/production_loader.h"
 #include "conformance/slots.h"
 #include "conformance/suite.h"
+#include "harness/architecture/generation_inputs.h"
 #include "harness/audio/npy.h"
-#include "harness/spec/generation_inputs.h"
 #include "harness/text/t5_files.h"
 
 namespace conformance {

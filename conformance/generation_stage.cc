@@ -14,7 +14,7 @@
 #include "conformance/step_times.h"
 #include "harness/audio/npy.h"
 #include "harness/audio/wav.h"
-#include "harness/export/models.h"
+#include "harness/pipeline/models.h"
 
 namespace conformance {
 namespace {

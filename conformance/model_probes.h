@@ -4,7 +4,7 @@
 
 #include "conformance/context.h"
 #include "conformance/generation_record.h"
-#include "harness/export/models.h"
+#include "harness/pipeline/models.h"
 
 namespace conformance {
 

@@ -9,8 +9,8 @@
 #include "conformance/context.h"
 #include "conformance/file_names.h"
 #include "conformance/suite.h"
+#include "harness/architecture/likely_cause.h"
 #include "harness/export/folder_contents.h"
-#include "harness/spec/likely_cause.h"
 
 namespace conformance {
 namespace {

@@ -7,7 +7,7 @@
 #include "conformance/context.h"
 #include "conformance/generation_record.h"
 #include "conformance/slots.h"
-#include "harness/export/models.h"
+#include "harness/pipeline/models.h"
 
 namespace conformance {
 

@@ -7,8 +7,8 @@
 
 #include "conformance/context.h"
 #include "conformance/generation_record.h"
-#include "harness/export/models.h"
 #include "harness/generate/devices.h"
+#include "harness/pipeline/models.h"
 
 namespace conformance {
 

@@ -11,14 +11,14 @@
 #include "conformance/offenders.h"
 #include "conformance/suite.h"
 #include "conformance/weight_values.h"
-#include "harness/checkpoint/crc32.h"
-#include "harness/checkpoint/pickle_environment.h"
-#include "harness/checkpoint/sharing.h"
-#include "harness/checkpoint/zip_archive.h"
+#include "harness/architecture/agreement.h"
+#include "harness/architecture/shard_traces.h"
+#include "harness/archive/crc32.h"
+#include "harness/archive/zip_archive.h"
 #include "harness/export/folder_contents.h"
-#include "harness/export/weight_findings.h"
-#include "harness/spec/agreement.h"
-#include "harness/spec/shard_traces.h"
+#include "harness/pickle/pickle_environment.h"
+#include "harness/weights/sharing.h"
+#include "harness/weights/weight_findings.h"
 
 namespace conformance {
 namespace {

@@ -8,8 +8,8 @@
 #include "conformance/context.h"
 #include "conformance/file_names.h"
 #include "conformance/offenders.h"
-#include "harness/export/weight_findings.h"
-#include "harness/spec/agreement.h"
+#include "harness/architecture/agreement.h"
+#include "harness/weights/weight_findings.h"
 
 namespace conformance {
 namespace {

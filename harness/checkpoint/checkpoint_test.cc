@@ -2,9 +2,9 @@
 
 #include <cstring>
 
+#include "harness/archive/zip_archive.h"
 #include "harness/checkpoint/payload_layout.h"
-#include "harness/checkpoint/test_support.h"
-#include "harness/checkpoint/zip_archive.h"
+#include "harness/testing/test_support.h"
 
 namespace harness {
 namespace {

@@ -4,10 +4,10 @@
 
 #include <unordered_map>
 
-#include "harness/checkpoint/little_endian.h"
-#include "harness/checkpoint/printable.h"
-#include "harness/checkpoint/tar_header.h"
-#include "harness/checkpoint/zip_archive.h"
+#include "harness/archive/tar_header.h"
+#include "harness/archive/zip_archive.h"
+#include "harness/base/little_endian.h"
+#include "harness/base/safe_text.h"
 
 namespace harness {
 namespace {

@@ -7,8 +7,8 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "harness/checkpoint/pickle_globals.h"
-#include "harness/checkpoint/printable.h"
+#include "harness/base/safe_text.h"
+#include "harness/pickle/pickle_globals.h"
 
 namespace harness {
 namespace {

@@ -1,7 +1,7 @@
 #include "harness/checkpoint/package.h"
 
-#include "harness/checkpoint/plain_value.h"
-#include "harness/checkpoint/test_support.h"
+#include "harness/pickle/plain_value.h"
+#include "harness/testing/test_support.h"
 
 namespace harness {
 namespace {

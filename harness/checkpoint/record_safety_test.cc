@@ -1,7 +1,7 @@
 // What would run, where torch.load does not read: behind STOP, in other records, in files that are no checkpoint.
 #include "harness/checkpoint/record_safety.h"
 
-#include "harness/checkpoint/test_support.h"
+#include "harness/testing/test_support.h"
 
 namespace harness {
 namespace {

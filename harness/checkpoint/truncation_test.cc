@@ -1,7 +1,7 @@
 // A checkpoint cut anywhere is refused, by a message that tells a person what happened.
-#include "harness/checkpoint/file_kind.h"
-#include "harness/checkpoint/test_support.h"
-#include "harness/checkpoint/zip_archive.h"
+#include "harness/archive/file_kind.h"
+#include "harness/archive/zip_archive.h"
+#include "harness/testing/test_support.h"
 
 namespace harness {
 namespace {

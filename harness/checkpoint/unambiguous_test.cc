@@ -4,8 +4,8 @@
 #include <functional>
 #include <stdexcept>
 
-#include "harness/checkpoint/test_support.h"
-#include "harness/checkpoint/zip_archive.h"
+#include "harness/archive/zip_archive.h"
+#include "harness/testing/test_support.h"
 
 namespace harness {
 namespace {

@@ -6,11 +6,11 @@
 #include <unordered_map>
 #include <utility>
 
+#include "harness/archive/file_kind.h"
+#include "harness/base/json_text.h"
+#include "harness/base/mapped_file.h"
+#include "harness/base/safe_text.h"
 #include "harness/checkpoint/checkpoint.h"
-#include "harness/checkpoint/file_kind.h"
-#include "harness/checkpoint/json_text.h"
-#include "harness/checkpoint/mapped_file.h"
-#include "harness/checkpoint/printable.h"
 #include "harness/checkpoint/safetensors.h"
 
 namespace harness {

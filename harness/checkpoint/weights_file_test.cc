@@ -6,7 +6,7 @@
 #include <fstream>
 
 #include "harness/checkpoint/safetensors.h"
-#include "harness/checkpoint/test_support.h"
+#include "harness/testing/test_support.h"
 
 namespace harness {
 namespace {

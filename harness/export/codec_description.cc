@@ -5,10 +5,11 @@
 #include <algorithm>
 #include <system_error>
 
+#include "harness/architecture/known_codecs.h"
+#include "harness/base/suggest.h"
+#include "harness/config/option_reader.h"
 #include "harness/export/codec_references.h"
 #include "harness/export/folder_contents.h"
-#include "harness/spec/known_codecs.h"
-#include "harness/spec/option_reader.h"
 
 namespace harness {
 
@@ -48,7 +49,7 @@ Error Unknown(const std::string& name) {
                         "trained it look that up. Export with export_encodec, which puts the weights into the file",
                         name)};
   }
-  if (const auto near = Nearest(name, names)) {
+  if (const auto near = NearestTypo(name, names)) {
     return {ErrorCode::kMismatch,
             fmt::format("pretrained is '{0}', which is no codec: did you mean '{1}'? Export again with "
                         "export_pretrained_compression_model('{1}')",

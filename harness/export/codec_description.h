@@ -12,16 +12,16 @@
 #include <string>
 #include <vector>
 
+#include "harness/architecture/agreement.h"
+#include "harness/architecture/codec_facts.h"
+#include "harness/architecture/codec_spec.h"
+#include "harness/architecture/dac_spec.h"
+#include "harness/architecture/lm_spec.h"
 #include "harness/base/result.h"
 #include "harness/checkpoint/checkpoint.h"
 #include "harness/checkpoint/weights_file.h"
 #include "harness/export/export_file.h"
 #include "harness/hub/hub_cache.h"
-#include "harness/spec/agreement.h"
-#include "harness/spec/codec_facts.h"
-#include "harness/spec/codec_spec.h"
-#include "harness/spec/dac_spec.h"
-#include "harness/spec/lm_spec.h"
 
 namespace harness {
 

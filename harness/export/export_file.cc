@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 
-#include "harness/checkpoint/file_kind.h"
-#include "harness/checkpoint/plain_value.h"
+#include "harness/archive/file_kind.h"
 #include "harness/checkpoint/record_safety.h"
 #include "harness/export/folder_contents.h"
 #include "harness/export/plain_config.h"
+#include "harness/pickle/plain_value.h"
 
 namespace harness {
 

@@ -12,8 +12,8 @@
 #include "harness/base/result.h"
 #include "harness/checkpoint/checkpoint.h"
 #include "harness/checkpoint/package.h"
-#include "harness/checkpoint/payload.h"
 #include "harness/config/config.h"
+#include "harness/weights/payload.h"
 
 namespace harness {
 

@@ -5,7 +5,7 @@
 
 #include <stdexcept>
 
-#include "harness/spec/agreement.h"
+#include "harness/architecture/agreement.h"
 
 namespace harness {
 namespace {

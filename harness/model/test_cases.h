@@ -8,11 +8,11 @@
 #include <string>
 #include <vector>
 
+#include "harness/architecture/lm_spec.h"
 #include "harness/checkpoint/checkpoint.h"
 #include "harness/model/conditions.h"
 #include "harness/model/language_model.h"
 #include "harness/model/tensor_table.h"
-#include "harness/spec/lm_spec.h"
 
 namespace harness {
 

@@ -7,11 +7,12 @@
 
 #include "harness/architecture/codec_spec.h"
 #include "harness/architecture/lm_spec.h"
-#include "harness/architecture/test_config.h"
+#include "harness/testing/configs.h"
 
 namespace harness {
 namespace {
 
+using namespace testing_support;
 using testing::Contains;
 using testing::HasSubstr;
 

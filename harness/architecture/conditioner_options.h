@@ -1,7 +1,9 @@
-// The arguments of each kind of conditioner. Private to conditioner_spec.cc.
+// The arguments of each kind of conditioner. Private to read_conditioners.cc.
 #pragma once
 
 #include "harness/architecture/conditioner_spec.h"
+#include "harness/config/config.h"
+#include "harness/config/option_reader.h"
 
 namespace harness {
 

@@ -9,8 +9,6 @@
 #include <vector>
 
 #include "harness/architecture/tensor_spec.h"
-#include "harness/config/config.h"
-#include "harness/config/option_reader.h"
 
 namespace harness {
 
@@ -72,14 +70,6 @@ struct ConditionerSpec {
   bool is_text() const { return model == "t5" || model == "lut"; }
   bool is_wave() const { return model == "chroma_stem" || model == "style"; }
 };
-
-// Everything under `conditioners`, in the config's order; what is wrong goes to `problems`.
-std::vector<ConditionerSpec> ReadConditioners(const Config& config, OptionProblems& problems);
-
-// Bytes of a conditioner's name in the config: "description", "self_wav".
-inline constexpr size_t kMaxConditionerName = 500;
-// Each may bring a quantizer or a T5 of its own; the models that exist have one to three.
-inline constexpr size_t kMaxConditioners = 200;
 
 // At least as many as AppendConditionerTensors appends: for who has to know before they are made.
 int64_t MostTensors(const ConditionerSpec& conditioner);

@@ -4,11 +4,12 @@
 
 #include "harness/architecture/codec_spec.h"
 #include "harness/architecture/lm_spec.h"
-#include "harness/architecture/test_config.h"
+#include "harness/testing/configs.h"
 
 namespace harness {
 namespace {
 
+using namespace testing_support;
 std::vector<FoundTensor> AsFound(const std::vector<TensorSpec>& specs) {
   std::vector<FoundTensor> found;
   for (const TensorSpec& spec : specs) found.push_back({spec.name, spec.shape});

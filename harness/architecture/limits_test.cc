@@ -3,11 +3,12 @@
 #include <gmock/gmock.h>
 
 #include "harness/architecture/lm_spec.h"
-#include "harness/architecture/test_config.h"
+#include "harness/testing/configs.h"
 
 namespace harness {
 namespace {
 
+using namespace testing_support;
 using testing::HasSubstr;
 using testing::Not;
 

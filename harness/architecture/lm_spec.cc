@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "harness/architecture/read_conditioners.h"
 #include "harness/config/option_reader.h"
 
 namespace harness {

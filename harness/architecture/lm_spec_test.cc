@@ -4,11 +4,12 @@
 
 #include <gmock/gmock.h>
 
-#include "harness/architecture/test_config.h"
+#include "harness/testing/configs.h"
 
 namespace harness {
 namespace {
 
+using namespace testing_support;
 using testing::ElementsAre;
 using testing::HasSubstr;
 

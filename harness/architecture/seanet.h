@@ -7,7 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "harness/architecture/codec_spec.h"
+#include "harness/architecture/seanet_spec.h"
+#include "harness/architecture/tensor_spec.h"
 #include "harness/config/config.h"
 #include "harness/config/option_reader.h"
 

@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "harness/archive/tar_header.h"
-#include "harness/archive/zip_archive.h"
+#include "harness/archive/zip_directory.h"
 #include "harness/archive/zip_layout.h"
 #include "harness/base/little_endian.h"
 #include "harness/base/safe_text.h"

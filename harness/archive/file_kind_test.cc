@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
-#include "harness/testing/test_support.h"
+#include "harness/testing/archive_writer.h"
+#include "harness/testing/bytes.h"
+#include "harness/testing/checkpoints.h"
+#include "harness/testing/matchers.h"
 
 namespace harness {
 namespace {
@@ -17,16 +20,6 @@ struct Case {
 };
 void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
 
-std::string Tar(const std::string& first) {
-  std::string out(512, '\0');
-  out.replace(0, first.size(), first);
-  out.replace(148, 8, "        ");
-  unsigned sum = 0;
-  for (const char c : out) sum += static_cast<unsigned char>(c);
-  const std::string octal = fmt::format("{:06o}", sum);
-  return out.replace(148, octal.size() + 1, octal + '\0');
-}
-
 std::vector<Case> Cases() {
   const std::string zip = WriteZip(SmallExport());
   std::string damaged = zip;
@@ -37,8 +30,9 @@ std::vector<Case> Cases() {
       {"TorchLegacy", "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.", FileKind::kTorchLegacy,
        "legacy format"},
       {"TorchLegacyText", "L119547037146038801333356L\n.", FileKind::kTorchLegacy, "legacy format"},
-      {"TorchTar", Tar("storages"), FileKind::kTorchTar, "from before PyTorch 0.1.10"},
-      {"OtherTar", Tar("state_dict.bin"), FileKind::kTar, "unpack it (tar xf)"},
+      {"TorchTar", TarMember("storages", "x"), FileKind::kTorchTar, "from before PyTorch 0.1.10"},
+      {"OtherTar", TarMember("state_dict.bin", "x"), FileKind::kTar, "unpack it (tar xf)"},
+      {"TarLikeGguf", TarMember("GGUF", "x"), FileKind::kTar, "unpack it (tar xf)"},
       {"TorchScript", WriteZip({{.name = "m/data.pkl", .data = "."}, {.name = "m/constants.pkl", .data = "."}}),
        FileKind::kTorchScript, "torch.jit.save"},
       {"Npz", WriteZip({{.name = "a.npy", .data = "x"}}), FileKind::kOtherZip, "no data.pkl"},

@@ -1,6 +1,9 @@
 #include "harness/archive/zip_archive.h"
 
-#include "harness/testing/test_support.h"
+#include "harness/testing/archive_writer.h"
+#include "harness/testing/bytes.h"
+#include "harness/testing/checkpoints.h"
+#include "harness/testing/matchers.h"
 
 namespace harness {
 namespace {

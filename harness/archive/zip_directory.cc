@@ -1,10 +1,11 @@
+#include "harness/archive/zip_directory.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
-#include "harness/archive/zip_archive.h"
 #include "harness/archive/zip_extra.h"
-#include "harness/archive/zip_layout.h"
 #include "harness/base/little_endian.h"
 #include "harness/base/safe_text.h"
 

@@ -4,7 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 
+#include "harness/archive/findings.h"
 #include "harness/base/little_endian.h"
 
 namespace harness {
@@ -24,5 +26,8 @@ bool ForEachExtra(std::span<const std::byte> extra, Visit visit) {
   }
   return extra.empty();
 }
+
+// A record's second name (Info-ZIP's Unicode path field), which Python's zipfile goes by, is the first.
+void CheckUnicodePath(std::string_view name, std::span<const std::byte> field, Findings& doubts);
 
 }  // namespace harness

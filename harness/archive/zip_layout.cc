@@ -173,12 +173,6 @@ std::string LowerAscii(std::string_view name) {
   return lower;
 }
 
-void CheckUnicodePath(std::string_view name, std::span<const std::byte> field, Findings& doubts) {
-  if (field.size() >= 5 && field[0] == std::byte{1} && AsText(field.subspan(5)) == name) return;
-  doubts.Add("record {} has a second name, {} (its Unicode path field)", Printable(name),
-             Printable(AsText(field.subspan(std::min<size_t>(field.size(), 5)))));
-}
-
 void CheckZipNames(ZipDirectory& directory) {
   std::unordered_map<std::string, size_t> by_lower;
   for (size_t i = 0; i < directory.records.size(); ++i) {

@@ -1,11 +1,11 @@
 #include "harness/base/mapped_file.h"
 
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <fstream>
 
-#include "harness/testing/test_support.h"
+#include "harness/testing/matchers.h"
+#include "harness/testing/temporary_folder.h"
 
 namespace harness {
 namespace {
@@ -15,13 +15,12 @@ namespace fs = std::filesystem;
 
 class MappedFileTest : public ::testing::Test {
  protected:
-  void SetUp() override { fs::create_directories(folder_); }
-  void TearDown() override { fs::remove_all(folder_); }
   fs::path Write(const std::string& name, std::string_view text) {
     std::ofstream(folder_ / name, std::ios::binary) << text;
     return folder_ / name;
   }
-  const fs::path folder_ = fs::path(::testing::TempDir()) / ("mapped_file_test_" + std::to_string(getpid()));
+  const TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path();
 };
 
 TEST_F(MappedFileTest, MapsTheBytes) {

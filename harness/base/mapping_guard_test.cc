@@ -1,14 +1,13 @@
 #include "harness/base/mapping_guard.h"
 
-#include <unistd.h>
-
 #include <atomic>
 #include <csignal>
 #include <fstream>
 #include <thread>
 
 #include "harness/base/mapped_file.h"
-#include "harness/testing/test_support.h"
+#include "harness/testing/matchers.h"
+#include "harness/testing/temporary_folder.h"
 
 namespace harness {
 namespace {
@@ -21,19 +20,16 @@ constexpr size_t kSize = 1 << 20;
 class MappingGuardTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    fs::create_directories(folder_);
     ForgetMappedFiles();
     Write("weights.bin", kSize);
   }
-  void TearDown() override {
-    ForgetMappedFiles();
-    fs::remove_all(folder_);
-  }
+  void TearDown() override { ForgetMappedFiles(); }
   fs::path Write(const std::string& name, size_t size) {
     std::ofstream(folder_ / name, std::ios::binary | std::ios::trunc) << std::string(size, 'x');
     return folder_ / name;
   }
-  const fs::path folder_ = fs::path(::testing::TempDir()) / ("mapping_guard_test_" + std::to_string(getpid()));
+  const TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path();
   const fs::path path_ = folder_ / "weights.bin";
 };
 

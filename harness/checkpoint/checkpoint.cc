@@ -18,6 +18,7 @@
 #include "harness/checkpoint/payload_layout.h"
 #include "harness/checkpoint/record_safety.h"
 #include "harness/pickle/pickle_reader.h"
+#include "harness/pickle/pickle_safety.h"
 
 namespace harness {
 namespace {

@@ -4,7 +4,11 @@
 
 #include "harness/archive/zip_archive.h"
 #include "harness/checkpoint/payload_layout.h"
-#include "harness/testing/test_support.h"
+#include "harness/testing/archive_writer.h"
+#include "harness/testing/bytes.h"
+#include "harness/testing/checkpoints.h"
+#include "harness/testing/matchers.h"
+#include "harness/testing/pickle_writer.h"
 
 namespace harness {
 namespace {

@@ -8,6 +8,8 @@
 #include "harness/archive/zip_archive.h"
 #include "harness/base/little_endian.h"
 #include "harness/base/safe_text.h"
+#include "harness/pickle/pickle_reader.h"
+#include "harness/pickle/pickle_safety.h"
 
 namespace harness {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "harness/archive/findings.h"
 #include "harness/checkpoint/payload_layout.h"
-#include "harness/pickle/pickle_reader.h"
+#include "harness/pickle/pickle_reading.h"
 
 namespace harness {
 

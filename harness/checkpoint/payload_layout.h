@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "harness/archive/zip_archive.h"
-#include "harness/pickle/pickle_reader.h"
+#include "harness/pickle/pickle_reading.h"
 
 namespace harness {
 

@@ -10,6 +10,7 @@
 #include "harness/archive/zip_layout.h"
 #include "harness/base/safe_text.h"
 #include "harness/pickle/pickle_reader.h"
+#include "harness/pickle/pickle_safety.h"
 
 namespace harness {
 namespace {

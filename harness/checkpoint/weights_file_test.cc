@@ -1,12 +1,15 @@
 #include "harness/checkpoint/weights_file.h"
 
-#include <unistd.h>
-
 #include <cstring>
 #include <fstream>
 
 #include "harness/checkpoint/safetensors.h"
-#include "harness/testing/test_support.h"
+#include "harness/testing/archive_writer.h"
+#include "harness/testing/bytes.h"
+#include "harness/testing/checkpoints.h"
+#include "harness/testing/matchers.h"
+#include "harness/testing/pickle_writer.h"
+#include "harness/testing/temporary_folder.h"
 
 namespace harness {
 namespace {
@@ -41,15 +44,9 @@ std::string OneTensorPickle(const std::string& name) {
 
 class WeightsFolder : public testing::Test {
  protected:
-  WeightsFolder() : folder_(fs::path(testing::TempDir()) / ("weights_file_test_" + std::to_string(getpid()))) {
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  ~WeightsFolder() override { fs::remove_all(folder_); }
-  void Put(const std::string& name, const std::string& bytes) {
-    std::ofstream(folder_ / name, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  }
-  const fs::path folder_;
+  void Put(const std::string& name, const std::string& bytes) { PutFile(folder_ / name, bytes); }
+  const TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path();
 };
 
 // Each is refused by safetensors 0.8.0, too (tried with its deserialize).

@@ -14,6 +14,7 @@
 #include "harness/architecture/lm_spec.h"
 #include "harness/export/codec_description.h"
 #include "harness/export/export_file.h"
+#include "harness/hub/hub_cache.h"
 
 namespace harness {
 

@@ -10,12 +10,6 @@
 
 namespace harness {
 
-const char* FileName(Role role) {
-  return role == Role::kLanguageModel ? "state_dict.bin" : "compression_state_dict.bin";
-}
-
-const char* Describe(Role role) { return role == Role::kLanguageModel ? "language model" : "codec"; }
-
 ExportFile::ExportFile(const std::filesystem::path& folder, Role role)
     : ExportFile(role, folder / FileName(role), IsOfFolder(folder / FileName(role), folder)) {}
 

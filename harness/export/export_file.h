@@ -13,16 +13,10 @@
 #include "harness/checkpoint/checkpoint.h"
 #include "harness/checkpoint/package.h"
 #include "harness/config/config.h"
+#include "harness/export/role.h"
 #include "harness/weights/payload.h"
 
 namespace harness {
-
-enum class Role { kLanguageModel, kCodec };
-
-// "state_dict.bin", "compression_state_dict.bin".
-const char* FileName(Role role);
-// "language model", "codec": for messages.
-const char* Describe(Role role);
 
 class ExportFile {
  public:

@@ -5,6 +5,7 @@
 #include "harness/pickle/key_paths.h"
 #include "harness/pickle/pickle_environment.h"
 #include "harness/pickle/pickle_reader.h"
+#include "harness/pickle/pickle_safety.h"
 #include "harness/pickle/plain_value.h"
 
 using namespace harness;

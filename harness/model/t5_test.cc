@@ -1,17 +1,18 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
-#include <unistd.h>
 
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "harness/model/t5_text_encoder.h"
+#include "harness/testing/temporary_folder.h"
 #include "harness/text/t5_files.h"
 
 namespace harness {
 namespace {
 
+using namespace testing_support;
 namespace fs = std::filesystem;
 using nlohmann::json;
 using testing::HasSubstr;
@@ -25,16 +26,14 @@ constexpr double kTolerance = 1e-4;
 
 class T5Golden : public testing::TestWithParam<const char*> {
  protected:
-  T5Golden() : folder_(fs::path(testing::TempDir()) / ("t5_test_" + std::to_string(getpid()))) {
+  T5Golden() {
     // The pickled one has no vocabulary of its own.
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
     fs::copy(kTestdata / "bin", folder_ / "bin");
     fs::copy(FindT5("t5-small", HubCache(kHub), 512, folder_).value().folder / "spiece.model",
              folder_ / "bin" / "spiece.model");
   }
-  ~T5Golden() override { fs::remove_all(folder_); }
-  const fs::path folder_;
+  const TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path();
 };
 
 // scripts/oracle/t5_cases.py asked the real T5Tokenizer and T5EncoderModel.

@@ -1,6 +1,8 @@
 #include "harness/pickle/pickle_environment.h"
 
-#include "harness/testing/test_support.h"
+#include "harness/testing/checkpoints.h"
+#include "harness/testing/matchers.h"
+#include "harness/testing/pickle_writer.h"
 
 namespace harness {
 namespace {

@@ -1,6 +1,7 @@
 // How the writers of checkpoints use each name that pickle_globals.h lists: by which opcode it is called, with which
 // arguments, and which state BUILD may set on what it made. Whatever differs is not read as PyTorch or NumPy would read
-// it: it is foreign, and no file that holds it passes. FORMAT.md has the table, with each one's writer.
+// it: it is foreign, and no file that holds it passes. checkpoint/FORMAT.md has the table, with each one's
+// writer.
 //
 // Note [Grammar]
 // A list of names is not enough. Python's unpickler calls what it is told to: numpy.dtype with a forged state follows a
@@ -10,7 +11,7 @@
 #pragma once
 
 #include "harness/pickle/pickle_globals.h"
-#include "harness/pickle/pickle_reader.h"
+#include "harness/pickle/pickle_reading.h"
 
 namespace harness {
 

@@ -6,7 +6,10 @@
 #include <sstream>
 
 #include "harness/pickle/pickle_reader.h"
-#include "harness/testing/test_support.h"
+#include "harness/testing/bytes.h"
+#include "harness/testing/checkpoints.h"
+#include "harness/testing/matchers.h"
+#include "harness/testing/pickle_writer.h"
 
 namespace harness {
 namespace {

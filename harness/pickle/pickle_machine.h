@@ -3,12 +3,18 @@
 // calls, persistent ids).
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <optional>
+#include <span>
+#include <string>
+#include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "harness/pickle/pickle_grammar.h"
-#include "harness/pickle/pickle_reader.h"
+#include "harness/pickle/pickle_reading.h"
 
 namespace harness {
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 namespace harness::opcode {
 
@@ -81,3 +82,10 @@ enum : uint8_t {
 };
 
 }  // namespace harness::opcode
+
+namespace harness {
+
+// "BININT1", ...; "" for a byte that is no opcode.
+std::string_view PickleOpcodeName(uint8_t opcode);
+
+}  // namespace harness

@@ -1,6 +1,9 @@
 #include "harness/pickle/pickle_reader.h"
 
-#include "harness/testing/test_support.h"
+#include "harness/pickle/pickle_safety.h"
+#include "harness/testing/bytes.h"
+#include "harness/testing/matchers.h"
+#include "harness/testing/pickle_writer.h"
 
 namespace harness {
 namespace {

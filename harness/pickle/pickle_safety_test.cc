@@ -1,6 +1,10 @@
 // Every trick that makes an unpickler run something must be seen, wherever it stands and whatever breaks after it.
+#include "harness/pickle/pickle_safety.h"
+
 #include "harness/pickle/pickle_reader.h"
-#include "harness/testing/test_support.h"
+#include "harness/testing/checkpoints.h"
+#include "harness/testing/matchers.h"
+#include "harness/testing/pickle_writer.h"
 
 namespace harness {
 namespace {

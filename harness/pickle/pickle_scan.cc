@@ -8,7 +8,6 @@
 
 #include "harness/pickle/pickle_globals.h"
 #include "harness/pickle/pickle_opcodes.h"
-#include "harness/pickle/pickle_reader.h"
 
 namespace harness {
 namespace {

@@ -2,7 +2,9 @@
 #include "harness/pickle/pickle_scan.h"
 
 #include "harness/pickle/pickle_reader.h"
-#include "harness/testing/test_support.h"
+#include "harness/pickle/pickle_safety.h"
+#include "harness/testing/bytes.h"
+#include "harness/testing/matchers.h"
 
 namespace harness {
 namespace {

@@ -9,11 +9,14 @@
 #include <cmath>
 #include <filesystem>
 
+#include "harness/export/follow_reference.h"
 #include "harness/model/tensor_table.h"
+#include "harness/testing/temporary_folder.h"
 
 namespace harness {
 namespace {
 
+using namespace testing_support;
 namespace fs = std::filesystem;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -114,9 +117,8 @@ TEST(CodecSource, SaysWhatIsWrongWithAReference) {
 }
 
 TEST(CodecSource, NamesWhatIsBrokenInTheHubCache) {
-  const fs::path hub = fs::path(testing::TempDir()) / "broken_hub";
-  fs::remove_all(hub);
-  fs::create_directories(hub);
+  const TemporaryFolder folder;
+  const fs::path& hub = folder.path();
   fs::copy(fs::path(HARNESS_FIXTURES_DIR) / "hub" / "models--facebook--encodec_32khz",
            hub / "models--facebook--encodec_32khz", fs::copy_options::recursive);
   const fs::path snapshot = hub / "models--facebook--encodec_32khz" / "snapshots" / (std::string(39, '0') + "2");
@@ -138,7 +140,6 @@ TEST(CodecSource, NamesWhatIsBrokenInTheHubCache) {
   EXPECT_EQ(codec->kind, CodecDescription::Kind::kKnown);
   EXPECT_EQ(codec->facts.cardinality, 2048);
   EXPECT_THAT(codec->facts.possible_codebooks, ElementsAre(4));
-  fs::remove_all(hub);
 }
 
 }  // namespace

@@ -21,6 +21,7 @@
 #include "harness/checkpoint/record_safety.h"
 #include "harness/pickle/pickle_environment.h"
 #include "harness/pickle/pickle_reader.h"
+#include "harness/pickle/pickle_safety.h"
 #include "harness/weights/payload.h"
 
 namespace harness {
@@ -183,9 +184,9 @@ Json JudgeFile(const std::string& path) {
               {"pickle", Text(checkpoint.pickle_status())},
               {"storage", Text(checkpoint.storage_status())},
               {"tensor", Text(checkpoint.tensor_status())}};
-  const bool stages_ok = checkpoint.structure_status().ok() && Unambiguous(checkpoint).ok() &&
-                         safety.ok() && checkpoint.pickle_status().ok() &&
-                         checkpoint.storage_status().ok() && checkpoint.tensor_status().ok();
+  const bool stages_ok = checkpoint.structure_status().ok() && Unambiguous(checkpoint).ok() && safety.ok() &&
+                         checkpoint.pickle_status().ok() && checkpoint.storage_status().ok() &&
+                         checkpoint.tensor_status().ok();
   if (!stages_ok) return out;
   const Status loads = LoadsInProduction(checkpoint.pickle(), "file"), checksums = Checksums(checkpoint);
   const Result<Package> package = ReadPackage(checkpoint);

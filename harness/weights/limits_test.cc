@@ -1,7 +1,10 @@
-// At and past the limits of harness/LIMITS.md that this folder keeps.
+// At and past the limits of a checkpoint in harness/LIMITS.md.
 #include "harness/archive/zip_archive.h"
 #include "harness/checkpoint/package.h"
-#include "harness/testing/test_support.h"
+#include "harness/testing/archive_writer.h"
+#include "harness/testing/checkpoints.h"
+#include "harness/testing/matchers.h"
+#include "harness/testing/pickle_writer.h"
 #include "harness/weights/payload.h"
 #include "harness/weights/sharing.h"
 

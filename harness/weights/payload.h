@@ -9,6 +9,7 @@
 
 #include "harness/base/result.h"
 #include "harness/checkpoint/checkpoint.h"
+#include "harness/weights/statistics.h"
 
 namespace harness {
 
@@ -19,22 +20,6 @@ struct RecordChecksum {
   uint32_t stored = 0;  // the directory's CRC-32; 0 also means "not computed" (torch.serialization.set_crc32_options)
   uint32_t computed = 0;
   bool matches() const { return stored == 0 || stored == computed; }
-};
-
-// Over the elements that the tensor shows (not its whole storage). Integer and bool tensors count zeros, min and max
-// only, complex ones elements only.
-struct TensorStatistics {
-  size_t tensor = 0;  // index into Checkpoint::tensors()
-  int64_t elements = 0;
-  int64_t nan = 0;
-  int64_t infinite = 0;
-  int64_t beyond_float16 = 0;  // finite, but infinite once rounded to float16: |x| >= 65520
-  int64_t zeros = 0;
-  double min = 0;  // over the elements that are not NaN; min > max: none
-  double max = 0;
-  int64_t first_nan = -1;  // flat index, row-major; -1: none
-  int64_t first_infinite = -1;
-  int64_t first_beyond_float16 = -1;
 };
 
 // Of records that no storage is, so much is read in all: torch.save's own have some dozens of bytes.

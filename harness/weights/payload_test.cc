@@ -5,7 +5,11 @@
 #include <random>
 
 #include "harness/archive/crc32.h"
-#include "harness/testing/test_support.h"
+#include "harness/testing/archive_writer.h"
+#include "harness/testing/bytes.h"
+#include "harness/testing/checkpoints.h"
+#include "harness/testing/matchers.h"
+#include "harness/testing/pickle_writer.h"
 #include "harness/weights/statistics.h"
 
 namespace harness {

@@ -1,6 +1,10 @@
 #include "harness/weights/sharing.h"
 
-#include "harness/testing/test_support.h"
+#include "harness/testing/archive_writer.h"
+#include "harness/testing/bytes.h"
+#include "harness/testing/checkpoints.h"
+#include "harness/testing/matchers.h"
+#include "harness/testing/pickle_writer.h"
 
 namespace harness {
 namespace {

@@ -1,12 +1,28 @@
-// What the values of a run of elements look like: counts, range, first offenders. Internal to payload.cc.
+// What the values of a run of elements look like: counts, range, first offenders.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
-#include "harness/weights/payload.h"
+#include "harness/pickle/dtype.h"
 
 namespace harness {
+
+// Over the elements that the tensor shows (not its whole storage). Integer and bool tensors count zeros, min and max
+// only, complex ones elements only.
+struct TensorStatistics {
+  size_t tensor = 0;  // index into Checkpoint::tensors()
+  int64_t elements = 0;
+  int64_t nan = 0;
+  int64_t infinite = 0;
+  int64_t beyond_float16 = 0;  // finite, but infinite once rounded to float16: |x| >= 65520
+  int64_t zeros = 0;
+  double min = 0;  // over the elements that are not NaN; min > max: none
+  double max = 0;
+  int64_t first_nan = -1;  // flat index, row-major; -1: none
+  int64_t first_infinite = -1;
+  int64_t first_beyond_float16 = -1;
+};
 
 // Statistics without any element.
 TensorStatistics EmptyStatistics(size_t tensor);

@@ -1,11 +1,10 @@
-// For the tests of this layer: a folder that goes away, files from bytes, and a matcher for errors.
+// A folder that goes away, and files from bytes.
 #pragma once
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <cstring>
+#include <cstddef>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -13,14 +12,12 @@
 #include <string>
 #include <string_view>
 
-#include "harness/base/result.h"
-
-namespace harness {
+namespace harness::testing_support {
 
 class TemporaryFolder {
  public:
   TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "harness-audio-XXXXXX").string();
+    std::string name = (std::filesystem::temp_directory_path() / "harness-test-XXXXXX").string();
     if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary folder");
     path_ = name;
   }
@@ -50,13 +47,4 @@ inline size_t CountFiles(const std::filesystem::path& folder) {
   return static_cast<size_t>(std::distance(std::filesystem::directory_iterator(folder), {}));
 }
 
-MATCHER_P2(FailsWith, code, words, std::string("fails as \"") + Name(code) + "\", saying \"" + words + "\"") {
-  if (arg.ok()) {
-    *result_listener << "which is ok";
-    return false;
-  }
-  *result_listener << "which is \"" << Name(arg.error().code) << "\": " << arg.error().message;
-  return arg.error().code == code && arg.error().message.find(words) != std::string::npos;
-}
-
-}  // namespace harness
+}  // namespace harness::testing_support

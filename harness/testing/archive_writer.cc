@@ -1,56 +1,14 @@
-#include "harness/testing/test_support.h"
+#include "harness/testing/archive_writer.h"
 
+#include <fmt/format.h>
 #include <libdeflate.h>
-#include <unistd.h>
-
-#include <filesystem>
-#include <fstream>
-#include <stdexcept>
 
 #include "harness/archive/crc32.h"
+#include "harness/testing/bytes.h"
 
 namespace harness::testing_support {
 
-std::span<const std::byte> Bytes(std::string_view text) {
-  return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
-}
-
-PickleWriter& PickleWriter::Raw(std::string_view bytes) {
-  out_ += bytes;
-  return *this;
-}
-PickleWriter& PickleWriter::Str(std::string_view text) {
-  return Raw("X").Raw(Little(static_cast<uint32_t>(text.size()))).Raw(text);
-}
-PickleWriter& PickleWriter::Int(int32_t value) { return Raw("J").Raw(Little(value)); }
-PickleWriter& PickleWriter::Long(int64_t value) { return Raw("\x8a\x08").Raw(Little(value)); }
-PickleWriter& PickleWriter::Global(std::string_view module, std::string_view name) {
-  return Raw("c").Raw(module).Raw("\n").Raw(name).Raw("\n");
-}
-PickleWriter& PickleWriter::Ints(const std::vector<int64_t>& values) {
-  Raw("(");
-  for (const int64_t value : values) Long(value);
-  return Raw("t");
-}
-PickleWriter& PickleWriter::Storage(std::string_view key, std::string_view type, int64_t num_elements) {
-  return Raw("(")
-      .Str("storage")
-      .Global("torch", type)
-      .Str(key)
-      .Str("cpu")
-      .Long(num_elements)
-      .Raw(legacy_ ? "NtQ" : "tQ");
-}
-PickleWriter& PickleWriter::Legacy() {
-  legacy_ = true;
-  return *this;
-}
-PickleWriter& PickleWriter::Tensor(std::string_view key, std::string_view type, int64_t num_elements,
-                                   const std::vector<int64_t>& shape, const std::vector<int64_t>& strides,
-                                   int64_t offset) {
-  Global("torch._utils", "_rebuild_tensor_v2").Raw("(").Storage(key, type, num_elements).Long(offset);
-  return Ints(shape).Ints(strides).Raw("\x89").Global("collections", "OrderedDict").Raw(")RtR");
-}
+using namespace std::string_literals;
 
 std::string WriteZip(const std::vector<ZipEntry>& entries, std::string_view comment, bool zip64_end) {
   std::string out, directory;
@@ -117,60 +75,22 @@ std::string WriteZip(const std::vector<ZipEntry>& entries, std::string_view comm
   return out;
 }
 
-std::vector<ZipEntry> TorchEntries(std::string_view pickle,
-                                   const std::vector<std::pair<std::string, std::string>>& storages) {
-  std::vector<ZipEntry> entries = {{.name = "archive/data.pkl", .data = std::string(pickle)},
-                                   {.name = "archive/byteorder", .data = "little"}};
-  for (const auto& [key, data] : storages) entries.push_back({.name = "archive/data/" + key, .data = data});
-  entries.push_back({.name = "archive/version", .data = "3\n"});
-  entries.push_back({.name = "archive/.data/serialization_id", .data = "0123456789"});
-  return entries;
+static std::string Field(std::string text, size_t size) {
+  text.resize(size, '\0');
+  return text;
 }
 
-std::string SmallExportPickle() {
-  return PickleWriter()
-      .Raw("}(")
-      .Str("best_state")
-      .Global("collections", "OrderedDict")
-      .Raw(")R(")
-      .Str("a")
-      .Tensor("0", "FloatStorage", 6, {2, 3}, {3, 1})
-      .Str("b")
-      .Tensor("1", "HalfStorage", 4, {4}, {1})
-      .Raw("u")
-      .Str("xp.cfg")
-      .Str("sample_rate: 32000\n")
-      .Str("version")
-      .Str("1.3.0")
-      .Str("exported")
-      .Raw("\x88")
-      .Raw("u")
-      .Stop();
+std::string TarHeader(const std::string& name, size_t size, bool with_sign, const char* checksum) {
+  std::string header = Field(name, 100) + "0000644\0"s + "0000000\0"s + "0000000\0"s + fmt::format("{:011o}", size) +
+                       "\0"s + "00000000000\0"s + "        " + "0";
+  header.resize(512, '\0');
+  int64_t sum = 0;
+  for (const char c : header) sum += with_sign ? static_cast<signed char>(c) : static_cast<unsigned char>(c);
+  return header.replace(148, 8, Field(fmt::format(fmt::runtime(checksum), sum), 8));
 }
 
-std::vector<ZipEntry> SmallExport() {
-  std::string floats, halves;
-  for (int i = 1; i <= 6; ++i) floats += Little(static_cast<float>(i));
-  for (const uint16_t half : {0x3c00, 0x4000, 0xc200, 0x0000}) halves += Little(half);  // 1, 2, -3, 0
-  return TorchEntries(SmallExportPickle(), {{"0", floats}, {"1", halves}});
+std::string TarMember(const std::string& name, const std::string& data) {
+  return TarHeader(name, data.size()) + Field(data, (data.size() + 511) / 512 * 512);
 }
-
-MappedFile FileOf(std::string_view bytes, const std::string& name) {
-  static int count = 0;
-  const std::filesystem::path folder = std::filesystem::path(::testing::TempDir()) /
-                                       ("checkpoint_test_" + std::to_string(getpid()) + "_" + std::to_string(count++));
-  std::filesystem::create_directories(folder);
-  std::ofstream(folder / name, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  Result<MappedFile> file = MappedFile::Open(folder / name);
-  std::filesystem::remove_all(folder);  // the mapping stays
-  if (!file.ok()) throw std::runtime_error(file.error().message);
-  return std::move(file).value();
-}
-
-Checkpoint Open(std::string_view bytes, Checkpoint::Payload deflated) {
-  return Checkpoint::Read(FileOf(bytes), deflated);
-}
-
-Checkpoint OpenPickle(std::string_view pickle) { return Open(WriteZip(TorchEntries(pickle, {}))); }
 
 }  // namespace harness::testing_support

@@ -1,13 +1,14 @@
-// The configs that the tests of this layer change one option at a time.
+// Configs, and those that tests change one option at a time.
 #pragma once
 
 #include <optional>
 #include <string>
-#include <utility>
+#include <string_view>
 
+#include "harness/base/result.h"
 #include "harness/config/config.h"
 
-namespace harness {
+namespace harness::testing_support {
 
 // A language model: two codebooks, one layer.
 inline constexpr const char* kLm = R"(
@@ -29,11 +30,17 @@ seanet: {n_filters: 4, dimension: 8, ratios: [5, 2], n_residual_layers: 1, norm:
 rvq: {n_q: 2, bins: 32}
 )";
 
-inline Config Parse(const char* text) {
-  auto config = Config::Parse(text, "test.bin: xp.cfg", [](const std::string&) { return std::nullopt; });
-  return std::move(config).value();
+inline Environment NoEnvironment() {
+  return [](const std::string&) -> std::optional<std::string> { return std::nullopt; };
 }
+
+inline Result<Config> ParseText(std::string_view yaml) {
+  return Config::Parse(yaml, "file.bin: xp.cfg", NoEnvironment());
+}
+
+// Throws where the text is no config.
+inline Config Parse(std::string_view yaml) { return ParseText(yaml).value(); }
 
 inline ConfigValue Text(const char* text) { return {std::string(text)}; }
 
-}  // namespace harness
+}  // namespace harness::testing_support

@@ -1,4 +1,4 @@
-#include "harness/model/test_cases.h"
+#include "harness/testing/lm_cases.h"
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>

@@ -1,4 +1,4 @@
-// Reports for the tests of this layer.
+// Reports.
 #pragma once
 
 #include <string>
@@ -6,7 +6,7 @@
 
 #include "harness/report/report.h"
 
-namespace harness {
+namespace harness::testing_support {
 
 inline CheckResult MakeCheck(std::string id, CheckStatus status, std::string message = "") {
   CheckResult check;
@@ -57,4 +57,4 @@ inline Report FullReport() {
   return report;
 }
 
-}  // namespace harness
+}  // namespace harness::testing_support

@@ -1,4 +1,4 @@
-// testdata/lm_cases.pt: what the real language model computes, as scripts/oracle/lm_cases.py wrote it.
+// harness/model/testdata/lm_cases.pt: what the real language model computes, as scripts/oracle/lm_cases.py wrote it.
 #pragma once
 
 #include <ATen/core/Tensor.h>

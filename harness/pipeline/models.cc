@@ -12,6 +12,7 @@
 #include "harness/model/resample.h"
 #include "harness/model/t5_text_encoder.h"
 #include "harness/pipeline/codec_source.h"
+#include "harness/text/t5_files.h"
 
 namespace harness {
 namespace {
@@ -25,6 +26,16 @@ Result<TensorTable> BindLanguageModel(Export& source) {
   return TensorTable::Bind(source.file(Role::kLanguageModel).checkpoint(), tensors.specs, tensors.Binding());
 }
 
+// From where production takes it: the tokenizer of the T5 that the config names, the weights of it or, fine-tuned, of
+// the export. Errors: as FindT5 and T5TextEncoder have them.
+Result<std::shared_ptr<const TextEncoder>> FindTextEncoder(Export& source, const ConditionerSpec& conditioner,
+                                                           const TensorTable& tensors, at::Device device) {
+  ASSIGN_OR_RETURN(const T5Files files,
+                   FindT5(conditioner.t5_name, source.hub(), conditioner.input_dim, source.working_directory()));
+  if (!conditioner.finetune) return T5TextEncoder::FromFolder(files.folder, files.spec, device);
+  return T5TextEncoder::FromExport(files.folder, files.spec, tensors, T5Prefix(conditioner.name), device);
+}
+
 // The encoder of each t5 conditioner. What is not there is told in `without_text`; what is broken is an error.
 Status FindTextEncoders(Export& source, const TensorTable& tensors, at::Device device, TextEncoders& encoders,
                         std::string& without_text) {
@@ -35,11 +46,7 @@ Status FindTextEncoders(Export& source, const TensorTable& tensors, at::Device d
                                  conditioner.t5_name, conditioner.name);
       continue;
     }
-    auto encoder =
-        conditioner.finetune
-            ? LoadFinetunedT5(conditioner.t5_name, source.hub(), conditioner.input_dim, tensors,
-                              T5Prefix(conditioner.name), device, source.working_directory())
-            : LoadT5(conditioner.t5_name, source.hub(), conditioner.input_dim, device, source.working_directory());
+    auto encoder = FindTextEncoder(source, conditioner, tensors, device);
     if (encoder.ok()) {
       encoders[conditioner.name] = std::move(encoder).value();
     } else if (encoder.error().code == ErrorCode::kNotFound || encoder.error().code == ErrorCode::kUnsupported) {

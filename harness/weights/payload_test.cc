@@ -50,7 +50,7 @@ TensorStatistics Slow(const std::vector<double>& values, bool floating) {
     if (floating && std::isinf(v)) {
       ++s.infinite;
       if (s.first_infinite < 0) s.first_infinite = index;
-    } else if (floating && std::abs(v) >= 65520) {
+    } else if (floating && std::abs(static_cast<float>(v)) >= kFloat16Overflow) {
       ++s.beyond_float16;
       if (s.first_beyond_float16 < 0) s.first_beyond_float16 = index;
     }
@@ -109,8 +109,8 @@ TEST(Statistics, EveryBFloat16) {
 }
 
 TEST(Statistics, WideFloatsAroundTheEdges) {
-  const double edges[] = {0.0, -0.0,  1,        -1,        65504, 65519.996, 65520, -65520, 65519,
-                          1e5, -1e30, HUGE_VAL, -HUGE_VAL, NAN,   5e-324,    1e-40, 3e38,   -3e38};
+  const double edges[] = {0.0,        -0.0, 1,     -1,       65504,     65519.996, 65520,  -65520, 65519, 65519.998,
+                          -65519.999, 1e5,  -1e30, HUGE_VAL, -HUGE_VAL, NAN,       5e-324, 1e-40,  3e38,  -3e38};
   for (const double edge : edges) {
     for (const size_t at : {0, 1, 1000, 16383, 16384, 39'999}) {
       std::mt19937 random(1);

@@ -41,7 +41,9 @@ struct Float32 {
 struct Float64 {
   using Bits = uint64_t;
   using Key = int64_t;
-  static constexpr Bits kMagnitude = 0x7fffffffffffffff, kInfinity = 0x7ff0000000000000, kBeyond = 0x40effe0000000000;
+  // PyTorch goes by float32: this is the first that becomes its 65520.
+  static constexpr Bits kMagnitude = 0x7fffffffffffffff, kInfinity = 0x7ff0000000000000;
+  static constexpr Bits kBeyond = std::bit_cast<Bits>(65519.998046875);
   static double Value(Bits bits) { return std::bit_cast<double>(bits); }
 };
 

@@ -8,6 +8,9 @@
 
 namespace harness {
 
+// The first float32 that PyTorch rounds to infinity in float16; what is below rounds to 65504 at most.
+inline constexpr double kFloat16Overflow = 65520;
+
 // Over the elements that the tensor shows (not its whole storage). Integer and bool tensors count zeros, min and max
 // only, complex ones elements only.
 struct TensorStatistics {
@@ -15,7 +18,7 @@ struct TensorStatistics {
   int64_t elements = 0;
   int64_t nan = 0;
   int64_t infinite = 0;
-  int64_t beyond_float16 = 0;  // finite, but infinite once rounded to float16: |x| >= 65520
+  int64_t beyond_float16 = 0;  // finite, but infinite once rounded to float16: |x| >= kFloat16Overflow
   int64_t zeros = 0;
   double min = 0;  // over the elements that are not NaN; min > max: none
   double max = 0;

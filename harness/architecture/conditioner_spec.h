@@ -68,7 +68,6 @@ struct ConditionerSpec {
   std::vector<std::string> fetches;
 
   bool is_text() const { return model == "t5" || model == "lut"; }
-  bool is_wave() const { return model == "chroma_stem" || model == "style"; }
 };
 
 // At least as many as AppendConditionerTensors appends: for who has to know before they are made.

@@ -191,9 +191,5 @@ WeightsFile::~WeightsFile() = default;
 
 const fs::path& WeightsFile::path() const { return impl_->path; }
 const std::vector<WeightView>& WeightsFile::weights() const { return impl_->weights; }
-const WeightView* WeightsFile::FindWeight(const std::string& name) const {
-  const auto it = impl_->by_name.find(name);
-  return it == impl_->by_name.end() ? nullptr : &impl_->weights[it->second];
-}
 
 }  // namespace harness

@@ -9,6 +9,7 @@
 #include "conformance/file_names.h"
 #include "conformance/offenders.h"
 #include "harness/architecture/agreement.h"
+#include "harness/weights/statistics.h"
 #include "harness/weights/weight_findings.h"
 
 namespace conformance {
@@ -88,11 +89,12 @@ Outcome CheckFloat16Range(Context& context, Role role) {
                           harness::ShapeText(weight.shape), s->beyond_float16, s->elements, std::max(-s->min, s->max),
                           s->first_beyond_float16));
     }
-    if (bad.count == 0) return Pass({{"largest", largest}}, {{"largest", 65504}});
-    return Fail(fmt::format("{}: {} finite values beyond 65504, which become infinite where the language model "
+    if (bad.count == 0) return Pass({{"largest", largest}}, {{"largest", harness::kFloat16Overflow}});
+    return Fail(fmt::format("{}: {} finite values of {} and more, which become infinite where the language model "
                             "is loaded on CUDA, as float16: {}. It works on the CPU only: clamp or retrain them",
-                            harness::FileName(role), Plural(bad.count, "tensor holds", "tensors hold"), bad.Text()),
-                largest, 65504);
+                            harness::FileName(role), Plural(bad.count, "tensor holds", "tensors hold"),
+                            harness::kFloat16Overflow, bad.Text()),
+                largest, harness::kFloat16Overflow);
   });
 }
 

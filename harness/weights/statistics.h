@@ -9,7 +9,7 @@
 namespace harness {
 
 // The first float32 that PyTorch rounds to infinity in float16; what is below rounds to 65504 at most.
-inline constexpr double kFloat16Overflow = 65520;
+inline constexpr int kFloat16Overflow = 65520;
 
 // Over the elements that the tensor shows (not its whole storage). Integer and bool tensors count zeros, min and max
 // only, complex ones elements only.

@@ -6,8 +6,8 @@
 #include <string>
 
 #include "harness/base/result.h"
-#include "harness/checkpoint/payload.h"
 #include "harness/export/export_file.h"
+#include "harness/weights/payload.h"
 
 namespace conformance {
 

@@ -6,7 +6,7 @@
 
 #include "conformance/framework/file_names.h"
 #include "conformance/framework/supervised.h"
-#include "harness/checkpoint/mapping_guard.h"
+#include "harness/base/mapping_guard.h"
 
 namespace conformance {
 

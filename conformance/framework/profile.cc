@@ -7,7 +7,7 @@
 #include <sstream>
 
 #include "harness/config/config.h"
-#include "harness/spec/option_reader.h"
+#include "harness/config/option_reader.h"
 
 namespace conformance {
 namespace {

@@ -1,6 +1,6 @@
 #include "conformance/framework/run.h"
 
-#include "harness/checkpoint/mapping_guard.h"
+#include "harness/base/mapping_guard.h"
 
 namespace conformance {
 

@@ -7,7 +7,7 @@
 #include "conformance/framework/context.h"
 #include "conformance/framework/generation_case.h"
 #include "conformance/framework/generation_record.h"
-#include "harness/export/models.h"
+#include "harness/pipeline/models.h"
 
 namespace conformance {
 

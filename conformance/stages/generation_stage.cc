@@ -13,7 +13,7 @@
 #include "conformance/stages/step_times.h"
 #include "harness/audio/npy.h"
 #include "harness/audio/wav.h"
-#include "harness/export/models.h"
+#include "harness/pipeline/models.h"
 
 namespace conformance {
 namespace {

@@ -10,7 +10,7 @@
 
 #include "conformance/framework/run.h"
 #include "harness/audio/npy.h"
-#include "harness/export/models.h"
+#include "harness/pipeline/models.h"
 
 namespace conformance {
 namespace {

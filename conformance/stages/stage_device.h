@@ -7,8 +7,8 @@
 
 #include "conformance/framework/context.h"
 #include "conformance/framework/generation_record.h"
-#include "harness/export/models.h"
 #include "harness/generate/devices.h"
+#include "harness/pipeline/models.h"
 
 namespace conformance {
 

@@ -8,11 +8,13 @@
 #include <vector>
 
 #include "harness/audio/npy_header.h"
-#include "harness/audio/test_files.h"
+#include "harness/testing/matchers.h"
+#include "harness/testing/temporary_folder.h"
 
 namespace harness {
 namespace {
 
+using namespace testing_support;
 using testing::ElementsAre;
 
 std::string Npy(const std::string& header, const std::string& values, int major = 1) {

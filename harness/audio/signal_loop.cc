@@ -9,8 +9,6 @@
 #include <numbers>
 #include <utility>
 
-#include "harness/audio/signal_statistics.h"
-
 namespace harness {
 namespace {
 

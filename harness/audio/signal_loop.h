@@ -20,6 +20,7 @@
 
 namespace harness {
 
+inline constexpr double kSignalWindowS = 0.05;
 inline constexpr double kRepeatTolerance = 1e-4;
 
 struct SignalLoop {

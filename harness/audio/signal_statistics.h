@@ -15,7 +15,6 @@
 
 namespace harness {
 
-inline constexpr double kSignalWindowS = 0.05;
 inline constexpr double kSilentAcRms = 1e-4;  // -80 dB of full scale
 
 // With `overall`, each statistic says how the channels are pooled.

@@ -7,11 +7,12 @@
 #include <string>
 #include <vector>
 
-#include "harness/audio/test_files.h"
+#include "harness/testing/matchers.h"
 
 namespace harness {
 namespace {
 
+using namespace testing_support;
 using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::Pair;

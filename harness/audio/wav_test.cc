@@ -8,11 +8,13 @@
 #include <string>
 #include <vector>
 
-#include "harness/audio/test_files.h"
+#include "harness/testing/matchers.h"
+#include "harness/testing/temporary_folder.h"
 
 namespace harness {
 namespace {
 
+using namespace testing_support;
 std::string Bytes(const std::vector<float>& samples) {
   std::string bytes(samples.size() * sizeof(float), '\0');
   std::memcpy(bytes.data(), samples.data(), bytes.size());

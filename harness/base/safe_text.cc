@@ -6,30 +6,9 @@
 #include <array>
 #include <utility>
 
-namespace harness {
+#include "harness/base/utf8.h"
 
-CodePoint FirstCodePoint(std::string_view text) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const uint32_t lead = byte(0);
-  if (lead < 0x80) return {1, true, lead};
-  const size_t bytes = lead >= 0xC2 && lead <= 0xDF   ? 2
-                       : lead >= 0xE0 && lead <= 0xEF ? 3
-                       : lead >= 0xF0 && lead <= 0xF4 ? 4
-                                                      : 1;
-  if (bytes == 1) return {1, false, 0};
-  uint32_t value = lead & (0x7Fu >> bytes);
-  for (size_t i = 1; i < bytes; ++i) {
-    uint32_t low = 0x80;
-    uint32_t high = 0xBF;
-    if (i == 1 && lead == 0xE0) low = 0xA0;
-    if (i == 1 && lead == 0xED) high = 0x9F;
-    if (i == 1 && lead == 0xF0) low = 0x90;
-    if (i == 1 && lead == 0xF4) high = 0x8F;
-    if (i >= text.size() || byte(i) < low || byte(i) > high) return {i, false, 0};
-    value = value << 6 | (byte(i) & 0x3Fu);
-  }
-  return {bytes, true, value};
-}
+namespace harness {
 
 bool IsUnsafe(uint32_t code_point) {
   // Unicode 15: general categories Cc, Cf, Zl and Zp; fillers that show as nothing; the first non-characters.
@@ -88,6 +67,24 @@ std::string SafeLine(std::string_view text) {
     text.remove_prefix(first.bytes);
   }
   return WithoutCommands(line);
+}
+
+std::string Printable(std::string_view text, size_t limit) {
+  std::string out;
+  while (!text.empty()) {
+    const CodePoint first = FirstCodePoint(text);
+    const size_t bytes = first.valid ? first.bytes : 1;
+    const std::string piece = !first.valid            ? EscapeCodePoint(static_cast<unsigned char>(text[0]))
+                              : IsUnsafe(first.value) ? EscapeCodePoint(first.value)
+                                                      : std::string(text.substr(0, bytes));
+    if (out.size() + piece.size() + (text.size() > bytes ? 3 : 0) > limit) {
+      if (limit >= 3) out += "...";
+      break;
+    }
+    out += piece;
+    text.remove_prefix(bytes);
+  }
+  return out;
 }
 
 }  // namespace harness

@@ -16,15 +16,6 @@
 
 namespace harness {
 
-struct CodePoint {
-  size_t bytes;  // of it at the beginning of the text: at least 1; of a broken sequence, its maximal part (Unicode 15,
-                 // table 3-7: no overlong forms, no surrogates, none beyond U+10FFFF)
-  bool valid;
-  uint32_t value;
-};
-// Precondition: the text is not empty.
-CodePoint FirstCodePoint(std::string_view text);
-
 // Controls (C0, DEL, C1), what is not seen, and non-characters.
 bool IsUnsafe(uint32_t code_point);
 
@@ -33,6 +24,10 @@ std::string EscapeCodePoint(uint32_t code_point);
 
 // One line that is safe to show anywhere: the last gate of all that leaves the process as a message.
 std::string SafeLine(std::string_view text);
+
+// Text out of a file, made fit for a message: at most `limit` bytes, what may steer its reader escaped as SafeLine
+// does.
+std::string Printable(std::string_view text, size_t limit = 120);
 
 // Takes the commands to CI systems out of a text.
 std::string WithoutCommands(std::string_view text);

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "harness/base/utf8.h"
+
 namespace harness {
 namespace {
 

@@ -13,9 +13,9 @@
 #include <memory>
 
 #include "harness/export/export.h"
-#include "harness/export/models.h"
 #include "harness/generate/guided_model.h"
 #include "harness/model/few_rows.h"
+#include "harness/pipeline/models.h"
 
 namespace harness {
 namespace {

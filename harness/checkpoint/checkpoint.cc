@@ -9,15 +9,16 @@
 #include <thread>
 #include <unordered_set>
 
-#include "harness/checkpoint/file_kind.h"
+#include "harness/archive/file_kind.h"
+#include "harness/archive/tar_header.h"
+#include "harness/archive/zip_archive.h"
+#include "harness/archive/zip_layout.h"
+#include "harness/base/safe_text.h"
 #include "harness/checkpoint/legacy_reader.h"
 #include "harness/checkpoint/payload_layout.h"
-#include "harness/checkpoint/pickle_reader.h"
-#include "harness/checkpoint/printable.h"
 #include "harness/checkpoint/record_safety.h"
-#include "harness/checkpoint/tar_header.h"
-#include "harness/checkpoint/zip_archive.h"
-#include "harness/checkpoint/zip_layout.h"
+#include "harness/pickle/pickle_reader.h"
+#include "harness/pickle/pickle_safety.h"
 
 namespace harness {
 namespace {
@@ -51,25 +52,6 @@ std::optional<size_t> FindAsTorch(const ZipArchive& archive, const std::string& 
 }
 
 }  // namespace
-
-int64_t TensorView::num_elements() const {
-  int64_t product = 1;
-  for (const int64_t size : shape) {
-    if (size == 0) return 0;
-    if (__builtin_mul_overflow(product, size, &product)) product = INT64_MAX;  // valid tensors don't get here
-  }
-  return product;
-}
-
-bool TensorView::is_contiguous() const {
-  if (num_elements() == 0) return true;
-  int64_t expected = 1;
-  for (size_t i = shape.size(); i-- > 0;) {
-    if (shape[i] == 1) continue;
-    if (strides[i] != expected || __builtin_mul_overflow(expected, shape[i], &expected)) return false;
-  }
-  return true;
-}
 
 struct Checkpoint::Impl {
   MappedFile file;

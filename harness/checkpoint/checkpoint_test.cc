@@ -2,9 +2,13 @@
 
 #include <cstring>
 
+#include "harness/archive/zip_archive.h"
 #include "harness/checkpoint/payload_layout.h"
-#include "harness/checkpoint/test_support.h"
-#include "harness/checkpoint/zip_archive.h"
+#include "harness/testing/archive_writer.h"
+#include "harness/testing/bytes.h"
+#include "harness/testing/checkpoints.h"
+#include "harness/testing/matchers.h"
+#include "harness/testing/pickle_writer.h"
 
 namespace harness {
 namespace {

@@ -4,10 +4,12 @@
 
 #include <unordered_map>
 
-#include "harness/checkpoint/little_endian.h"
-#include "harness/checkpoint/printable.h"
-#include "harness/checkpoint/tar_header.h"
-#include "harness/checkpoint/zip_archive.h"
+#include "harness/archive/tar_header.h"
+#include "harness/archive/zip_archive.h"
+#include "harness/base/little_endian.h"
+#include "harness/base/safe_text.h"
+#include "harness/pickle/pickle_reader.h"
+#include "harness/pickle/pickle_safety.h"
 
 namespace harness {
 namespace {

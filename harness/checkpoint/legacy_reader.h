@@ -5,9 +5,9 @@
 #include <span>
 #include <string>
 
-#include "harness/checkpoint/findings.h"
+#include "harness/archive/findings.h"
 #include "harness/checkpoint/payload_layout.h"
-#include "harness/checkpoint/pickle_reader.h"
+#include "harness/pickle/pickle_reading.h"
 
 namespace harness {
 

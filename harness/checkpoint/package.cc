@@ -7,24 +7,13 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "harness/checkpoint/pickle_globals.h"
-#include "harness/checkpoint/printable.h"
+#include "harness/base/safe_text.h"
+#include "harness/pickle/pickle_globals.h"
 
 namespace harness {
 namespace {
 
 using Kind = PickleNode::Kind;
-
-// By the file's name, so that a person reads the one call that is missing.
-std::string ExporterFor(std::string_view file) {
-  const std::string lm = "export_lm('checkpoint.th', 'state_dict.bin')";
-  const std::string codec =
-      "export_encodec('checkpoint.th', 'compression_state_dict.bin'), or export_pretrained_compression_model where the "
-      "codec is a known one";
-  if (file == "state_dict.bin") return "Make it with audiocraft.utils.export: " + lm;
-  if (file == "compression_state_dict.bin") return "Make it with audiocraft.utils.export: " + codec;
-  return fmt::format("Make it with audiocraft.utils.export: {} for the language model, {}", lm, codec);
-}
 
 // MusicgenForConditionalGeneration and MusicgenForCausalLM.
 bool IsNameOfTransformers(std::string_view name) {
@@ -37,11 +26,12 @@ bool IsNameOfTransformers(std::string_view name) {
 
 class PackageReader {
  public:
-  explicit PackageReader(const Checkpoint& checkpoint)
+  PackageReader(const Checkpoint& checkpoint, const PackageAdvice& advice)
       : checkpoint_(checkpoint),
         pickle_(checkpoint.pickle()),
         file_(checkpoint.file().name()),
-        exporter_(ExporterFor(file_)) {}
+        exporter_(advice.exporter),
+        empty_(advice.empty) {}
 
   Result<Package> Run() {
     const PickleNode& root = *pickle_.Root();
@@ -260,19 +250,7 @@ class PackageReader {
           fmt::format("best_state is {}, not a dict of tensors. {}", pickle_.Describe(best, 60), exporter_));
     }
     const auto& pairs = pickle_[best].pairs;
-    if (pairs.empty()) {
-      if (file_ == "compression_state_dict.bin") {
-        return Mismatch(
-            fmt::format("best_state is empty: it holds no tensor, nor did the checkpoint's "
-                        "best_state['model'], from which the exporter takes them. {}",
-                        exporter_));
-      }
-      return Mismatch(fmt::format(
-          "best_state is empty: export_lm was given the file of a rank above 0 of a training with FSDP "
-          "(checkpoint.th.1 and so on), whose fsdp_best_state holds nothing; the whole model is in rank 0's "
-          "checkpoint.th. {}",
-          exporter_));
-    }
+    if (pairs.empty()) return Mismatch(fmt::format("best_state is empty: {}. {}", empty_, exporter_));
     if (CountTensors(best) == 0) {
       for (const auto& [key, value] : pairs) {
         if (pickle_[value].kind != Kind::kDict) continue;
@@ -327,15 +305,16 @@ class PackageReader {
   const Checkpoint& checkpoint_;
   const Pickle& pickle_;
   const std::string file_;
-  const std::string exporter_;
+  const std::string& exporter_;
+  const std::string& empty_;
   Package package_;
 };
 
 }  // namespace
 
-Result<Package> ReadPackage(const Checkpoint& checkpoint) {
+Result<Package> ReadPackage(const Checkpoint& checkpoint, const PackageAdvice& advice) {
   if (!checkpoint.pickle_status().ok()) return checkpoint.pickle_status().error();
-  return PackageReader(checkpoint).Run();
+  return PackageReader(checkpoint, advice).Run();
 }
 
 }  // namespace harness

@@ -30,10 +30,16 @@ struct Package {
   bool exported = false;
 };
 
+// What only who knows the export can say of a file that is no package, in sentences.
+struct PackageAdvice {
+  std::string exporter;  // which call writes it
+  std::string empty;     // what an empty best_state comes from; continues "best_state is empty: "
+};
+
 // Reads the top level of `checkpoint`, whose pickle must be ok.
 // Errors: kMismatch, when it is something else (a raw training checkpoint, a bare state dict, a Lightning checkpoint, a
 // sharded one, best_state nested a level too deep, empty, or holding something that is no tensor), naming what it looks
-// like and which exporter call (audiocraft.utils.export.export_lm / export_encodec / ...) is missing.
-Result<Package> ReadPackage(const Checkpoint& checkpoint);
+// like, and the advice.
+Result<Package> ReadPackage(const Checkpoint& checkpoint, const PackageAdvice& advice = {});
 
 }  // namespace harness

@@ -1,7 +1,10 @@
 #include "harness/checkpoint/package.h"
 
-#include "harness/checkpoint/plain_value.h"
-#include "harness/checkpoint/test_support.h"
+#include "harness/pickle/plain_value.h"
+#include "harness/testing/archive_writer.h"
+#include "harness/testing/checkpoints.h"
+#include "harness/testing/matchers.h"
+#include "harness/testing/pickle_writer.h"
 
 namespace harness {
 namespace {
@@ -24,6 +27,7 @@ Checkpoint OpenValue(const std::string& value) {
   return Open(WriteZip(TorchEntries("\x80\x02" + value + ".", {{"0", "12345678"}, {"1", "12345678"}})));
 }
 
+const PackageAdvice kAdvice = {"Make it with the exporter", "it was a shard"};
 const std::string kConfig = Text("sample_rate: 32000\n");
 const std::string kShards = "ctorch.distributed._shard.sharded_tensor.api\nShardedTensor\n)\x81";
 
@@ -84,8 +88,8 @@ TEST_P(LookAlikeTest, IsRecognised) {
   ASSERT_THAT(checkpoint.pickle_status(), Succeeds());
   Parts words = GetParam().words;
   words.push_back("state_dict.bin: ");
-  words.push_back("audiocraft.utils.export: export_lm(");
-  EXPECT_THAT(ReadPackage(checkpoint), FailsWith(ErrorCode::kMismatch, words));
+  words.push_back("Make it with the exporter");
+  EXPECT_THAT(ReadPackage(checkpoint, kAdvice), FailsWith(ErrorCode::kMismatch, words));
 }
 
 std::vector<LookAlike> LookAlikes() {
@@ -133,7 +137,7 @@ std::vector<LookAlike> LookAlikes() {
       {"OtherDict", DictValue({{"x", "N"}}), {"has no best_state (its keys: x)"}},
       {"EmptyBestState",
        DictValue({{"best_state", "}"}, {"xp.cfg", kConfig}}),
-       {"best_state is empty", "checkpoint.th.1"}},
+       {"best_state is empty: it was a shard. Make it"}},
       {"BestStateIsNone", DictValue({{"best_state", "N"}, {"xp.cfg", kConfig}}), {"best_state is None, not a dict"}},
       {"NoConfig", DictValue({{"best_state", tensors}}), {"has no xp.cfg"}},
       {"NoTensors",

@@ -8,8 +8,8 @@
 #include <tuple>
 #include <vector>
 
-#include "harness/checkpoint/key_paths.h"
-#include "harness/checkpoint/printable.h"
+#include "harness/base/safe_text.h"
+#include "harness/pickle/key_paths.h"
 
 namespace harness {
 namespace {

@@ -4,8 +4,8 @@
 #include <string>
 #include <string_view>
 
-#include "harness/checkpoint/pickle_reader.h"
-#include "harness/checkpoint/zip_archive.h"
+#include "harness/archive/zip_archive.h"
+#include "harness/pickle/pickle_reading.h"
 
 namespace harness {
 

@@ -6,10 +6,11 @@
 #include <optional>
 #include <string>
 
-#include "harness/checkpoint/pickle_reader.h"
-#include "harness/checkpoint/printable.h"
-#include "harness/checkpoint/tar_header.h"
-#include "harness/checkpoint/zip_layout.h"
+#include "harness/archive/tar_header.h"
+#include "harness/archive/zip_layout.h"
+#include "harness/base/safe_text.h"
+#include "harness/pickle/pickle_reader.h"
+#include "harness/pickle/pickle_safety.h"
 
 namespace harness {
 namespace {

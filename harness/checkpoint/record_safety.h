@@ -9,8 +9,8 @@
 #include <string_view>
 #include <unordered_set>
 
+#include "harness/archive/zip_archive.h"
 #include "harness/base/result.h"
-#include "harness/checkpoint/zip_archive.h"
 
 namespace harness {
 

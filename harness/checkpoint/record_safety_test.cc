@@ -1,7 +1,11 @@
 // What would run, where torch.load does not read: behind STOP, in other records, in files that are no checkpoint.
 #include "harness/checkpoint/record_safety.h"
 
-#include "harness/checkpoint/test_support.h"
+#include "harness/archive/file_kind.h"
+#include "harness/testing/archive_writer.h"
+#include "harness/testing/bytes.h"
+#include "harness/testing/checkpoints.h"
+#include "harness/testing/matchers.h"
 
 namespace harness {
 namespace {
@@ -76,6 +80,18 @@ TEST(StraySafety, OnlyCallsCount) {
   for (const std::string& text : {"compression\nmodel\n"s, "cposix\nsystem\n."s, "{}"s, ""s, "PK" + kCall}) {
     EXPECT_THAT(StraySafety(Bytes(text), "a.bin"), Succeeds()) << text;
   }
+}
+
+TEST(StraySafety, EveryTarIsDangerous) {
+  const std::string unsafe = "cposix\nsystem\n(S'true'\ntR.";
+  for (const std::string& tar :
+       {TarMember("storages", unsafe), TarMember("GGUF", "x") + TarMember("storages", unsafe)}) {
+    EXPECT_THAT(StraySafety(Bytes(tar), "f"),
+                FailsWith(ErrorCode::kUnsafe, Parts{"unpickles its members", "posix.system"}));
+  }
+  EXPECT_THAT(StraySafety(Bytes(TarMember("other", "x")), "f"),
+              FailsWith(ErrorCode::kUnsafe, Parts{"unpickles its members"}));
+  EXPECT_EQ(DescribeFileKind(FileKind::kTorchTar, {}).find("oad it"), std::string::npos) << "no advice to load it";
 }
 
 }  // namespace

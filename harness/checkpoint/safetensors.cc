@@ -7,9 +7,9 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "harness/checkpoint/file_kind.h"
-#include "harness/checkpoint/json_text.h"
-#include "harness/checkpoint/printable.h"
+#include "harness/archive/file_kind.h"
+#include "harness/base/json_text.h"
+#include "harness/base/safe_text.h"
 
 namespace harness {
 namespace {

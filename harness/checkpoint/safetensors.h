@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "harness/base/result.h"
-#include "harness/checkpoint/dtype.h"
+#include "harness/pickle/dtype.h"
 
 namespace harness {
 

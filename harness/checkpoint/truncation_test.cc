@@ -1,7 +1,11 @@
 // A checkpoint cut anywhere is refused, by a message that tells a person what happened.
-#include "harness/checkpoint/file_kind.h"
-#include "harness/checkpoint/test_support.h"
-#include "harness/checkpoint/zip_archive.h"
+#include "harness/archive/file_kind.h"
+#include "harness/archive/zip_archive.h"
+#include "harness/testing/archive_writer.h"
+#include "harness/testing/bytes.h"
+#include "harness/testing/checkpoints.h"
+#include "harness/testing/matchers.h"
+#include "harness/testing/pickle_writer.h"
 
 namespace harness {
 namespace {

@@ -4,8 +4,12 @@
 #include <functional>
 #include <stdexcept>
 
-#include "harness/checkpoint/test_support.h"
-#include "harness/checkpoint/zip_archive.h"
+#include "harness/archive/zip_archive.h"
+#include "harness/testing/archive_writer.h"
+#include "harness/testing/bytes.h"
+#include "harness/testing/checkpoints.h"
+#include "harness/testing/matchers.h"
+#include "harness/testing/pickle_writer.h"
 
 namespace harness {
 namespace {

@@ -6,11 +6,11 @@
 #include <unordered_map>
 #include <utility>
 
+#include "harness/archive/file_kind.h"
+#include "harness/base/json_text.h"
+#include "harness/base/mapped_file.h"
+#include "harness/base/safe_text.h"
 #include "harness/checkpoint/checkpoint.h"
-#include "harness/checkpoint/file_kind.h"
-#include "harness/checkpoint/json_text.h"
-#include "harness/checkpoint/mapped_file.h"
-#include "harness/checkpoint/printable.h"
 #include "harness/checkpoint/safetensors.h"
 
 namespace harness {
@@ -191,9 +191,5 @@ WeightsFile::~WeightsFile() = default;
 
 const fs::path& WeightsFile::path() const { return impl_->path; }
 const std::vector<WeightView>& WeightsFile::weights() const { return impl_->weights; }
-const WeightView* WeightsFile::FindWeight(const std::string& name) const {
-  const auto it = impl_->by_name.find(name);
-  return it == impl_->by_name.end() ? nullptr : &impl_->weights[it->second];
-}
 
 }  // namespace harness

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "harness/base/result.h"
-#include "harness/checkpoint/dtype.h"
+#include "harness/pickle/dtype.h"
 
 namespace harness {
 
@@ -44,7 +44,6 @@ class WeightsFile {
 
   const std::filesystem::path& path() const;       // what was read: the index, where there are shards
   const std::vector<WeightView>& weights() const;  // in file order, each name once
-  const WeightView* FindWeight(const std::string& name) const;
 
  private:
   struct Impl;

@@ -1,12 +1,15 @@
 #include "harness/checkpoint/weights_file.h"
 
-#include <unistd.h>
-
 #include <cstring>
 #include <fstream>
 
 #include "harness/checkpoint/safetensors.h"
-#include "harness/checkpoint/test_support.h"
+#include "harness/testing/archive_writer.h"
+#include "harness/testing/bytes.h"
+#include "harness/testing/checkpoints.h"
+#include "harness/testing/matchers.h"
+#include "harness/testing/pickle_writer.h"
+#include "harness/testing/temporary_folder.h"
 
 namespace harness {
 namespace {
@@ -41,15 +44,9 @@ std::string OneTensorPickle(const std::string& name) {
 
 class WeightsFolder : public testing::Test {
  protected:
-  WeightsFolder() : folder_(fs::path(testing::TempDir()) / ("weights_file_test_" + std::to_string(getpid()))) {
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  ~WeightsFolder() override { fs::remove_all(folder_); }
-  void Put(const std::string& name, const std::string& bytes) {
-    std::ofstream(folder_ / name, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  }
-  const fs::path folder_;
+  void Put(const std::string& name, const std::string& bytes) { PutFile(folder_ / name, bytes); }
+  const TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path();
 };
 
 // Each is refused by safetensors 0.8.0, too (tried with its deserialize).
@@ -135,23 +132,23 @@ TEST_F(WeightsFolder, ReadsSafetensorsInFileOrder) {
   ASSERT_THAT(weights, Succeeds());
   ASSERT_EQ(weights->weights().size(), 2U);
   EXPECT_EQ(weights->weights()[0].name, "b");
-  const WeightView* a = weights->FindWeight("a");
-  ASSERT_NE(a, nullptr);
-  EXPECT_EQ(a->dtype, Dtype::kFloat16);
-  EXPECT_EQ(a->shape, (std::vector<int64_t>{1, 2}));
-  EXPECT_EQ(a->strides, (std::vector<int64_t>{2, 1}));
-  EXPECT_EQ(a->bytes.size(), 4U);
-  EXPECT_EQ(weights->FindWeight("c"), nullptr);
+  const WeightView& a = weights->weights()[1];
+  EXPECT_EQ(a.name, "a");
+  EXPECT_EQ(a.dtype, Dtype::kFloat16);
+  EXPECT_EQ(a.shape, (std::vector<int64_t>{1, 2}));
+  EXPECT_EQ(a.strides, (std::vector<int64_t>{2, 1}));
+  EXPECT_EQ(a.bytes.size(), 4U);
 }
 
 TEST_F(WeightsFolder, ReadsAPickledStateDict) {
   Put("pytorch_model.bin", OneTensorPickle("shared.weight"));
   const auto weights = WeightsFile::Find(folder_);
   ASSERT_THAT(weights, Succeeds());
-  const WeightView* view = weights->FindWeight("shared.weight");
-  ASSERT_NE(view, nullptr);
-  EXPECT_EQ(view->strides, (std::vector<int64_t>{1, 2}));
-  EXPECT_EQ(view->bytes.size(), 16U);
+  ASSERT_EQ(weights->weights().size(), 1U);
+  const WeightView& view = weights->weights()[0];
+  EXPECT_EQ(view.name, "shared.weight");
+  EXPECT_EQ(view.strides, (std::vector<int64_t>{1, 2}));
+  EXPECT_EQ(view.bytes.size(), 16U);
 }
 
 TEST_F(WeightsFolder, ReadsShardsOfEitherFormat) {
@@ -161,8 +158,8 @@ TEST_F(WeightsFolder, ReadsShardsOfEitherFormat) {
   Put("two.bin", OneTensorPickle("c"));
   const auto weights = WeightsFile::Find(folder_);
   ASSERT_THAT(weights, Succeeds());
-  EXPECT_EQ(weights->weights().size(), 3U);
-  EXPECT_NE(weights->FindWeight("c"), nullptr);
+  ASSERT_EQ(weights->weights().size(), 3U);
+  EXPECT_EQ(weights->weights()[2].name, "c");
 }
 
 TEST_F(WeightsFolder, NamesAShardThatIsMissing) {

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cstdlib>
 #include <utility>
 
 #include "harness/config/resolver.h"
@@ -25,13 +24,6 @@ struct Config::Tree {
 
   Error InSource(const Error& error) const { return {error.code, fmt::format("{}: {}", source, error.message)}; }
 };
-
-Environment ProcessEnvironment() {
-  return [](const std::string& name) -> std::optional<std::string> {
-    const char* value = std::getenv(name.c_str());
-    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-  };
-}
 
 Config::Config(std::shared_ptr<const Tree> tree) : tree_(std::move(tree)) {}
 

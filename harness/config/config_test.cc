@@ -7,11 +7,13 @@
 #include <string>
 #include <vector>
 
-#include "harness/config/config_testing.h"
+#include "harness/testing/configs.h"
+#include "harness/testing/matchers.h"
 
 namespace harness {
 namespace {
 
+using namespace testing_support;
 constexpr std::string_view kText = R"(transformer_lm:
   dim: 1024
   num_heads: '16'

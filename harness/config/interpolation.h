@@ -12,6 +12,7 @@
 #include <variant>
 #include <vector>
 
+#include "harness/config/interpolation_lexer.h"
 #include "harness/config/scalar.h"
 
 namespace harness::config_internal {
@@ -49,10 +50,6 @@ struct Interpolation {
   Template name;  // joined: the key path with its leading dots ("..a[0].b"), or the resolver's name ("oc.env")
   std::vector<Element> args;  // of a resolver
   std::string text;           // as written, "${...}": for messages
-};
-
-struct SyntaxError {
-  std::string message;  // "expected '}' at character 5"
 };
 
 // Whether OmegaConf takes the text for an interpolation at all. (An escaped "\${" counts: it has to be unescaped.)

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "harness/config/scalar.h"
+
 namespace harness::config_internal {
 namespace {
 

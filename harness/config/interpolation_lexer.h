@@ -3,11 +3,10 @@
 // Source: OmegaConf 2.3 grammar/OmegaConfGrammarLexer.g4.
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
-
-#include "harness/config/interpolation.h"
 
 namespace harness::config_internal {
 
@@ -46,6 +45,10 @@ struct Token {
 };
 
 enum class LexerMode { kText, kValue, kKeyPath, kSingleQuoted, kDoubleQuoted };
+
+struct SyntaxError {
+  std::string message;  // "expected '}' at character 5"
+};
 
 // All tokens of `text`, a kEnd last. The tokens point into `text`.
 std::variant<std::vector<Token>, SyntaxError> Lex(std::string_view text, LexerMode start);

@@ -10,11 +10,13 @@
 #include <vector>
 
 #include "harness/config/config.h"
-#include "harness/config/config_testing.h"
+#include "harness/testing/configs.h"
+#include "harness/testing/matchers.h"
 
 namespace harness {
 namespace {
 
+using namespace testing_support;
 struct BadRead {
   const char* name;
   std::string text;

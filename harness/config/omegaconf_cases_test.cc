@@ -12,12 +12,13 @@
 #include <vector>
 
 #include "harness/config/config.h"
-#include "harness/config/config_testing.h"
 #include "harness/config/scalar.h"
+#include "harness/testing/configs.h"
 
 namespace harness {
 namespace {
 
+using namespace testing_support;
 using nlohmann::json;
 
 // Where this library and OmegaConf differ on purpose. A row here that starts to agree fails the test.

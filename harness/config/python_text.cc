@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "harness/base/safe_text.h"
+#include "harness/base/utf8.h"
 #include "harness/config/scalar.h"
 
 namespace harness::config_internal {

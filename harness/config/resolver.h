@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "harness/base/result.h"
-#include "harness/config/config.h"
 #include "harness/config/tree.h"
+#include "harness/config/value.h"
 
 namespace harness::config_internal {
 

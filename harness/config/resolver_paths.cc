@@ -3,8 +3,8 @@
 
 #include <utility>
 
+#include "harness/base/suggest.h"
 #include "harness/config/resolver.h"
-#include "harness/config/suggest.h"
 
 namespace harness::config_internal {
 namespace {

@@ -14,9 +14,9 @@
 #include <vector>
 
 #include "harness/base/result.h"
-#include "harness/config/config.h"
 #include "harness/config/interpolation.h"
 #include "harness/config/scalar.h"
+#include "harness/config/value.h"
 
 namespace harness::config_internal {
 

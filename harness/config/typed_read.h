@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include "harness/base/result.h"
-#include "harness/config/config.h"
 #include "harness/config/tree.h"
+#include "harness/config/value.h"
 
 namespace harness::config_internal {
 

@@ -1,6 +1,9 @@
+#include "harness/config/value.h"
+
 #include <fmt/format.h>
 
-#include "harness/config/config.h"
+#include <cstdlib>
+
 #include "harness/config/scalar.h"
 
 namespace harness {
@@ -52,6 +55,13 @@ void ConfigValue::MarkAsEnvironment(const std::string& written) {
   } else if (Map* map = std::get_if<Map>(&data)) {
     for (auto& [key, item] : *map) item.MarkAsEnvironment(written);
   }
+}
+
+Environment ProcessEnvironment() {
+  return [](const std::string& name) -> std::optional<std::string> {
+    const char* value = std::getenv(name.c_str());
+    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+  };
 }
 
 const ConfigValue* ConfigValue::Find(std::string_view key) const {

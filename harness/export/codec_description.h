@@ -12,31 +12,17 @@
 #include <string>
 #include <vector>
 
+#include "harness/architecture/agreement.h"
+#include "harness/architecture/codec_facts.h"
+#include "harness/architecture/codec_spec.h"
+#include "harness/architecture/dac_spec.h"
+#include "harness/architecture/lm_spec.h"
 #include "harness/base/result.h"
 #include "harness/checkpoint/checkpoint.h"
 #include "harness/checkpoint/weights_file.h"
 #include "harness/export/export_file.h"
-#include "harness/hub/hub_cache.h"
-#include "harness/spec/agreement.h"
-#include "harness/spec/codec_facts.h"
-#include "harness/spec/codec_spec.h"
-#include "harness/spec/dac_spec.h"
-#include "harness/spec/lm_spec.h"
 
 namespace harness {
-
-// Where references are looked up.
-struct CodecPlaces {
-  HubCache hub;
-  std::filesystem::path dac;                   // weights_44khz_8kbps_0.0.1.pth, ...
-  std::vector<std::filesystem::path> folders;  // that a relative path may start from; the first that has it wins
-  std::filesystem::path exported = {};         // the export: what packages outside of it hold, no error shows
-};
-
-// DAC: HOME/.cache/descript/dac. Folders: the working directory, and the one in which the shell started the program
-// ($PWD), as CTest works in the build folder.
-CodecPlaces CodecPlacesFor(const HubCache& hub, const HubCache::Environment& environment);
-CodecPlaces CodecPlacesFor(const HubCache& hub);  // of this process
 
 struct CodecDescription {
   enum class Kind { kOwn, kPackage, kHub, kDac, kKnown };
@@ -59,11 +45,6 @@ struct CodecDescription {
   // Where a property comes from, by the key that gives it in a package ("rvq.bins"): for messages.
   std::string From(const std::string& key) const;
 };
-
-// Follows `reference`. Errors: kMismatch (no codec, a loop, weights that don't fit), kNotFound (a path that is not
-// there), kUnsupported (a hub model that is neither cached nor known), and those of the files on the way, each with its
-// path.
-Result<CodecDescription> FollowReference(const std::string& reference, const CodecPlaces& places);
 
 // Of a package with weights. `spec` is its config's.
 CodecDescription DescribeOwnCodec(const CodecSpec& spec);

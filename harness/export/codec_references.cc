@@ -5,10 +5,10 @@
 #include <fstream>
 #include <iterator>
 
-#include "harness/checkpoint/json_text.h"
-#include "harness/checkpoint/plain_value.h"
+#include "harness/architecture/hub_encodec.h"
+#include "harness/base/json_text.h"
 #include "harness/export/plain_config.h"
-#include "harness/spec/hub_encodec.h"
+#include "harness/pickle/plain_value.h"
 
 namespace harness {
 

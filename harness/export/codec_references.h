@@ -7,6 +7,7 @@
 #include <string>
 
 #include "harness/export/codec_description.h"
+#include "harness/hub/hub_cache.h"
 
 namespace harness {
 

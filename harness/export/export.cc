@@ -4,6 +4,7 @@
 
 #include <system_error>
 
+#include "harness/export/follow_reference.h"
 #include "harness/text/t5_files.h"
 
 namespace harness {

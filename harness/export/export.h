@@ -8,12 +8,13 @@
 #include <optional>
 #include <vector>
 
+#include "harness/architecture/agreement.h"
+#include "harness/architecture/codec_spec.h"
+#include "harness/architecture/config_edit.h"
+#include "harness/architecture/lm_spec.h"
 #include "harness/export/codec_description.h"
 #include "harness/export/export_file.h"
-#include "harness/spec/agreement.h"
-#include "harness/spec/codec_spec.h"
-#include "harness/spec/config_edit.h"
-#include "harness/spec/lm_spec.h"
+#include "harness/hub/hub_cache.h"
 
 namespace harness {
 

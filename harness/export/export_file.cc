@@ -2,19 +2,32 @@
 
 #include <fmt/format.h>
 
-#include "harness/checkpoint/file_kind.h"
-#include "harness/checkpoint/plain_value.h"
+#include "harness/archive/file_kind.h"
 #include "harness/checkpoint/record_safety.h"
 #include "harness/export/folder_contents.h"
 #include "harness/export/plain_config.h"
+#include "harness/pickle/plain_value.h"
 
 namespace harness {
+namespace {
 
-const char* FileName(Role role) {
-  return role == Role::kLanguageModel ? "state_dict.bin" : "compression_state_dict.bin";
+// By the file's name, so that a person reads the one call that is missing.
+PackageAdvice AdviceFor(std::string_view file) {
+  const std::string lm = "export_lm('checkpoint.th', 'state_dict.bin')";
+  const std::string codec =
+      "export_encodec('checkpoint.th', 'compression_state_dict.bin'), or export_pretrained_compression_model where the "
+      "codec is a known one";
+  const std::string of_shard =
+      "export_lm was given the file of a rank above 0 of a training with FSDP (checkpoint.th.1 and so on), whose "
+      "fsdp_best_state holds nothing; the whole model is in rank 0's checkpoint.th";
+  const std::string of_codec =
+      "it holds no tensor, nor did the checkpoint's best_state['model'], from which the exporter takes them";
+  if (file == FileName(Role::kLanguageModel)) return {"Make it with audiocraft.utils.export: " + lm, of_shard};
+  if (file == FileName(Role::kCodec)) return {"Make it with audiocraft.utils.export: " + codec, of_codec};
+  return {fmt::format("Make it with audiocraft.utils.export: {} for the language model, {}", lm, codec), of_shard};
 }
 
-const char* Describe(Role role) { return role == Role::kLanguageModel ? "language model" : "codec"; }
+}  // namespace
 
 ExportFile::ExportFile(const std::filesystem::path& folder, Role role)
     : ExportFile(role, folder / FileName(role), IsOfFolder(folder / FileName(role), folder)) {}
@@ -72,7 +85,7 @@ const Checkpoint& ExportFile::checkpoint() {
 }
 
 const Result<Package>& ExportFile::package() {
-  if (!package_) package_ = ReadPackage(checkpoint());
+  if (!package_) package_ = ReadPackage(checkpoint(), AdviceFor(checkpoint().file().name()));
   return *package_;
 }
 

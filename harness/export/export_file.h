@@ -12,17 +12,11 @@
 #include "harness/base/result.h"
 #include "harness/checkpoint/checkpoint.h"
 #include "harness/checkpoint/package.h"
-#include "harness/checkpoint/payload.h"
 #include "harness/config/config.h"
+#include "harness/export/role.h"
+#include "harness/weights/payload.h"
 
 namespace harness {
-
-enum class Role { kLanguageModel, kCodec };
-
-// "state_dict.bin", "compression_state_dict.bin".
-const char* FileName(Role role);
-// "language model", "codec": for messages.
-const char* Describe(Role role);
 
 class ExportFile {
  public:

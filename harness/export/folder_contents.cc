@@ -8,7 +8,7 @@
 #include <system_error>
 #include <vector>
 
-#include "harness/checkpoint/printable.h"
+#include "harness/base/safe_text.h"
 
 namespace harness {
 namespace {

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <string>
 
-#include "harness/export/export_file.h"
+#include "harness/export/role.h"
 
 namespace harness {
 

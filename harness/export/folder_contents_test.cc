@@ -2,13 +2,17 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <fstream>
+#include <string>
+#include <vector>
+
+#include "harness/testing/temporary_folder.h"
 
 namespace harness {
 namespace {
 
+using namespace testing_support;
 namespace fs = std::filesystem;
 
 struct Case {
@@ -20,9 +24,8 @@ void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
 
 class FolderContentsTest : public ::testing::TestWithParam<Case> {
  protected:
-  void SetUp() override { fs::create_directories(folder_); }
-  void TearDown() override { fs::remove_all(folder_); }
-  const fs::path folder_ = fs::path(::testing::TempDir()) / ("folder_contents_test_" + std::to_string(getpid()));
+  const TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path();
 };
 
 TEST_P(FolderContentsTest, SaysWhoseFolderItIs) {

@@ -1,8 +1,8 @@
 // Pickled plain values as a config's values.
 #pragma once
 
-#include "harness/checkpoint/plain_value.h"
 #include "harness/config/config.h"
+#include "harness/pickle/plain_value.h"
 
 namespace harness {
 

@@ -1,6 +1,6 @@
 // A ZIP archive: opened, every record read.
-#include "harness/checkpoint/file_kind.h"
-#include "harness/checkpoint/zip_archive.h"
+#include "harness/archive/file_kind.h"
+#include "harness/archive/zip_archive.h"
 #include "harness/fuzz/fuzz_input.h"
 #include "harness/fuzz/zip_model.h"
 

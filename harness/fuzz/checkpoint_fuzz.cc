@@ -2,12 +2,12 @@
 // Python.
 #include "harness/checkpoint/checkpoint.h"
 #include "harness/checkpoint/package.h"
-#include "harness/checkpoint/payload.h"
-#include "harness/checkpoint/pickle_environment.h"
-#include "harness/checkpoint/plain_value.h"
-#include "harness/checkpoint/sharing.h"
 #include "harness/fuzz/fuzz_input.h"
 #include "harness/fuzz/zip_model.h"
+#include "harness/pickle/pickle_environment.h"
+#include "harness/pickle/plain_value.h"
+#include "harness/weights/payload.h"
+#include "harness/weights/sharing.h"
 
 using namespace harness;
 using namespace harness::fuzz;

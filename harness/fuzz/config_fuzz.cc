@@ -1,8 +1,8 @@
 // A config's text: parsed, every value resolved, described as both models.
+#include "harness/architecture/codec_spec.h"
+#include "harness/architecture/lm_spec.h"
 #include "harness/config/config.h"
 #include "harness/fuzz/fuzz_input.h"
-#include "harness/spec/codec_spec.h"
-#include "harness/spec/lm_spec.h"
 
 using namespace harness;
 using namespace harness::fuzz;

@@ -10,7 +10,7 @@
 #include <cstring>
 #include <fstream>
 
-#include "harness/checkpoint/little_endian.h"
+#include "harness/base/little_endian.h"
 
 namespace harness::fuzz {
 namespace {

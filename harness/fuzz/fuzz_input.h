@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "harness/checkpoint/mapped_file.h"
+#include "harness/base/mapped_file.h"
 #include "harness/fuzz/random.h"
 
 namespace harness::fuzz {

@@ -3,12 +3,15 @@
 
 #include <string>
 
-#include "harness/checkpoint/pickle_reader.h"
-#include "harness/checkpoint/test_support.h"
-#include "harness/checkpoint/zip_archive.h"
+#include "harness/archive/zip_archive.h"
 #include "harness/fuzz/fuzz_input.h"
 #include "harness/fuzz/pickle_mutator.h"
 #include "harness/fuzz/zip_model.h"
+#include "harness/pickle/pickle_reader.h"
+#include "harness/testing/archive_writer.h"
+#include "harness/testing/bytes.h"
+#include "harness/testing/checkpoints.h"
+#include "harness/testing/matchers.h"
 
 // libFuzzer's own mutation; here none.
 size_t LLVMFuzzerMutate(uint8_t*, size_t size, size_t) { return size; }

@@ -1,11 +1,12 @@
 // A pickle alone: read, described, turned into plain values, judged.
-#include "harness/checkpoint/key_paths.h"
-#include "harness/checkpoint/pickle_environment.h"
-#include "harness/checkpoint/pickle_reader.h"
-#include "harness/checkpoint/plain_value.h"
 #include "harness/checkpoint/record_safety.h"
 #include "harness/fuzz/fuzz_input.h"
 #include "harness/fuzz/pickle_mutator.h"
+#include "harness/pickle/key_paths.h"
+#include "harness/pickle/pickle_environment.h"
+#include "harness/pickle/pickle_reader.h"
+#include "harness/pickle/pickle_safety.h"
+#include "harness/pickle/plain_value.h"
 
 using namespace harness;
 using namespace harness::fuzz;

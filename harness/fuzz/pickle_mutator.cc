@@ -4,9 +4,9 @@
 #include <array>
 #include <utility>
 
-#include "harness/checkpoint/little_endian.h"
-#include "harness/checkpoint/pickle_opcodes.h"
+#include "harness/base/little_endian.h"
 #include "harness/fuzz/fuzz_input.h"
+#include "harness/pickle/pickle_opcodes.h"
 
 namespace harness::fuzz {
 namespace {

@@ -13,8 +13,8 @@
 #include <cstring>
 #include <exception>
 
+#include "harness/archive/zip_archive.h"
 #include "harness/checkpoint/checkpoint.h"
-#include "harness/checkpoint/zip_archive.h"
 #include "harness/fuzz/fuzz_input.h"
 #include "harness/fuzz/zip_model.h"
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <map>
 
-#include "harness/checkpoint/crc32.h"
+#include "harness/archive/crc32.h"
 #include "harness/fuzz/fuzz_input.h"
 
 namespace harness::fuzz {

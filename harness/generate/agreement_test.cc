@@ -10,7 +10,7 @@
 #include "harness/generate/float16_readiness.h"
 #include "harness/generate/teacher_forced.h"
 #include "harness/model/pattern.h"
-#include "harness/model/test_cases.h"
+#include "harness/testing/lm_cases.h"
 
 namespace harness {
 namespace {

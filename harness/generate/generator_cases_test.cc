@@ -5,7 +5,7 @@
 #include <gmock/gmock.h>
 
 #include "harness/generate/generator.h"
-#include "harness/model/test_cases.h"
+#include "harness/testing/lm_cases.h"
 
 namespace harness {
 namespace {

@@ -1,15 +1,17 @@
 #include "harness/hub/hub_cache.h"
 
 #include <gmock/gmock.h>
-#include <unistd.h>
 
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "harness/testing/temporary_folder.h"
+
 namespace harness {
 namespace {
 
+using namespace testing_support;
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 
@@ -32,16 +34,16 @@ TEST(HubCache, IsWhereTheRealClientLooks) {
 
 class HubFolder : public testing::Test {
  protected:
-  HubFolder() : root_(fs::path(testing::TempDir()) / ("hub_cache_test_" + std::to_string(getpid()))), cache_(root_) {
+  HubFolder() {
     fs::create_directories(root_ / "models--google--flan-t5-base" / "refs");
     fs::create_directories(root_ / "models--google--flan-t5-base" / "snapshots" / "0123abcd");
   }
-  ~HubFolder() override { fs::remove_all(root_); }
   void Ref(const std::string& text) {
     std::ofstream(root_ / "models--google--flan-t5-base" / "refs" / "main", std::ios::binary) << text;
   }
-  const fs::path root_;
-  const HubCache cache_;
+  const TemporaryFolder temporary_;
+  const fs::path root_ = temporary_.path();
+  const HubCache cache_{root_};
 };
 
 TEST_F(HubFolder, GivesTheSnapshotOfMain) {

@@ -3,7 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "harness/spec/activation.h"
+#include "harness/architecture/activation.h"
 
 namespace harness {
 

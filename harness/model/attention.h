@@ -10,9 +10,9 @@
 
 #include <string>
 
+#include "harness/architecture/lm_spec.h"
 #include "harness/model/layers.h"
 #include "harness/model/positions.h"
-#include "harness/spec/lm_spec.h"
 
 namespace harness {
 

@@ -7,7 +7,7 @@
 
 #include <cstdint>
 
-#include "harness/spec/conditioner_spec.h"
+#include "harness/architecture/conditioner_spec.h"
 
 namespace harness {
 

@@ -10,11 +10,11 @@
 #include <utility>
 #include <vector>
 
+#include "harness/architecture/codec_spec.h"
 #include "harness/base/result.h"
 #include "harness/model/compression_model.h"
 #include "harness/model/seanet.h"
 #include "harness/model/tensor_table.h"
-#include "harness/spec/codec_spec.h"
 
 namespace harness {
 

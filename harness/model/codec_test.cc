@@ -11,11 +11,11 @@
 #include <optional>
 #include <set>
 
+#include "harness/architecture/agreement.h"
+#include "harness/architecture/hub_encodec.h"
 #include "harness/checkpoint/checkpoint.h"
-#include "harness/checkpoint/plain_value.h"
 #include "harness/model/dac.h"
-#include "harness/spec/agreement.h"
-#include "harness/spec/hub_encodec.h"
+#include "harness/pickle/plain_value.h"
 
 namespace harness {
 namespace {

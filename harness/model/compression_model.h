@@ -4,7 +4,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "harness/spec/codec_facts.h"
+#include "harness/architecture/codec_facts.h"
 
 namespace harness {
 

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "harness/spec/generation_inputs.h"
+#include "harness/architecture/generation_inputs.h"
 
 namespace harness {
 

@@ -10,11 +10,11 @@
 #include <string>
 #include <vector>
 
+#include "harness/architecture/lm_spec.h"
 #include "harness/base/result.h"
 #include "harness/model/conditioner.h"
 #include "harness/model/conditions.h"
 #include "harness/model/tensor_table.h"
-#include "harness/spec/lm_spec.h"
 
 namespace harness {
 

@@ -10,10 +10,10 @@
 #include <string>
 #include <vector>
 
+#include "harness/architecture/conditioner_spec.h"
 #include "harness/base/result.h"
 #include "harness/model/arithmetic.h"
 #include "harness/model/tensor_table.h"
-#include "harness/spec/conditioner_spec.h"
 
 namespace harness {
 

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "harness/architecture/read_conditioners.h"
 #include "harness/checkpoint/package.h"
 #include "harness/model/chroma.h"
 #include "harness/model/condition_provider.h"

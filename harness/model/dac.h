@@ -11,10 +11,10 @@
 #include <unordered_map>
 #include <vector>
 
+#include "harness/architecture/dac_spec.h"
 #include "harness/base/result.h"
 #include "harness/model/compression_model.h"
 #include "harness/model/tensor_table.h"
-#include "harness/spec/dac_spec.h"
 
 namespace harness {
 

@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "harness/model/language_model.h"
-#include "harness/model/test_cases.h"
+#include "harness/testing/lm_cases.h"
 
 namespace harness {
 namespace {

@@ -8,9 +8,9 @@
 
 #include <vector>
 
+#include "harness/architecture/fuser_spec.h"
 #include "harness/base/result.h"
 #include "harness/model/conditions.h"
-#include "harness/spec/fuser_spec.h"
 
 namespace harness {
 

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/architecture/lm_spec.h"
 #include "harness/base/result.h"
 #include "harness/model/arithmetic.h"
 #include "harness/model/attention.h"
@@ -21,7 +22,6 @@
 #include "harness/model/layers.h"
 #include "harness/model/positions.h"
 #include "harness/model/tensor_table.h"
-#include "harness/spec/lm_spec.h"
 
 namespace harness {
 

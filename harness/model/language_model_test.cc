@@ -8,7 +8,7 @@
 
 #include <cmath>
 
-#include "harness/model/test_cases.h"
+#include "harness/testing/lm_cases.h"
 
 namespace harness {
 namespace {

@@ -10,8 +10,8 @@
 #include <optional>
 #include <vector>
 
+#include "harness/architecture/pattern_spec.h"
 #include "harness/base/result.h"
-#include "harness/spec/pattern_spec.h"
 
 namespace harness {
 

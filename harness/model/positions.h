@@ -10,8 +10,8 @@
 #include <cstdint>
 #include <optional>
 
+#include "harness/architecture/lm_spec.h"
 #include "harness/model/tensor_table.h"
-#include "harness/spec/lm_spec.h"
 
 namespace harness {
 

@@ -10,8 +10,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "harness/architecture/codec_spec.h"
 #include "harness/model/tensor_table.h"
-#include "harness/spec/codec_spec.h"
 
 namespace harness {
 

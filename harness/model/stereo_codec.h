@@ -1,7 +1,7 @@
 // A mono codec for stereo: left and right are coded apart, and their codes interleaved into one sequence.
 //
 // Codebooks: left and right of each codebook in turn (L0 R0 L1 R1 ...), or, `per_timestep`, left and right of each
-// frame. Precondition of Build: the codec is mono (Wrap() in spec/codec_facts.h says it otherwise). Source:
+// frame. Precondition of Build: the codec is mono (Wrap() in architecture/codec_facts.h says it otherwise). Source:
 // audiocraft 1.3.0, models/encodec.py InterleaveStereoCompressionModel.
 #pragma once
 

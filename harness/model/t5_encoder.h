@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
+#include "harness/architecture/t5_spec.h"
 #include "harness/base/result.h"
 #include "harness/model/tensor_table.h"
-#include "harness/spec/t5_spec.h"
 
 namespace harness {
 

@@ -1,17 +1,19 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
-#include <unistd.h>
 
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "harness/hub/hub_cache.h"
 #include "harness/model/t5_text_encoder.h"
+#include "harness/testing/temporary_folder.h"
 #include "harness/text/t5_files.h"
 
 namespace harness {
 namespace {
 
+using namespace testing_support;
 namespace fs = std::filesystem;
 using nlohmann::json;
 using testing::HasSubstr;
@@ -25,16 +27,14 @@ constexpr double kTolerance = 1e-4;
 
 class T5Golden : public testing::TestWithParam<const char*> {
  protected:
-  T5Golden() : folder_(fs::path(testing::TempDir()) / ("t5_test_" + std::to_string(getpid()))) {
+  T5Golden() {
     // The pickled one has no vocabulary of its own.
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
     fs::copy(kTestdata / "bin", folder_ / "bin");
     fs::copy(FindT5("t5-small", HubCache(kHub), 512, folder_).value().folder / "spiece.model",
              folder_ / "bin" / "spiece.model");
   }
-  ~T5Golden() override { fs::remove_all(folder_); }
-  const fs::path folder_;
+  const TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path();
 };
 
 // scripts/oracle/t5_cases.py asked the real T5Tokenizer and T5EncoderModel.
@@ -44,7 +44,9 @@ TEST_P(T5Golden, GivesTheStatesOfTheRealOne) {
   const auto row =
       std::find_if(models.begin(), models.end(), [](const json& model) { return model["name"] == GetParam(); });
   ASSERT_NE(row, models.end());
-  const auto encoder = LoadT5(GetParam(), HubCache(kHub), 0, at::kCPU, folder_);
+  const auto files = FindT5(GetParam(), HubCache(kHub), 0, folder_);
+  ASSERT_TRUE(files.ok()) << files.error().message;
+  const auto encoder = T5TextEncoder::FromFolder(files->folder, files->spec, at::kCPU);
   ASSERT_TRUE(encoder.ok()) << encoder.error().message;
   double worst = 0;
   for (const json& batch : (*row)["batches"]) {
@@ -97,8 +99,8 @@ TEST(T5TextEncoder, ReadsAFinetunedOneFromTheExport) {
   }
   const auto table = TensorTable::Bind(*weights, specs);
   ASSERT_TRUE(table.ok()) << table.error().message;
-  const auto own = LoadT5("t5-small", HubCache(kHub), 512, at::kCPU, "/");
-  const auto finetuned = LoadFinetunedT5("t5-small", HubCache(kHub), 512, *table, prefix, at::kCPU, "/");
+  const auto own = T5TextEncoder::FromFolder(files->folder, files->spec, at::kCPU);
+  const auto finetuned = T5TextEncoder::FromExport(files->folder, files->spec, *table, prefix, at::kCPU);
   ASSERT_TRUE(own.ok()) << own.error().message;
   ASSERT_TRUE(finetuned.ok()) << finetuned.error().message;
   EXPECT_TRUE(at::equal((*own)->Encode({"jazz trio"})->states, (*finetuned)->Encode({"jazz trio"})->states));

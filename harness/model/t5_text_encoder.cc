@@ -4,14 +4,9 @@
 
 #include <utility>
 
-#include "harness/text/t5_files.h"
-
 namespace harness {
-namespace {
 
 namespace fs = std::filesystem;
-
-}  // namespace
 
 Result<std::shared_ptr<const TextEncoder>> T5TextEncoder::FromFolder(const fs::path& folder, const T5Spec& spec,
                                                                      at::Device device) {
@@ -44,19 +39,6 @@ Result<TextEncoder::Embedding> T5TextEncoder::Encode(const std::vector<std::stri
   }
   ASSIGN_OR_RETURN(embedding.states, encoder_.Forward(tensor(batch.ids), embedding.mask));
   return embedding;
-}
-
-Result<std::shared_ptr<const TextEncoder>> LoadT5(const std::string& name, const HubCache& hub, int64_t dim,
-                                                  at::Device device, const fs::path& working_directory) {
-  ASSIGN_OR_RETURN(const T5Files files, FindT5(name, hub, dim, working_directory));
-  return T5TextEncoder::FromFolder(files.folder, files.spec, device);
-}
-
-Result<std::shared_ptr<const TextEncoder>> LoadFinetunedT5(const std::string& name, const HubCache& hub, int64_t dim,
-                                                           const TensorTable& tensors, const std::string& prefix,
-                                                           at::Device device, const fs::path& working_directory) {
-  ASSIGN_OR_RETURN(const T5Files files, FindT5(name, hub, dim, working_directory));
-  return T5TextEncoder::FromExport(files.folder, files.spec, tensors, prefix, device);
 }
 
 }  // namespace harness

@@ -1,4 +1,4 @@
-// The T5 of a text conditioner: tokenizer and encoder, from where production takes them.
+// The T5 of a text conditioner: tokenizer and encoder.
 // Source: audiocraft 1.3.0, modules/conditioners.py T5Conditioner.
 #pragma once
 
@@ -8,19 +8,20 @@
 #include <string>
 #include <vector>
 
+#include "harness/architecture/t5_spec.h"
 #include "harness/base/result.h"
 #include "harness/checkpoint/weights_file.h"
-#include "harness/hub/hub_cache.h"
 #include "harness/model/condition_provider.h"
 #include "harness/model/t5_encoder.h"
+#include "harness/model/tensor_table.h"
 #include "harness/text/t5_tokenizer.h"
 
 namespace harness {
 
 class T5TextEncoder : public TextEncoder {
  public:
-  // From a folder with config.json, spiece.model and weights, which stay mapped. Errors: as FindT5, T5Tokenizer,
-  // WeightsFile and TensorTable have them.
+  // From a folder with config.json, spiece.model and weights, which stay mapped. Errors: as T5Tokenizer, WeightsFile
+  // and TensorTable have them.
   static Result<std::shared_ptr<const TextEncoder>> FromFolder(const std::filesystem::path& folder, const T5Spec& spec,
                                                                at::Device device);
 
@@ -41,16 +42,5 @@ class T5TextEncoder : public TextEncoder {
   T5Encoder encoder_;
   std::optional<WeightsFile> weights_;  // what the encoder's tensors are views of
 };
-
-// The T5 called `name`, found as FindT5 finds it, with its own weights. `dim`: the width expected of that name, 0: any.
-Result<std::shared_ptr<const TextEncoder>> LoadT5(const std::string& name, const HubCache& hub, int64_t dim,
-                                                  at::Device device,
-                                                  const std::filesystem::path& working_directory = ".");
-
-// The same for a conditioner with `finetune`: `prefix` is "condition_provider.conditioners.NAME.t5.".
-Result<std::shared_ptr<const TextEncoder>> LoadFinetunedT5(const std::string& name, const HubCache& hub, int64_t dim,
-                                                           const TensorTable& tensors, const std::string& prefix,
-                                                           at::Device device,
-                                                           const std::filesystem::path& working_directory = ".");
 
 }  // namespace harness

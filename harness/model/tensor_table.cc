@@ -7,7 +7,7 @@
 #include <optional>
 #include <span>
 
-#include "harness/spec/agreement.h"
+#include "harness/architecture/agreement.h"
 
 namespace harness {
 namespace {

@@ -10,10 +10,10 @@
 #include <unordered_map>
 #include <vector>
 
+#include "harness/architecture/tensor_spec.h"
 #include "harness/base/result.h"
 #include "harness/checkpoint/checkpoint.h"
 #include "harness/checkpoint/weights_file.h"
-#include "harness/spec/tensor_spec.h"
 
 namespace harness {
 

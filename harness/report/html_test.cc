@@ -8,12 +8,13 @@
 #include <string>
 #include <vector>
 
-#include "harness/report/test_reports.h"
 #include "harness/report/text.h"
+#include "harness/testing/reports.h"
 
 namespace harness {
 namespace {
 
+using namespace testing_support;
 using testing::HasSubstr;
 using testing::Not;
 

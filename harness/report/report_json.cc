@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "harness/base/safe_text.h"
+#include "harness/base/utf8.h"
 #include "harness/report/text.h"
 
 namespace harness {

@@ -4,7 +4,7 @@
 #include <iostream>
 
 #include "harness/report/report.h"
-#include "harness/report/test_reports.h"
+#include "harness/testing/reports.h"
 
 int main(int argc, char** argv) {
   if (argc != 2) {
@@ -13,7 +13,7 @@ int main(int argc, char** argv) {
   }
   const std::filesystem::path folder = argv[1];
   const std::pair<const char*, harness::Report> samples[] = {
-      {"full.json", harness::FullReport()}, {"empty.json", {}}, {"hostile.json", harness::HostileReport()}};
+      {"full.json", harness::testing_support::FullReport()}, {"empty.json", {}}, {"hostile.json", harness::testing_support::HostileReport()}};
   for (const auto& [name, report] : samples) {
     if (const auto status = harness::WriteReport(folder / name, report); !status.ok()) {
       std::cerr << status.error().message << "\n";

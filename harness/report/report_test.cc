@@ -8,13 +8,15 @@
 #include <string>
 #include <vector>
 
-#include "harness/audio/test_files.h"
 #include "harness/report/report_json.h"
-#include "harness/report/test_reports.h"
+#include "harness/testing/matchers.h"
+#include "harness/testing/reports.h"
+#include "harness/testing/temporary_folder.h"
 
 namespace harness {
 namespace {
 
+using namespace testing_support;
 using nlohmann::json;
 using testing::ElementsAre;
 using testing::IsEmpty;

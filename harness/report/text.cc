@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "harness/base/safe_text.h"
+#include "harness/base/utf8.h"
 
 namespace harness {
 namespace {

@@ -10,9 +10,9 @@
 #include <optional>
 #include <set>
 
-#include "harness/checkpoint/json_text.h"
-#include "harness/checkpoint/mapped_file.h"
-#include "harness/checkpoint/printable.h"
+#include "harness/base/json_text.h"
+#include "harness/base/mapped_file.h"
+#include "harness/base/safe_text.h"
 
 namespace harness {
 namespace {

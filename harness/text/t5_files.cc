@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
-#include "harness/checkpoint/mapped_file.h"
+#include "harness/architecture/agreement.h"
+#include "harness/base/mapped_file.h"
 #include "harness/checkpoint/weights_file.h"
-#include "harness/spec/agreement.h"
 #include "harness/text/t5_tokenizer.h"
 
 namespace harness {

@@ -6,9 +6,9 @@
 #include <filesystem>
 #include <string>
 
+#include "harness/architecture/t5_spec.h"
 #include "harness/base/result.h"
 #include "harness/hub/hub_cache.h"
-#include "harness/spec/t5_spec.h"
 
 namespace harness {
 

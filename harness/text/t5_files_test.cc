@@ -1,14 +1,16 @@
 #include "harness/text/t5_files.h"
 
 #include <gmock/gmock.h>
-#include <unistd.h>
 
 #include <fstream>
 #include <iterator>
 
+#include "harness/testing/temporary_folder.h"
+
 namespace harness {
 namespace {
 
+using namespace testing_support;
 namespace fs = std::filesystem;
 using testing::AllOf;
 using testing::HasSubstr;
@@ -17,18 +19,13 @@ constexpr const char* kRevision = "0000000000000000000000000000000000000001";
 
 class T5Hub : public testing::Test {
  protected:
-  T5Hub()
-      : folder_(fs::path(testing::TempDir()) / ("t5_files_test_" + std::to_string(getpid()))),
-        hub_(folder_ / "hub"),
-        work_(folder_ / "work") {
-    fs::remove_all(folder_);
+  T5Hub() {
     fs::create_directories(work_);
     fs::create_directories(folder_ / "hub");
     fs::copy(fs::path(HARNESS_FIXTURES_DIR) / "hub/models--t5-small", folder_ / "hub/models--t5-small",
              fs::copy_options::recursive);
     snapshot_ = folder_ / "hub/models--t5-small/snapshots" / kRevision;
   }
-  ~T5Hub() override { fs::remove_all(folder_); }
   void Replace(const std::string& from, const std::string& to) {
     std::ifstream file(snapshot_ / "config.json");
     std::string text{std::istreambuf_iterator<char>(file), {}};
@@ -38,9 +35,10 @@ class T5Hub : public testing::Test {
   }
   Status Check(const std::string& name = "t5-small") const { return CheckT5(name, hub_, 512, work_); }
 
-  const fs::path folder_;
-  const HubCache hub_;
-  const fs::path work_;
+  const TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path();
+  const HubCache hub_{folder_ / "hub"};
+  const fs::path work_ = folder_ / "work";
   fs::path snapshot_;
 };
 

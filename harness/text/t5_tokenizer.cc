@@ -8,8 +8,9 @@
 #include <iterator>
 #include <utility>
 
-#include "harness/checkpoint/mapped_file.h"
-#include "harness/checkpoint/printable.h"
+#include "harness/base/mapped_file.h"
+#include "harness/base/safe_text.h"
+#include "harness/base/utf8.h"
 #include "harness/text/added_tokens.h"
 #include "harness/text/python_space.h"
 #include "harness/text/sentencepiece_model.h"

@@ -1,18 +1,19 @@
 #include "harness/text/t5_tokenizer.h"
 
 #include <gmock/gmock.h>
-#include <unistd.h>
 
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "harness/testing/temporary_folder.h"
 #include "harness/text/python_space.h"
 #include "harness/text/sentencepiece_model.h"
 
 namespace harness {
 namespace {
 
+using namespace testing_support;
 namespace fs = std::filesystem;
 using nlohmann::json;
 using testing::HasSubstr;
@@ -28,19 +29,15 @@ std::string ReadText(const fs::path& path) {
 
 class TokenizerFolder : public testing::Test {
  protected:
-  TokenizerFolder() : folder_(fs::path(testing::TempDir()) / ("t5_tokenizer_test_" + std::to_string(getpid()))) {
-    Clear();
-  }
-  ~TokenizerFolder() override { fs::remove_all(folder_); }
+  TokenizerFolder() { Clear(); }
   void Clear() {
     fs::remove_all(folder_);
     fs::create_directories(folder_);
     fs::copy(kVocabulary, folder_ / "spiece.model");
   }
-  void Put(const std::string& name, const std::string& text) {
-    std::ofstream(folder_ / name, std::ios::binary) << text;
-  }
-  const fs::path folder_;
+  void Put(const std::string& name, const std::string& text) { PutFile(folder_ / name, text); }
+  const TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path();
 };
 
 // scripts/oracle/t5_cases.py asked the real T5Tokenizer.

@@ -2,7 +2,7 @@
 """What the real conditioners make of their options, and of texts and melodies.
 
     python scripts/oracle/conditioner_cases.py --reference REF --audiocraft14 DIR
-        writes harness/spec/testdata/conditioner_cases.json   every option: does get_pretrained load it, does generate run
+        writes harness/architecture/testdata/conditioner_cases.json   every option: does get_pretrained load it, does generate run
                harness/model/testdata/conditioners.pt, .json  embeddings, chroma filter banks, resampled audio
 
 REF as for make_fixtures.py (README.md). DIR holds audiocraft 1.4, where the style conditioner is:

@@ -1,5 +1,5 @@
 """What CompressionModel.get_pretrained gives for the stand-ins of fixtures/hub and fixtures/home, and small packages that
-refer to one another, for harness/export/testdata.
+refer to one another, for harness/pipeline/testdata.
 
 usage: referenced_codecs.py     Needs descript-audio-codec (README.md). Sets HOME and HF_HUB_CACHE for itself.
 """

@@ -9,7 +9,7 @@
 #include "conformance/checks/codec_compatibility/codec_checks.h"
 #include "conformance/framework/context.h"
 #include "conformance/framework/graph.h"
-#include "harness/spec/known_codecs.h"
+#include "harness/architecture/known_codecs.h"
 
 namespace conformance {
 namespace {

@@ -1,5 +1,5 @@
 #include "conformance/checks/generation/generation.h"
-#include "harness/spec/generation_inputs.h"
+#include "harness/architecture/generation_inputs.h"
 
 namespace conformance {
 

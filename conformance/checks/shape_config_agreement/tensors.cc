@@ -2,8 +2,8 @@
 #include <fmt/ranges.h>
 
 #include "conformance/checks/shape_config_agreement/shape_config_agreement.h"
+#include "harness/architecture/likely_cause.h"
 #include "harness/export/folder_contents.h"
-#include "harness/spec/likely_cause.h"
 
 namespace conformance {
 

@@ -2,9 +2,9 @@
 
 #include "conformance/checks/state_dict_integrity/state_dict_integrity.h"
 #include "conformance/framework/offenders.h"
-#include "harness/checkpoint/crc32.h"
-#include "harness/checkpoint/zip_archive.h"
-#include "harness/spec/agreement.h"
+#include "harness/architecture/agreement.h"
+#include "harness/archive/crc32.h"
+#include "harness/archive/zip_archive.h"
 
 namespace conformance {
 

@@ -2,7 +2,7 @@
 
 #include "conformance/checks/state_dict_integrity/over_weights.h"
 #include "conformance/framework/offenders.h"
-#include "harness/spec/agreement.h"
+#include "harness/architecture/agreement.h"
 
 namespace conformance {
 
@@ -21,11 +21,12 @@ Outcome CheckFloat16Range(Context& context, Role role) {
                           harness::ShapeText(weight.shape), s->beyond_float16, s->elements, std::max(-s->min, s->max),
                           s->first_beyond_float16));
     }
-    if (bad.count == 0) return Pass({{"largest", largest}}, {{"largest", 65504}});
-    return Fail(fmt::format("{}: {} finite values beyond 65504, which become infinite where the language model "
+    if (bad.count == 0) return Pass({{"largest", largest}}, {{"largest", harness::kFloat16Overflow}});
+    return Fail(fmt::format("{}: {} finite values of {} and more, which become infinite where the language model "
                             "is loaded on CUDA, as float16: {}. It works on the CPU only",
-                            harness::FileName(role), Plural(bad.count, "tensor holds", "tensors hold"), bad.Text()),
-                largest, 65504)
+                            harness::FileName(role), Plural(bad.count, "tensor holds", "tensors hold"), harness::kFloat16Overflow,
+                            bad.Text()),
+                largest, harness::kFloat16Overflow)
         .WithRemedy("Clamp or retrain them");
   });
 }

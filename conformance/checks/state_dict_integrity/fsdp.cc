@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
 #include "conformance/checks/state_dict_integrity/state_dict_integrity.h"
-#include "harness/spec/shard_traces.h"
+#include "harness/architecture/shard_traces.h"
 
 namespace conformance {
 

@@ -4,7 +4,7 @@
 
 #include "conformance/checks/state_dict_integrity/over_weights.h"
 #include "conformance/framework/offenders.h"
-#include "harness/spec/agreement.h"
+#include "harness/architecture/agreement.h"
 
 namespace conformance {
 

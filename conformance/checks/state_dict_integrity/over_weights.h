@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "conformance/checks/state_dict_integrity/state_dict_integrity.h"
-#include "harness/export/weight_findings.h"
+#include "harness/weights/weight_findings.h"
 
 namespace conformance {
 

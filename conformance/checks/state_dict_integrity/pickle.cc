@@ -1,5 +1,5 @@
 #include "conformance/checks/state_dict_integrity/state_dict_integrity.h"
-#include "harness/checkpoint/pickle_environment.h"
+#include "harness/pickle/pickle_environment.h"
 
 namespace conformance {
 

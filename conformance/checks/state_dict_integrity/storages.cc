@@ -2,9 +2,9 @@
 
 #include "conformance/checks/state_dict_integrity/state_dict_integrity.h"
 #include "conformance/framework/offenders.h"
-#include "harness/checkpoint/sharing.h"
-#include "harness/export/weight_findings.h"
-#include "harness/spec/agreement.h"
+#include "harness/architecture/agreement.h"
+#include "harness/weights/sharing.h"
+#include "harness/weights/weight_findings.h"
 
 namespace conformance {
 

@@ -1,0 +1,81 @@
+#include "harness/architecture/fuser_spec.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+namespace harness {
+namespace {
+
+// The keys of `conditioners`, read or not by this suite.
+std::vector<std::string> ConditionerNames(const Config& config) {
+  OptionProblems told_elsewhere;
+  std::vector<std::string> names;
+  if (!config.Has("conditioners")) return names;
+  const auto tree = ReadMapping(config, "conditioners", told_elsewhere);
+  if (!tree) return names;
+  for (const auto& [name, value] : *AsMap(*tree)) {
+    if (name != "args") names.push_back(name);
+  }
+  return names;
+}
+
+}  // namespace
+
+std::optional<FuseMethod> FuserSpec::MethodOf(const std::string& name) const {
+  const auto lists = [&](const std::vector<std::string>& names) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  if (lists(input_interpolate)) return FuseMethod::kInputInterpolate;
+  if (lists(prepend)) return FuseMethod::kPrepend;
+  if (lists(cross)) return FuseMethod::kCross;
+  if (lists(sum)) return FuseMethod::kSum;
+  return std::nullopt;
+}
+
+FuserSpec ReadFuser(const Config& config, OptionProblems& problems) {
+  FuserSpec fuser;
+  const auto tree = ReadMapping(config, "fuser", problems);
+  if (!tree) return fuser;
+  OptionReader options(*AsMap(*tree), "fuser", "ConditionFuser", problems);
+  fuser.sum = options.StringList("sum", std::nullopt);
+  fuser.cross = options.StringList("cross", std::nullopt);
+  fuser.prepend = options.StringList("prepend", std::nullopt);
+  fuser.input_interpolate = options.StringList("input_interpolate", std::nullopt);
+  fuser.cross_attention_pos_emb = options.Bool("cross_attention_pos_emb", false);
+  if (fuser.cross_attention_pos_emb) {  // else it is never looked at
+    fuser.cross_attention_pos_emb_scale = options.Float("cross_attention_pos_emb_scale", 1);
+  } else {
+    options.Ignore({"cross_attention_pos_emb_scale"});
+  }
+  options.Finish();
+  return fuser;
+}
+
+void CheckFusing(const Config& config, const FuserSpec& fuser, bool cross_attention, OptionProblems& problems) {
+  const std::vector<std::string> names = ConditionerNames(config);
+  bool attended = false;
+  for (const std::string& name : names) {
+    const auto method = fuser.MethodOf(name);
+    attended = attended || method == FuseMethod::kCross;
+    if (method) continue;
+    problems.wrong.push_back(
+        fmt::format("conditioners.{} stands in no list of fuser: generation raises an AssertionError (\"given "
+                    "conditions contain unknown attributes for fuser\"). Add it to fuser.sum, cross, prepend or "
+                    "input_interpolate, as it was trained",
+                    name));
+  }
+  if (!cross_attention || attended) return;
+  problems.wrong.push_back(
+      fmt::format("{}, but no conditioner is fused by cross-attention (conditioners: {}): generation raises an "
+                  "AssertionError in StreamingTransformerLayer. {}",
+                  fuser.cross.empty() ? "transformer_lm.cross_attention is true"
+                                      : fmt::format("fuser.cross names {}", fmt::join(fuser.cross, ", ")),
+                  names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")),
+                  fuser.cross.empty()
+                      ? "List a conditioner in fuser.cross, or set it to false"
+                      : "A name must be one of conditioners, and in no list after cross (prepend, input_interpolate)"));
+}
+
+}  // namespace harness

@@ -1,0 +1,228 @@
+#include "harness/architecture/likely_cause.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <string_view>
+
+namespace harness {
+namespace {
+
+struct Evidence {
+  const std::vector<FoundTensor>& found;
+  const Agreement& agreement;
+  std::vector<std::string> expected_names, found_names;
+  std::set<std::string_view> expected;
+};
+
+// A module that holds the model puts the name of its attribute in front; one that wraps the model's own submodules,
+// too, puts it anywhere.
+struct Wrapper {
+  std::string_view marker, what;
+  bool anywhere;
+};
+
+constexpr std::array<Wrapper, 6> kWrappers = {{
+    {"_fsdp_wrapped_module.", "FullyShardedDataParallel", true},
+    {"_orig_mod.", "torch.compile", true},
+    {"module.", "DistributedDataParallel or DataParallel", true},
+    {"model.", "a module that holds the model as `model`, such as a LightningModule", false},
+    {"lm.", "a MusicGen object: save its .lm", false},
+    {"compression_model.", "a MusicGen object: save its .compression_model", false},
+}};
+
+std::string Stripped(std::string name, const Wrapper& wrapper) {
+  if (name.starts_with(wrapper.marker)) name.erase(0, wrapper.marker.size());
+  if (!wrapper.anywhere) return name;
+  const std::string inside = "." + std::string(wrapper.marker);
+  for (size_t at = name.find(inside); at != std::string::npos; at = name.find(inside, at)) {
+    name.erase(at + 1, wrapper.marker.size());
+  }
+  return name;
+}
+
+// The wrappers around the model at the time of saving, outermost first, of which there may be several.
+std::string WrapperCause(const Evidence& evidence) {
+  std::vector<std::string> names = evidence.agreement.unexpected;
+  std::vector<std::string> markers, wrappers, calls;
+  for (size_t round = 0; round < 3; ++round) {
+    for (const Wrapper& wrapper : kWrappers) {
+      size_t changed = 0;
+      std::vector<std::string> next = names;
+      for (std::string& name : next) {
+        std::string stripped = Stripped(name, wrapper);
+        changed += stripped != name ? 1 : 0;
+        name = std::move(stripped);
+      }
+      if (changed * 2 <= names.size()) continue;
+      names = std::move(next);
+      markers.push_back(fmt::format("'{}'", wrapper.marker));
+      wrappers.emplace_back(wrapper.what);
+      calls.push_back(fmt::format("{}('{}'{})", wrapper.anywhere ? "replace" : "removeprefix", wrapper.marker,
+                                  wrapper.anywhere ? ", ''" : ""));
+      const auto fitting = std::count_if(names.begin(), names.end(),
+                                         [&](const std::string& name) { return evidence.expected.contains(name); });
+      if (static_cast<size_t>(fitting) * 2 > names.size()) {
+        return fmt::format(
+            "the names carry {}: the state dict was taken from {}, and not from the model inside. Strip it: "
+            "best_state = {{k.{}: v for k, v in best_state.items()}}",
+            fmt::join(markers, " and "), fmt::join(wrappers, " and "), fmt::join(calls, "."));
+      }
+    }
+  }
+  return "";
+}
+
+size_t CountContaining(const std::vector<std::string>& names, std::initializer_list<std::string_view> parts) {
+  return static_cast<size_t>(std::count_if(names.begin(), names.end(), [&](const std::string& name) {
+    return std::any_of(parts.begin(), parts.end(),
+                       [&](std::string_view part) { return name.find(part) != std::string::npos; });
+  }));
+}
+
+// Tensors of a training tool beside or around the model's own.
+std::string LeftoverCause(const Evidence& evidence) {
+  const auto& unexpected = evidence.agreement.unexpected;
+  if (const size_t count =
+          CountContaining(unexpected, {"lora_A", "lora_B", "lora_embedding_", "lora_magnitude", ".base_layer."})) {
+    return fmt::format(
+        "{} names are those of a LoRA adapter (peft) that was never merged. Call model.merge_and_unload() and export "
+        "what it returns: audiocraft knows no adapters, and leaving their tensors out would drop the fine-tuning",
+        count);
+  }
+  std::vector<std::string> without_ema;
+  for (const std::string& name : unexpected) {
+    for (const std::string_view marker : {"model_ema.", "ema_model.", "ema.module.", "ema.state.", "ema."}) {
+      if (name.starts_with(marker)) {
+        without_ema.push_back(name);
+        break;
+      }
+    }
+  }
+  if (!without_ema.empty() && without_ema.size() * 2 > unexpected.size()) {
+    return fmt::format(
+        "{} tensors are a moving average (EMA) of the weights, beside the weights themselves. Export one set, under "
+        "the "
+        "model's own names: audiocraft's trainer keeps the average apart, under 'ema' in its checkpoint, and "
+        "audiocraft.utils.export leaves that out",
+        without_ema.size());
+  }
+  if (const size_t count = CountContaining(unexpected, {".parametrizations.weight.original"})) {
+    return fmt::format(
+        "{} tensors carry weight norm in the spelling of torch.nn.utils.parametrizations; audiocraft uses that of "
+        "torch.nn.utils.weight_norm. Rename parametrizations.weight.original0 to weight_g, and original1 to weight_v",
+        count);
+  }
+  return "";
+}
+
+// The tensors whose weight norm is told in another way than the config has it.
+std::string FoldedNormCause(const Evidence& evidence) {
+  size_t folded = 0;
+  const std::set<std::string_view> found(evidence.found_names.begin(), evidence.found_names.end());
+  for (const std::string& name : evidence.expected_names) {
+    if (!name.ends_with(".weight_g") || found.contains(name)) continue;
+    folded += found.contains(name.substr(0, name.size() - 2)) ? 1 : 0;
+  }
+  if (folded == 0) return "";
+  return fmt::format(
+      "weight norm was removed from {} convolutions (remove_weight_norm leaves `weight` for weight_g and weight_v), "
+      "but seanet.norm still asks for it. Export the codec before it is folded",
+      folded);
+}
+
+// All mismatched tensors of the state dict.
+std::vector<const Disagreement::Mismatch*> Mismatches(const Agreement& agreement) {
+  std::vector<const Disagreement::Mismatch*> all;
+  for (const auto& [group, disagreement] : agreement.groups) {
+    for (const auto& mismatch : disagreement.mismatched) all.push_back(&mismatch);
+  }
+  return all;
+}
+
+std::string TransposedCause(const Evidence& evidence) {
+  size_t transposed = 0;
+  const auto mismatches = Mismatches(evidence.agreement);
+  for (const auto* mismatch : mismatches) {
+    const std::vector<int64_t> reversed(mismatch->found.rbegin(), mismatch->found.rend());
+    transposed += mismatch->found.size() == 2 && reversed == mismatch->expected.shape ? 1 : 0;
+  }
+  if (transposed == 0 || transposed * 2 <= mismatches.size()) return "";
+  return fmt::format(
+      "{} {} transposed, [in, out] for PyTorch's [out, in], as conversions from JAX, TensorFlow or Conv1D leave it. "
+      "Transpose them back, and the square ones as well: those fit, and are wrong",
+      transposed, transposed == 1 ? "matrix is" : "matrices are");
+}
+
+// One rank's part: the first dimension of every tensor is the n-th part of what it should be, rounded up.
+std::string ShardCause(const Evidence& evidence, size_t expected_count) {
+  const auto mismatches = Mismatches(evidence.agreement);
+  if (mismatches.size() < 2 || mismatches.size() * 2 < expected_count) return "";
+  const auto rows = [](const std::vector<int64_t>& shape) { return shape.empty() ? int64_t{0} : shape[0]; };
+  for (int64_t ranks = 2; ranks <= 1024; ++ranks) {
+    const bool all = std::all_of(mismatches.begin(), mismatches.end(), [&](const auto* mismatch) {
+      const auto &want = mismatch->expected.shape, &have = mismatch->found;
+      return want.size() == have.size() && !want.empty() &&
+             std::equal(want.begin() + 1, want.end(), have.begin() + 1) &&
+             rows(have) == (rows(want) + ranks - 1) / ranks;
+    });
+    if (!all) continue;
+    return fmt::format(
+        "each tensor holds 1/{0} of its rows: this is the shard of one rank of {0} (FSDP, DTensor.to_local), and the "
+        "other shards are not here. Gather the full state dict on all ranks before saving; audiocraft does so into "
+        "fsdp_best_state, which export_lm takes",
+        ranks);
+  }
+  return "";
+}
+
+// Lists of modules that are longer or shorter than the config's.
+std::string CountCause(const Evidence& evidence) {
+  struct Counted {
+    const char* prefix;
+    const char* one;
+    const char* many;
+    const char* key;
+  };
+  static constexpr std::array<Counted, 4> kCounted = {{
+      {"transformer.layers.", "layer", "layers", "transformer_lm.num_layers"},
+      {"emb.", "codebook", "codebooks", "transformer_lm.n_q"},
+      {"quantizer.vq.layers.", "codebook", "codebooks", "rvq.n_q"},
+      {"decoder.model.", "decoder module", "decoder modules", "seanet.ratios, n_residual_layers, lstm"},
+  }};
+  for (const Counted& counted : kCounted) {
+    const int want = CountModules(evidence.expected_names, counted.prefix);
+    const int have = CountModules(evidence.found_names, counted.prefix);
+    if (want == have || have == 0) continue;
+    return fmt::format("{} {} in the file, {} in the config ({}): the config of one model with the weights of another",
+                       have, have == 1 ? counted.one : counted.many, want, counted.key);
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string LikelyCause(const std::vector<TensorSpec>& specs, const std::vector<FoundTensor>& found,
+                        const Agreement& agreement) {
+  Evidence evidence{found, agreement, {}, {}, {}};
+  for (const TensorSpec& spec : specs) evidence.expected_names.push_back(spec.name);
+  for (const FoundTensor& tensor : found) evidence.found_names.push_back(tensor.name);
+  evidence.expected.insert(evidence.expected_names.begin(), evidence.expected_names.end());
+
+  if (found.empty()) return "best_state is empty";
+  for (std::string cause : {LeftoverCause(evidence), WrapperCause(evidence), FoldedNormCause(evidence),
+                            ShardCause(evidence, specs.size()), TransposedCause(evidence), CountCause(evidence)}) {
+    if (!cause.empty()) return cause;
+  }
+  size_t missing = 0;
+  for (const auto& [group, disagreement] : agreement.groups) missing += disagreement.missing.size();
+  if (missing == specs.size() && missing > 0) {
+    return "none of the names fits: this is the state dict of another kind of model (are the two files swapped?)";
+  }
+  return "";
+}
+
+}  // namespace harness

@@ -1,0 +1,132 @@
+#include "harness/architecture/likely_cause.h"
+
+#include <gmock/gmock.h>
+
+namespace harness {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+TensorSpec Spec(std::string name, std::vector<int64_t> shape) {
+  return {.name = std::move(name), .shape = std::move(shape), .group = "g", .origin = "some.key"};
+}
+
+const std::vector<TensorSpec> kLanguageModel = {Spec("emb.0.weight", {5, 4}), Spec("transformer.layers.0.w", {8, 4}),
+                                                Spec("transformer.layers.1.w", {8, 4})};
+const std::vector<TensorSpec> kCodec = {Spec("decoder.model.0.conv.conv.bias", {2}),
+                                        Spec("decoder.model.0.conv.conv.weight_g", {2, 1, 1}),
+                                        Spec("decoder.model.0.conv.conv.weight_v", {2, 3, 7})};
+
+struct Cause {
+  const char* name;
+  const std::vector<TensorSpec>& specs;
+  std::vector<FoundTensor> found;
+  std::vector<const char*> words;
+};
+
+std::vector<Cause> Causes() {
+  const std::vector<FoundTensor> whole = {
+      {"emb.0.weight", {5, 4}}, {"transformer.layers.0.w", {8, 4}}, {"transformer.layers.1.w", {8, 4}}};
+  const auto prefixed = [&](const std::string& prefix) {
+    std::vector<FoundTensor> found = whole;
+    for (FoundTensor& tensor : found) tensor.name = prefix + tensor.name;
+    return found;
+  };
+  const auto with = [&](std::vector<FoundTensor> more) {
+    more.insert(more.begin(), whole.begin(), whole.end());
+    return more;
+  };
+  return {
+      {"Ddp",
+       kLanguageModel,
+       prefixed("module."),
+       {"carry 'module.': the state dict was taken from DistributedDataParallel", "k.replace('module.', '')"}},
+      {"Compiled", kLanguageModel, prefixed("_orig_mod."), {"'_orig_mod.'", "torch.compile"}},
+      {"Attribute",
+       kLanguageModel,
+       prefixed("model."),
+       {"'model.'", "LightningModule", "{k.removeprefix('model.'): v for"}},
+      {"Nested",
+       kLanguageModel,
+       prefixed("module._orig_mod."),
+       {"'_orig_mod.' and 'module.'", "k.replace('_orig_mod.', '').replace('module.', '')"}},
+      {"CodecOfAttribute",
+       kCodec,
+       {{"model.decoder.model.0.conv.conv.bias", {2}},
+        {"model.decoder.model.0.conv.conv.weight_g", {2, 1, 1}},
+        {"model.decoder.model.0.conv.conv.weight_v", {2, 3, 7}}},
+       {"carry 'model.'", "removeprefix"}},
+      {"MusicGen", kLanguageModel, prefixed("lm."), {"a MusicGen object: save its .lm"}},
+      {"FsdpInside",
+       kLanguageModel,
+       {{"transformer.layers.0._fsdp_wrapped_module.w", {8, 4}}},
+       {"FullyShardedDataParallel"}},
+      {"LoraBeside",
+       kLanguageModel,
+       with({{"transformer.layers.0.lora_A.default.weight", {2, 4}},
+             {"transformer.layers.0.lora_B.default.weight", {8, 2}}}),
+       {"2 names are those of a LoRA adapter", "merge_and_unload()"}},
+      {"LoraAround",
+       kLanguageModel,
+       {{"base_model.model.emb.0.weight", {5, 4}}, {"base_model.model.transformer.layers.0.base_layer.w", {8, 4}}},
+       {"LoRA"}},
+      {"Ema",
+       kLanguageModel,
+       with({{"ema.emb.0.weight", {5, 4}}}),
+       {"moving average (EMA)", "under 'ema' in its checkpoint"}},
+      {"ModelEma", kLanguageModel, with({{"model_ema.emb0weight", {5, 4}}}), {"moving average (EMA)"}},
+      {"NewWeightNorm",
+       kCodec,
+       {{"decoder.model.0.conv.conv.bias", {2}},
+        {"decoder.model.0.conv.conv.parametrizations.weight.original0", {2, 1, 1}},
+        {"decoder.model.0.conv.conv.parametrizations.weight.original1", {2, 3, 7}}},
+       {"torch.nn.utils.parametrizations", "original0 to weight_g, and original1 to weight_v"}},
+      {"FoldedWeightNorm",
+       kCodec,
+       {{"decoder.model.0.conv.conv.bias", {2}}, {"decoder.model.0.conv.conv.weight", {2, 3, 7}}},
+       {"weight norm was removed from 1 convolutions"}},
+      {"Transposed",
+       kLanguageModel,
+       {{"emb.0.weight", {5, 4}}, {"transformer.layers.0.w", {4, 8}}, {"transformer.layers.1.w", {8, 4}}},
+       {"1 matrix is transposed"}},
+      {"OneRankOfTwo",
+       kLanguageModel,
+       {{"emb.0.weight", {3, 4}}, {"transformer.layers.0.w", {4, 4}}, {"transformer.layers.1.w", {4, 4}}},
+       {"1/2 of its rows", "one rank of 2"}},
+      {"FewerLayers",
+       kLanguageModel,
+       {{"emb.0.weight", {5, 4}}, {"transformer.layers.0.w", {8, 4}}},
+       {"1 layer in the file, 2 in the config (transformer_lm.num_layers)"}},
+      {"MoreCodebooks", kLanguageModel, with({{"emb.1.weight", {5, 4}}}), {"2 codebooks in the file, 1 in the config"}},
+      {"Empty", kLanguageModel, {}, {"best_state is empty"}},
+      {"AnotherModel", kLanguageModel, {{"bert.w", {2}}}, {"another kind of model"}},
+  };
+}
+
+TEST(LikelyCause, SpeaksOfTheExporter) {
+  for (const Cause& cause : Causes()) {
+    SCOPED_TRACE(cause.name);
+    const std::string text = LikelyCause(cause.specs, cause.found, Compare(cause.specs, cause.found));
+    for (const char* words : cause.words) EXPECT_THAT(text, HasSubstr(words));
+  }
+}
+
+TEST(LikelyCause, KnowsNoneWhereThereIsNone) {
+  const std::vector<FoundTensor> whole = {
+      {"emb.0.weight", {5, 4}}, {"transformer.layers.0.w", {8, 4}}, {"transformer.layers.1.w", {8, 4}}};
+  EXPECT_THAT(LikelyCause(kLanguageModel, whole, Compare(kLanguageModel, whole)), IsEmpty());
+  // A single tensor that is too small is nobody's shard.
+  const std::vector<FoundTensor> small = {
+      {"emb.0.weight", {3, 4}}, {"transformer.layers.0.w", {8, 4}}, {"transformer.layers.1.w", {8, 4}}};
+  EXPECT_THAT(LikelyCause(kLanguageModel, small, Compare(kLanguageModel, small)), IsEmpty());
+  // A codec's own "model." is no wrapper.
+  const std::vector<FoundTensor> longer = {{"decoder.model.0.conv.conv.bias", {2}},
+                                           {"decoder.model.0.conv.conv.weight_g", {2, 1, 1}},
+                                           {"decoder.model.0.conv.conv.weight_v", {2, 3, 7}},
+                                           {"decoder.model.0.extra", {1}}};
+  EXPECT_THAT(LikelyCause(kCodec, longer, Compare(kCodec, longer)), IsEmpty());
+}
+
+}  // namespace
+}  // namespace harness

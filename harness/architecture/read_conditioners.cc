@@ -1,0 +1,126 @@
+#include "harness/architecture/read_conditioners.h"
+
+#include <fmt/format.h>
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "harness/architecture/conditioner_options.h"
+#include "harness/base/safe_text.h"
+
+namespace harness {
+namespace {
+
+// Members of torch.nn.ModuleDict 2.1 without an underscore in front, each between spaces: it refuses a conditioner of
+// such a name.
+constexpr std::string_view kModuleDictMembers =
+    " T_destination add_module apply bfloat16 buffers call_super_init children clear compile cpu cuda double"
+    " dump_patches eval extra_repr float forward get_buffer get_extra_state get_parameter get_submodule half ipu"
+    " items keys load_state_dict modules named_buffers named_children named_modules named_parameters parameters"
+    " pop register_backward_hook register_buffer register_forward_hook register_forward_pre_hook"
+    " register_full_backward_hook register_full_backward_pre_hook register_load_state_dict_post_hook"
+    " register_module register_parameter register_state_dict_pre_hook requires_grad_ set_extra_state share_memory"
+    " state_dict to to_empty train training type update values xpu zero_grad ";
+
+void CheckName(const std::string& name, const std::string& path, OptionProblems& problems) {
+  const bool taken =
+      name.find(' ') == std::string::npos && kModuleDictMembers.find(" " + name + " ") != std::string_view::npos;
+  if (taken || name.empty() || name.find('.') != std::string::npos) {
+    problems.wrong.push_back(
+        fmt::format("{}: a conditioner can't be called '{}' (KeyError when it is built)", path, name));
+  }
+}
+
+// load_lm_model looks for conditioners.self_wav.chroma_stem.cache_path, whatever the model is: OmegaConf.set_struct
+// takes nothing but a mapping or a list there.
+void CheckLookups(const ConfigValue& tree, OptionProblems& problems) {
+  const ConfigValue* self_wav = tree.Find("self_wav");
+  const ConfigValue* chroma =
+      self_wav != nullptr && AsMap(*self_wav) != nullptr ? self_wav->Find("chroma_stem") : nullptr;
+  if (chroma == nullptr || AsMap(*chroma) != nullptr || std::holds_alternative<ConfigValue::List>(chroma->data)) return;
+  problems.wrong.push_back(
+      fmt::format("conditioners.self_wav.chroma_stem must be a mapping or absent, found {}: "
+                  "get_pretrained looks for cache_path in it (AttributeError)",
+                  chroma->Describe()));
+}
+
+// The problem is noted and nothing returned where the entry can't be read.
+std::optional<ConditionerSpec> ReadConditioner(const std::string& name, const ConfigValue& entry,
+                                               double segment_duration_s, OptionProblems& problems) {
+  const std::string path = "conditioners." + name;
+  CheckName(name, path, problems);
+  ConditionerSpec conditioner;
+  conditioner.name = name;
+  OptionReader options(*AsMap(entry), path, "get_conditioner_provider", problems);
+  const size_t wrong_before = problems.wrong.size();
+  conditioner.model = options.Choice("model", std::nullopt, {"t5", "lut", "chroma_stem", "clap", "style"});
+  if (problems.wrong.size() > wrong_before) return std::nullopt;
+  const ConfigValue* arguments = entry.Find(conditioner.model);
+  if (arguments == nullptr || AsMap(*arguments) == nullptr) {
+    options.Wrong(conditioner.model, arguments == nullptr
+                                         ? "is missing: the arguments of the conditioner"
+                                         : fmt::format("must be a mapping, found {}", arguments->Describe()));
+    return std::nullopt;
+  }
+  const ConfigValue::Map& map = *AsMap(*arguments);
+  const std::string where = path + "." + conditioner.model;
+  if (conditioner.model == "t5") ReadT5Options(map, where, conditioner, problems);
+  if (conditioner.model == "lut") ReadLutOptions(map, where, conditioner, problems);
+  if (conditioner.model == "chroma_stem") ReadChromaOptions(map, where, segment_duration_s, conditioner, problems);
+  if (conditioner.model == "style") ReadStyleOptions(map, where, conditioner, problems);
+  if (conditioner.model == "clap") ReadClapOptions(map, where, conditioner, problems);
+  return conditioner;
+}
+
+}  // namespace
+
+std::vector<ConditionerSpec> ReadConditioners(const Config& config, OptionProblems& problems) {
+  std::vector<ConditionerSpec> conditioners;
+  if (!config.Has("conditioners")) {
+    problems.wrong.push_back("conditioners is missing (an empty mapping means none)");
+    return conditioners;
+  }
+  if (auto value = config.Get("conditioners"); value.ok() && value->is_null()) {
+    problems.wrong.push_back(
+        "conditioners is null: training takes that for no conditioner, but get_pretrained looks for self_wav in it "
+        "(TypeError \"argument of type 'NoneType' is not iterable\"); write an empty mapping, conditioners: {}");
+    return conditioners;
+  }
+  // Deleted by the loader before anything reads them.
+  const Config cleaned = config.Without("conditioners.self_wav.chroma_stem.cache_path")
+                             .Without("conditioners.args.merge_text_conditions_p")
+                             .Without("conditioners.args.drop_desc_p");
+  const auto tree = ReadMapping(cleaned, "conditioners", problems);
+  if (!tree) return conditioners;
+  CheckLookups(*tree, problems);
+  if (AsMap(*tree)->size() > kMaxConditioners) {
+    problems.unsupported.push_back(
+        fmt::format("conditioners has {} entries; this suite reads up to {}", AsMap(*tree)->size(), kMaxConditioners));
+    return conditioners;
+  }
+  // What is wrong with it is told by who reads it first.
+  auto segment_duration = config.GetFloat("dataset.segment_duration");
+  const double segment_duration_s = segment_duration.ok() ? *segment_duration : 0;
+  for (const auto& [name, entry] : *AsMap(*tree)) {
+    if (name.size() > kMaxConditionerName) {  // it stands in every message and in every tensor's name
+      problems.unsupported.push_back(
+          fmt::format("conditioners has a name of {} bytes ({}...); this suite reads names of "
+                      "up to {}",
+                      name.size(), Printable(name, 40), kMaxConditionerName));
+      continue;
+    }
+    const ConfigValue::Map* map = AsMap(entry);
+    if (map == nullptr) {
+      problems.wrong.push_back(fmt::format("conditioners.{} must be a mapping, found {}", name, entry.Describe()));
+    } else if (name == "args") {  // ConditioningProvider(conditioners, device=device, **args)
+      OptionReader(*map, "conditioners.args", "ConditioningProvider", problems).Finish();
+    } else if (auto conditioner = ReadConditioner(name, entry, segment_duration_s, problems)) {
+      conditioners.push_back(*std::move(conditioner));
+    }
+  }
+  return conditioners;
+}
+
+}  // namespace harness

@@ -1,0 +1,313 @@
+#include "harness/config/option_reader.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "harness/base/suggest.h"
+
+namespace harness {
+
+namespace {
+
+// What is wrong with a text that would be right without its quotes.
+std::string QuotesHint(const ConfigValue& found) {
+  const auto* text = std::get_if<std::string>(&found.data);
+  if (text == nullptr) return "";
+  if (!found.environment.empty()) return " (oc.env makes a text of it: write the value into the config)";
+  return fmt::format(
+      " (quotes, or an interpolation such as oc.env, make a text of it: write {} without quotes, or wrap the "
+      "interpolation in ${{oc.decode:...}})",
+      *text);
+}
+
+// Python takes any value as a condition, and every text but the empty one is true.
+std::string TruthHint(const ConfigValue& found) {
+  const auto* text = std::get_if<std::string>(&found.data);
+  if (text == nullptr) return "";
+  const ConfigValue bare = found.WithoutQuotes();
+  const auto* meant = std::get_if<bool>(&bare.data);
+  const std::string taken = text->empty() ? "an empty text is false to Python" : "any text is true to Python";
+  if (meant == nullptr || !found.environment.empty()) return fmt::format(" ({}: write true or false)", taken);
+  if (*meant == !text->empty()) return QuotesHint(found);
+  return fmt::format(
+      " (quotes, or an interpolation such as oc.env, make a text of it, and {}: production builds the model with it "
+      "switched on. Write {} without quotes)",
+      taken, *text);
+}
+
+constexpr size_t kMaxTold = 100;  // problems in one message; a file may bring a hundred thousand
+constexpr size_t kMaxSuggestions = 100;
+
+// Where a list or mapping is wholly the environment's (oc.decode), its keys and length are, too. Empty: none is.
+std::string ContainerOfEnvironment(const ConfigValue& value) {
+  const auto* map = AsMap(value);
+  const auto* list = std::get_if<ConfigValue::List>(&value.data);
+  if (map == nullptr && list == nullptr) return "";
+  std::string written = value.environment;
+  for (size_t i = 0; map != nullptr && written.empty() && i < map->size(); ++i)
+    written = ContainerOfEnvironment((*map)[i].second);
+  for (size_t i = 0; list != nullptr && written.empty() && i < list->size(); ++i)
+    written = ContainerOfEnvironment((*list)[i]);
+  return written;
+}
+
+// One problem may be met twice (an option that encoder and decoder share), and some messages name the source already.
+std::string Join(const std::vector<std::string>& problems, const std::string& source) {
+  std::vector<std::string> distinct;
+  std::unordered_set<std::string_view> seen;
+  const std::string prefix = source + ": ";
+  for (const std::string& problem : problems) {
+    std::string_view text = problem;
+    if (text.starts_with(prefix)) text.remove_prefix(prefix.size());
+    if (seen.insert(text).second && seen.size() <= kMaxTold) distinct.emplace_back(text);
+  }
+  if (seen.size() > kMaxTold) distinct.push_back(fmt::format("and {} more", seen.size() - kMaxTold));
+  return fmt::format("{}: {}", source, fmt::join(distinct, "; "));
+}
+
+}  // namespace
+
+Status OptionProblems::ToStatus(const std::string& source) const {
+  if (!environment.empty()) return Error{ErrorCode::kUnsupported, Join(environment, source)};
+  if (!wrong.empty()) return Error{ErrorCode::kMismatch, Join(wrong, source)};
+  if (!unsupported.empty()) return Error{ErrorCode::kUnsupported, Join(unsupported, source)};
+  return {};
+}
+
+OptionReader::OptionReader(const ConfigValue::Map& map, std::string path, std::string callee, OptionProblems& problems,
+                           std::string consequence)
+    : map_(map),
+      path_(std::move(path)),
+      callee_(std::move(callee)),
+      consequence_(std::move(consequence)),
+      problems_(problems) {}
+
+std::string OptionReader::Path(std::string_view key) const {
+  return path_.empty() ? std::string(key) : fmt::format("{}.{}", path_, key);
+}
+
+void OptionReader::Wrong(std::string_view key, const std::string& what) {
+  problems_.wrong.push_back(fmt::format("{} {}", Path(key), what));
+}
+
+void OptionReader::Unsupported(std::string_view key, const std::string& what) {
+  problems_.unsupported.push_back(fmt::format("{} {}", Path(key), what));
+}
+
+bool OptionReader::IsOfEnvironment(std::string_view key, const ConfigValue& value) {
+  if (value.environment.empty()) return false;
+  problems_.environment.push_back(fmt::format("{} {}", Path(key), EnvironmentProblem(value.environment)));
+  return true;
+}
+
+void OptionReader::WrongType(std::string_view key, const std::string& expected, const ConfigValue& found) {
+  Wrong(key, fmt::format("must be {}, found {}", expected, found.Describe()));
+}
+
+bool OptionReader::Has(std::string_view key) const {
+  return std::any_of(map_.begin(), map_.end(), [&](const auto& entry) { return entry.first == key; });
+}
+
+const ConfigValue* OptionReader::Take(std::string_view key, bool required) {
+  known_.emplace(key);
+  for (const auto& [name, value] : map_) {
+    if (name == key) return &value;
+  }
+  if (required) Wrong(key, fmt::format("is missing: {} needs it", callee_));
+  return nullptr;
+}
+
+const ConfigValue* OptionReader::Raw(std::string_view key) { return Take(key, false); }
+
+int64_t OptionReader::Int(std::string_view key, std::optional<int64_t> fallback, int64_t min, int64_t max) {
+  const ConfigValue* value = Take(key, !fallback);
+  const int64_t substitute = fallback.value_or(min);
+  if (value == nullptr) return substitute;
+  const auto* number = std::get_if<int64_t>(&value->data);
+  const auto* flag = std::get_if<bool>(&value->data);
+  const int64_t as_number = flag != nullptr && *flag ? 1 : 0;  // in Python a bool is an int
+  if (flag != nullptr) number = &as_number;
+  if (number == nullptr) {
+    const ConfigValue bare = value->WithoutQuotes();
+    Wrong(key, fmt::format("must be an integer, found {}{}", value->Describe(),
+                           std::holds_alternative<int64_t>(bare.data) ? QuotesHint(*value) : ""));
+    return substitute;
+  }
+  if (IsOfEnvironment(key, *value)) return substitute;
+  if (*number < min || *number > max) {
+    Wrong(key, fmt::format("must be between {} and {}, found {}", min, max, *number));
+    return substitute;
+  }
+  return *number;
+}
+
+double OptionReader::Float(std::string_view key, std::optional<double> fallback) {
+  const ConfigValue* value = Take(key, !fallback);
+  if (value == nullptr) return fallback.value_or(0);
+  const auto* real = std::get_if<double>(&value->data);
+  const auto* integer = std::get_if<int64_t>(&value->data);
+  if ((real != nullptr || integer != nullptr) && IsOfEnvironment(key, *value)) return fallback.value_or(0);
+  if (real != nullptr) return *real;
+  if (integer != nullptr) return static_cast<double>(*integer);
+  const ConfigValue bare = value->WithoutQuotes();
+  const bool number = std::holds_alternative<double>(bare.data) || std::holds_alternative<int64_t>(bare.data);
+  Wrong(key, fmt::format("must be a number, found {}{}", value->Describe(), number ? QuotesHint(*value) : ""));
+  return fallback.value_or(0);
+}
+
+bool OptionReader::Bool(std::string_view key, std::optional<bool> fallback) {
+  const ConfigValue* value = Take(key, !fallback);
+  if (value == nullptr) return fallback.value_or(false);
+  // Python takes any value as a condition. Numbers and null can only be meant so; but a quoted 'false' is text, and
+  // text is true.
+  const bool is_text = std::holds_alternative<std::string>(value->data);
+  const bool is_list = std::holds_alternative<ConfigValue::List>(value->data);
+  if (!is_text && !is_list && AsMap(*value) == nullptr) {
+    return IsOfEnvironment(key, *value) ? fallback.value_or(false) : Truthy(value);
+  }
+  Wrong(key, fmt::format("must be true or false, found {}{}", value->Describe(), TruthHint(*value)));
+  return fallback.value_or(false);
+}
+
+std::string OptionReader::String(std::string_view key, const std::optional<std::string>& fallback) {
+  const std::optional<std::string> text = TakeString(key, !fallback);
+  if (text && !IsOfEnvironment(key, *Raw(key))) return *text;
+  return fallback.value_or("");
+}
+
+std::optional<std::string> OptionReader::TakeString(std::string_view key, bool required) {
+  const ConfigValue* value = Take(key, required);
+  if (value == nullptr) return std::nullopt;
+  if (const auto* text = std::get_if<std::string>(&value->data)) return *text;
+  WrongType(key, "a text", *value);
+  return std::nullopt;
+}
+
+std::string OptionReader::Choice(std::string_view key, std::optional<std::string> fallback,
+                                 const std::vector<std::string>& choices) {
+  const std::string substitute = fallback.value_or(choices.front());
+  const std::optional<std::string> text = TakeString(key, !fallback);
+  if (!text) return substitute;
+  const ConfigValue& value = *Raw(key);
+  if (std::find(choices.begin(), choices.end(), *text) != choices.end()) {
+    return IsOfEnvironment(key, value) ? substitute : *text;
+  }
+  const auto near = value.environment.empty() ? NearestTypo(*text, choices) : std::nullopt;
+  Wrong(key, fmt::format("must be one of {}, found {}{}", fmt::join(choices, ", "),
+                         value.environment.empty() ? fmt::format("'{}'", *text) : value.Describe(),
+                         near ? fmt::format(" (did you mean '{}'?)", *near) : ""));
+  return substitute;
+}
+
+std::optional<int64_t> OptionReader::NullableInt(std::string_view key) {
+  const ConfigValue* value = Take(key, false);
+  if (value == nullptr || value->is_null()) return std::nullopt;
+  return Int(key, 0, std::numeric_limits<int32_t>::min());
+}
+
+std::optional<double> OptionReader::NullableFloat(std::string_view key) {
+  const ConfigValue* value = Take(key, false);
+  if (value == nullptr || value->is_null()) return std::nullopt;
+  return Float(key, 0);
+}
+
+std::optional<std::string> OptionReader::NullableString(std::string_view key) {
+  const ConfigValue* value = Take(key, false);
+  if (value == nullptr || value->is_null()) return std::nullopt;
+  return String(key, "");
+}
+
+std::vector<int64_t> OptionReader::IntList(std::string_view key, std::optional<std::vector<int64_t>> fallback) {
+  const ConfigValue* value = Take(key, !fallback);
+  std::vector<int64_t> substitute = std::move(fallback).value_or(std::vector<int64_t>{});
+  if (value == nullptr) return substitute;
+  const auto* list = std::get_if<ConfigValue::List>(&value->data);
+  std::vector<int64_t> numbers;
+  for (const ConfigValue& item : list != nullptr ? *list : ConfigValue::List{}) {
+    const auto* number = std::get_if<int64_t>(&item.data);
+    if (number == nullptr || *number < -kMaxSize || *number > kMaxSize) {
+      Wrong(fmt::format("{}[{}]", key, numbers.size()),
+            fmt::format("must be an integer, found {}{}", item.Describe(),
+                        std::holds_alternative<int64_t>(item.WithoutQuotes().data) ? QuotesHint(item) : ""));
+      return substitute;
+    }
+    if (IsOfEnvironment(fmt::format("{}[{}]", key, numbers.size()), item)) return substitute;
+    numbers.push_back(*number);
+  }
+  if (list != nullptr) return numbers;
+  WrongType(key, "a list of integers", *value);
+  return substitute;
+}
+
+std::vector<std::string> OptionReader::StringList(std::string_view key,
+                                                  std::optional<std::vector<std::string>> fallback) {
+  const ConfigValue* value = Take(key, !fallback);
+  std::vector<std::string> substitute = std::move(fallback).value_or(std::vector<std::string>{});
+  if (value == nullptr) return substitute;
+  std::vector<std::string> texts;
+  // Who only iterates finds nothing in these, either.
+  if (const auto* map = AsMap(*value); map != nullptr && map->empty()) return texts;
+  if (const auto* text = std::get_if<std::string>(&value->data); text != nullptr && text->empty()) return texts;
+  const auto* list = std::get_if<ConfigValue::List>(&value->data);
+  for (const ConfigValue& item : list != nullptr ? *list : ConfigValue::List{}) {
+    const auto* text = std::get_if<std::string>(&item.data);
+    if (text == nullptr) {
+      Wrong(fmt::format("{}[{}]", key, texts.size()), fmt::format("must be a text, found {}", item.Describe()));
+      return substitute;
+    }
+    if (IsOfEnvironment(fmt::format("{}[{}]", key, texts.size()), item)) return substitute;
+    texts.push_back(*text);
+  }
+  if (list != nullptr) return texts;
+  WrongType(key, "a list of texts", *value);
+  return substitute;
+}
+
+void OptionReader::Ignore(const std::vector<std::string>& keys) { known_.insert(keys.begin(), keys.end()); }
+
+void OptionReader::Finish() {
+  const std::vector<std::string> candidates(known_.begin(), known_.end());
+  size_t unknown = 0;
+  for (const auto& [name, value] : map_) {
+    if (known_.contains(name)) continue;
+    // A message shows a few; a file may bring a hundred thousand.
+    const auto near = ++unknown <= kMaxSuggestions ? NearestTypo(name, candidates) : std::nullopt;
+    Wrong(name, fmt::format("is no parameter of {}{}{}", callee_, consequence_,
+                            near ? fmt::format(": did you mean {}?", *near)
+                                 : ": remove it, unless a fork of audiocraft has it; then only that fork loads this"));
+  }
+}
+
+bool Truthy(const ConfigValue* value) {
+  if (value == nullptr || value->is_null()) return false;
+  if (const auto* flag = std::get_if<bool>(&value->data)) return *flag;
+  if (const auto* number = std::get_if<int64_t>(&value->data)) return *number != 0;
+  if (const auto* number = std::get_if<double>(&value->data)) return *number != 0;
+  if (const auto* text = std::get_if<std::string>(&value->data)) return !text->empty();
+  if (const auto* list = std::get_if<ConfigValue::List>(&value->data)) return !list->empty();
+  return !std::get<ConfigValue::Map>(value->data).empty();
+}
+
+const ConfigValue::Map* AsMap(const ConfigValue& value) { return std::get_if<ConfigValue::Map>(&value.data); }
+
+std::optional<ConfigValue> ReadMapping(const Config& config, const std::string& path, OptionProblems& problems) {
+  auto value = config.Get(path);
+  if (!value.ok()) {
+    problems.Add(value.error());
+    return std::nullopt;
+  }
+  if (AsMap(*value) == nullptr) {
+    problems.wrong.push_back(fmt::format("{} must be a mapping, found {}", path, value->Describe()));
+    return std::nullopt;
+  }
+  if (const std::string written = ContainerOfEnvironment(*value); !written.empty()) {
+    problems.environment.push_back(fmt::format("{} {}", path, EnvironmentProblem(written)));
+    return std::nullopt;
+  }
+  return std::move(value).value();
+}
+
+}  // namespace harness

@@ -1,0 +1,11 @@
+#include "harness/export/role.h"
+
+namespace harness {
+
+const char* FileName(Role role) {
+  return role == Role::kLanguageModel ? "state_dict.bin" : "compression_state_dict.bin";
+}
+
+const char* Describe(Role role) { return role == Role::kLanguageModel ? "language model" : "codec"; }
+
+}  // namespace harness

@@ -1,0 +1,137 @@
+#include "harness/pipeline/models.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+#include <fmt/format.h>
+
+#include <chrono>
+
+#include "harness/audio/wav.h"
+#include "harness/generate/catch_torch.h"
+#include "harness/generate/devices.h"
+#include "harness/model/resample.h"
+#include "harness/model/t5_text_encoder.h"
+#include "harness/pipeline/codec_source.h"
+#include "harness/text/t5_files.h"
+
+namespace harness {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double SecondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+Result<TensorTable> BindLanguageModel(Export& source) {
+  const CheckedTensors& tensors = source.tensors(Role::kLanguageModel);
+  return TensorTable::Bind(source.file(Role::kLanguageModel).checkpoint(), tensors.specs, tensors.Binding());
+}
+
+// From where production takes it: the tokenizer of the T5 that the config names, the weights of it or, fine-tuned, of
+// the export. Errors: as FindT5 and T5TextEncoder have them.
+Result<std::shared_ptr<const TextEncoder>> FindTextEncoder(Export& source, const ConditionerSpec& conditioner,
+                                                           const TensorTable& tensors, at::Device device) {
+  ASSIGN_OR_RETURN(const T5Files files,
+                   FindT5(conditioner.t5_name, source.hub(), conditioner.input_dim, source.working_directory()));
+  if (!conditioner.finetune) return T5TextEncoder::FromFolder(files.folder, files.spec, device);
+  return T5TextEncoder::FromExport(files.folder, files.spec, tensors, T5Prefix(conditioner.name), device);
+}
+
+// The encoder of each t5 conditioner. What is not there is told in `without_text`; what is broken is an error.
+Status FindTextEncoders(Export& source, const TensorTable& tensors, at::Device device, TextEncoders& encoders,
+                        std::string& without_text) {
+  for (const ConditionerSpec& conditioner : source.lm_spec()->conditioners) {
+    if (conditioner.model != "t5") continue;
+    if (conditioner.finetune && conditioner.t5_tensors.empty()) {
+      without_text = fmt::format("the config of {}, which conditioners.{} fine-tunes, was not found",
+                                 conditioner.t5_name, conditioner.name);
+      continue;
+    }
+    auto encoder = FindTextEncoder(source, conditioner, tensors, device);
+    if (encoder.ok()) {
+      encoders[conditioner.name] = std::move(encoder).value();
+    } else if (encoder.error().code == ErrorCode::kNotFound || encoder.error().code == ErrorCode::kUnsupported) {
+      without_text = encoder.error().message;
+    } else {
+      return encoder.error();
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Models> LoadModels(Export& source, const Placement& placement) {
+  return CatchTorch<Models>("loading the weights", [&]() -> Result<Models> {
+    const c10::InferenceMode inference;
+    ASSIGN_OR_RETURN(const TensorTable lm_table, BindLanguageModel(source));
+    ASSIGN_OR_RETURN(LanguageModel language_model, LanguageModel::Build(*source.lm_spec(), lm_table, placement));
+    TextEncoders encoders;
+    std::string without_text;
+    RETURN_IF_ERROR(FindTextEncoders(source, lm_table, placement.device, encoders, without_text));
+    ASSIGN_OR_RETURN(ConditionProvider conditions,
+                     ConditionProvider::Build(*source.lm_spec(), lm_table, std::move(encoders), placement));
+    ASSIGN_OR_RETURN(std::unique_ptr<CompressionModel> codec, LoadCodec(source, placement.device));
+    return Models{std::move(language_model), std::move(conditions), std::move(codec), std::move(without_text)};
+  });
+}
+
+Result<LanguageModel> LoadLanguageModel(Export& source, const Placement& placement) {
+  return CatchTorch<LanguageModel>("loading the weights again", [&]() -> Result<LanguageModel> {
+    const c10::InferenceMode inference;
+    ASSIGN_OR_RETURN(const TensorTable table, BindLanguageModel(source));
+    return LanguageModel::Build(*source.lm_spec(), table, placement);
+  });
+}
+
+Status ReadMelody(const std::filesystem::path& path, const CodecFacts& codec, ConditioningInput& input) {
+  ASSIGN_OR_RETURN(const Waveform wav, ReadWav(path));
+  const auto converted = CatchTorch<at::Tensor>("converting a melody", [&]() -> Result<at::Tensor> {
+    const at::Tensor audio = at::tensor(at::ArrayRef<float>(wav.samples)).view({-1, wav.channels}).t().contiguous();
+    return ConvertAudio(audio, wav.sample_rate_hz, static_cast<double>(codec.sample_rate_hz), codec.channels);
+  });
+  if (!converted.ok()) return Error{converted.error().code, path.string() + ": " + converted.error().message};
+  if (converted->size(-1) < 2) {
+    return Error{ErrorCode::kMismatch,
+                 path.string() + ": is shorter than two samples, which production takes for none"};
+  }
+  input.melody = *converted;
+  input.melody_sample_rate_hz = codec.sample_rate_hz;
+  return {};
+}
+
+Result<at::Tensor> GenerateMusicCodes(const Models& models, const std::vector<ConditioningInput>& samples,
+                                      int64_t num_frames, const Sampling& sampling,
+                                      const GenerationCallbacks& callbacks) {
+  return CatchTorch<at::Tensor>("generating", [&]() -> Result<at::Tensor> {
+    const c10::InferenceMode inference;
+    ASSIGN_OR_RETURN(const GuidedConditions conditions, models.conditions.Encode(samples, !sampling.two_step_cfg));
+    return GenerateCodes(models.language_model, conditions, static_cast<int64_t>(samples.size()), num_frames, sampling,
+                         callbacks);
+  });
+}
+
+Result<GeneratedMusic> GenerateMusic(const Models& models, const std::vector<ConditioningInput>& samples,
+                                     int64_t num_frames, const Sampling& sampling,
+                                     const GenerationCallbacks& callbacks) {
+  GeneratedMusic music;
+  const at::Device device = models.language_model.device();
+  ResetPeakMemory(device);
+  auto start = Clock::now();
+  ASSIGN_OR_RETURN(music.codes, GenerateMusicCodes(models, samples, num_frames, sampling, callbacks));
+  music.generate_s = SecondsSince(start);
+  start = Clock::now();
+  ASSIGN_OR_RETURN(music.audio, CatchTorch<at::Tensor>("decoding", [&]() -> Result<at::Tensor> {
+                     const c10::InferenceMode inference;
+                     return models.codec->Decode(music.codes.to(device)).cpu().contiguous();
+                   }));
+  music.decode_s = SecondsSince(start);
+  const auto peak = PeakMemoryBytes(device);
+  if (peak.ok()) {
+    music.peak_memory_bytes = *peak;
+  } else {
+    music.peak_memory_unknown = peak.error().message;
+  }
+  return music;
+}
+
+}  // namespace harness

@@ -62,7 +62,8 @@ def child_of(process) -> int:
 
 def run(program: str, folder: Path, out: Path, delay: float, act):
     environment = {**os.environ, "AUDIOCRAFT_EXPORT_DIR": str(folder), "CONFORMANCE_OUTPUT_DIR": str(out),
-                   "HF_HUB_CACHE": str(ROOT / "fixtures" / "hub")}
+                   "HF_HUB_CACHE": str(ROOT / "fixtures" / "hub"),
+                   "OMP_NUM_THREADS": "1"}  # a toy model: threads only wait for each other
     start = time.monotonic()
     process = subprocess.Popen([program, "--quiet"], env=environment, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL)

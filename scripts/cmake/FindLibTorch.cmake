@@ -93,9 +93,6 @@ if(LibTorch_FOUND)
   set_target_properties(LibTorch::LibTorch PROPERTIES
     INTERFACE_INCLUDE_DIRECTORIES "${LibTorch_INCLUDE_DIR};${LibTorch_INCLUDE_DIR}/torch/csrc/api/include"
     INTERFACE_SYSTEM_INCLUDE_DIRECTORIES "${LibTorch_INCLUDE_DIR};${LibTorch_INCLUDE_DIR}/torch/csrc/api/include")
-  # LibTorch's include folder brings a copy of fmt's headers, of another version than the installed library: used
-  # header-only, in an inline namespace of its own, the two do not meet.
-  target_compile_definitions(LibTorch::LibTorch INTERFACE FMT_HEADER_ONLY)
   target_link_libraries(LibTorch::LibTorch INTERFACE ${LibTorch_torch_cpu_LIBRARY} ${LibTorch_c10_LIBRARY})
   target_link_options(LibTorch::LibTorch INTERFACE -Wl,--disable-new-dtags "-Wl,--allow-shlib-undefined"
     "-Wl,-rpath,${LibTorch_LIBRARY_DIR}")

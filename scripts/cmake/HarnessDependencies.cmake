@@ -83,3 +83,12 @@ find_package(Threads REQUIRED)
 
 # LibTorch: tensors and their operations, for generation only.
 find_package(LibTorch REQUIRED)
+# Its include folder brings a copy of fmt's headers, of another version than the installed library. The installed ones
+# go first: {fmt} as headers only costs each file 5 s. Through a link, since /usr/include can't be named as the first.
+get_target_property(fmt_include fmt::fmt INTERFACE_INCLUDE_DIRECTORIES)
+find_path(FMT_INCLUDE_DIR fmt/format.h HINTS ${fmt_include})
+mark_as_advanced(FMT_INCLUDE_DIR)
+file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/installed-fmt)
+file(CREATE_LINK ${FMT_INCLUDE_DIR}/fmt ${PROJECT_BINARY_DIR}/installed-fmt/fmt SYMBOLIC)
+target_include_directories(LibTorch::LibTorch SYSTEM BEFORE INTERFACE ${PROJECT_BINARY_DIR}/installed-fmt)
+target_link_libraries(LibTorch::LibTorch INTERFACE fmt::fmt)

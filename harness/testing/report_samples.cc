@@ -1,4 +1,4 @@
-// The reports of this layer's tests as files: FOLDER/full.json, empty.json and hostile.json, for what checks
+// The reports of reports.h as files: FOLDER/full.json, empty.json and hostile.json, for what checks
 // report.json from outside.
 #include <filesystem>
 #include <iostream>
@@ -13,7 +13,9 @@ int main(int argc, char** argv) {
   }
   const std::filesystem::path folder = argv[1];
   const std::pair<const char*, harness::Report> samples[] = {
-      {"full.json", harness::testing_support::FullReport()}, {"empty.json", {}}, {"hostile.json", harness::testing_support::HostileReport()}};
+      {"full.json", harness::testing_support::FullReport()},
+      {"empty.json", {}},
+      {"hostile.json", harness::testing_support::HostileReport()}};
   for (const auto& [name, report] : samples) {
     if (const auto status = harness::WriteReport(folder / name, report); !status.ok()) {
       std::cerr << status.error().message << "\n";

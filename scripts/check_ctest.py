@@ -6,7 +6,6 @@ usage: check_ctest.py --build BUILD [CASE ...]      all cases, or the named ones
 Runs the conformance tests of a build folder from a folder of its own, so that a ctest around it keeps its records.
 Standard library only.
 """
-import argparse
 import json
 import os
 import shutil
@@ -18,7 +17,7 @@ import zipfile
 from pathlib import Path
 
 import check_ctest_cuda
-from ctest_run import FAULTS, GOOD, ROOT, Run, clean_environment, expect, run_cases, said
+from ctest_run import FAULTS, GOOD, ROOT, Run, cases_in, clean_environment, expect, main, said
 from derive_export import derive, derive_recipe
 
 NO_CARD = {"CUDA_VISIBLE_DEVICES": ""}  # also on a machine that has one
@@ -395,17 +394,5 @@ def case_flips(build: Path, folder: Path) -> None:
         shutil.rmtree(export)
 
 
-CASES = {name[5:]: function for names in (globals(), vars(check_ctest_cuda)) for name, function in list(names.items())
-         if name.startswith("case_")}
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", type=Path, required=True)
-    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)}")
-    args = parser.parse_args()
-    return run_cases(CASES, args.cases, args.build.resolve())
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__, cases_in(globals(), vars(check_ctest_cuda))))

@@ -46,7 +46,7 @@ std::vector<Case> Cases() {
       {"Html", "\n  <!DOCTYPE html><html>Sign in", FileKind::kHtml, "starts with '<!doctype html><html>sign in'"},
       {"Xml", "<?xml version='1.0'?><Error><Code>AccessDenied", FileKind::kHtml, "accessdenied"},
       {"Json", "{\"error\": \"Repository not found\"}", FileKind::kJson, "Repository not found"},
-      {"Safetensors", Little<uint64_t>(20) + "{\"a\":{}}            ", FileKind::kSafetensors, "safetensors"},
+      {"Safetensors", Little<uint64_t>(20).append("{\"a\":{}}            "), FileKind::kSafetensors, "safetensors"},
       {"Gguf", std::string("GGUF\x03\0\0\0", 8), FileKind::kGguf, "GGUF"},
       {"Onnx", "\x08\x08\x12\x07pytorch", FileKind::kOnnx, "ONNX"},
       {"Numpy", "\x93NUMPY\x01", FileKind::kNumpy, ".npy"},

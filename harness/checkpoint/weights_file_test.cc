@@ -14,13 +14,7 @@
 namespace harness {
 namespace {
 
-using testing_support::FailsWith;
-using testing_support::Little;
-using testing_support::Parts;
-using testing_support::PickleWriter;
-using testing_support::Succeeds;
-using testing_support::TorchEntries;
-using testing_support::WriteZip;
+using namespace testing_support;
 
 namespace fs = std::filesystem;
 
@@ -62,7 +56,7 @@ class BadSafetensors : public testing::TestWithParam<BadHeader> {};
 
 TEST_P(BadSafetensors, IsNamed) {
   const std::string file = Safe(GetParam().header, std::string(GetParam().payload, 'x'));
-  EXPECT_THAT(ReadSafetensors(testing_support::Bytes(file), "model.safetensors"),
+  EXPECT_THAT(ReadSafetensors(Bytes(file), "model.safetensors"),
               FailsWith(ErrorCode::kCorrupt, GetParam().parts));
 }
 
@@ -105,7 +99,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(Safetensors, NamesWhatItDoesNotRead) {
   const std::string file = Safe(R"({"a":{"dtype":"F8_E4M3","shape":[1],"data_offsets":[0,1]}})", "x");
-  EXPECT_THAT(ReadSafetensors(testing_support::Bytes(file), "m"),
+  EXPECT_THAT(ReadSafetensors(Bytes(file), "m"),
               FailsWith(ErrorCode::kUnsupported, Parts{"F8_E4M3", "tensor a"}));
 }
 
@@ -113,7 +107,7 @@ TEST(Safetensors, FailsAtEveryTruncation) {
   const std::string file = TwoTensors();
   for (size_t size = 0; size < file.size(); ++size) {
     const Result<Safetensors> read =
-        ReadSafetensors(testing_support::Bytes(std::string_view(file).substr(0, size)), "m");
+        ReadSafetensors(Bytes(std::string_view(file).substr(0, size)), "m");
     ASSERT_FALSE(read.ok()) << size;
     EXPECT_EQ(read.error().code, ErrorCode::kCorrupt) << size;
   }
@@ -121,7 +115,7 @@ TEST(Safetensors, FailsAtEveryTruncation) {
 
 TEST(Safetensors, RefusesAHeaderLongerThanTheFormatAllows) {
   const std::string file = Little(uint64_t{1} << 62) + "{}";
-  EXPECT_THAT(ReadSafetensors(testing_support::Bytes(file), "m"),
+  EXPECT_THAT(ReadSafetensors(Bytes(file), "m"),
               FailsWith(ErrorCode::kCorrupt, Parts{"4611686018427387904", "100000000"}));
 }
 

@@ -36,7 +36,7 @@ class ModelProbeTest : public testing::Test {
     settings.hub_root = fixtures / "hub";
     settings.profile.float16_steps = float16_steps;
     const RunPlan plan = MakePlan(settings, {});
-    Run& run = StartRun(std::move(settings), plan, nullptr);
+    conformance::Run& run = StartRun(std::move(settings), plan, nullptr);
     for (const Check& check : run.graph.checks()) {
       if (check.id.starts_with("generation/") || check.id.starts_with("audio_output/")) continue;
       const Outcome& outcome = run.evaluator.Evaluate(check);

@@ -6,7 +6,6 @@ usage: check_gpu.py [CASE ...]      all cases, or the named ones
 
 Standard library only.
 """
-import argparse
 import json
 import os
 import re
@@ -16,7 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ctest_run import expect, run_cases
+from ctest_run import cases_in, expect, main
 
 ROOT = Path(__file__).resolve().parents[1]
 UNSET = ("AUDIOCRAFT_PYTHON", "CXX", "LD_LIBRARY_PATH", "PYTHONDONTWRITEBYTECODE")
@@ -301,15 +300,5 @@ def case_prepare(folder: Path) -> None:
     expect("is no export" in prepare("--export", folder), "a folder that is none")
 
 
-CASES = {name[5:]: function for name, function in list(globals().items()) if name.startswith("case_")}
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)}")
-    args = parser.parse_args()
-    return run_cases(CASES, args.cases)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__, cases_in(globals()), of_a_build=False))

@@ -6,7 +6,6 @@ usage: check_hygiene.py --build BUILD [CASE ...]      all cases, or the named on
 
 Standard library only. What is unsafe to show is asked of Python's own Unicode data, not of the program's table.
 """
-import argparse
 import json
 import os
 import re
@@ -19,7 +18,7 @@ import xml.etree.ElementTree as ElementTree
 from collections import OrderedDict
 from pathlib import Path
 
-from ctest_run import FAULTS, GOOD, ROOT, Run, clean_environment, expect, run_cases
+from ctest_run import FAULTS, GOOD, ROOT, Run, cases_in, clean_environment, expect, main
 from derive.archive import Entry, find_entry, read_zip, write_zip
 from derive.export import Export
 from derive.pickling import Raw, Tensor
@@ -478,16 +477,5 @@ def case_limits(build: Path, folder: Path) -> None:
     judge("a folder of the system", "", words=("CONFORMANCE_OUTPUT_DIR",), CONFORMANCE_OUTPUT_DIR="/proc/self/out")
 
 
-CASES = {name[5:]: function for name, function in list(globals().items()) if name.startswith("case_")}
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", type=Path, required=True)
-    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)}")
-    args = parser.parse_args()
-    return run_cases(CASES, args.cases, args.build.resolve())
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__, cases_in(globals())))

@@ -1,4 +1,5 @@
-"""CTest runs of the suite in a folder of their own: and what the checks by script share. Standard library only."""
+"""CTest runs of the suite in a folder of their own: and what scripts of cases share. Standard library only."""
+import argparse
 import json
 import os
 import subprocess
@@ -66,3 +67,18 @@ def run_cases(cases: dict, chosen: list, *given) -> int:
                 failed += 1
                 print(f"FAIL  {name}: {problem}")
     return 1 if failed else 0
+
+
+def cases_in(*modules: dict) -> dict:
+    """The functions case_NAME of some modules' globals(), by NAME."""
+    return {name[5:]: function for names in modules for name, function in list(names.items()) if name.startswith("case_")}
+
+
+def main(description: str, cases: dict, of_a_build: bool = True) -> int:
+    """The command line of a script of cases: [--build BUILD] [CASE ...]; the exit status."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    if of_a_build:
+        parser.add_argument("--build", type=Path, required=True)
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(cases)}")
+    args = parser.parse_args()
+    return run_cases(cases, args.cases, *([args.build.resolve()] if of_a_build else []))

@@ -22,8 +22,8 @@ from derive.export import EDITS, Export
 EXPORTS = Path(__file__).resolve().parents[1] / "fixtures" / "exports"
 
 
-def derive(base: Path, edits: list, out: Path) -> None:
-    """Writes `base` with `edits` applied, in order, to the folder `out`. The base is only read."""
+def edited(base: Path, edits: list) -> Export:
+    """`base` with `edits` applied, in order, not yet written. The base is only read."""
     export = Export(base)
     for number, step in enumerate(edits, 1):
         parameters = dict(step)
@@ -35,7 +35,11 @@ def derive(base: Path, edits: list, out: Path) -> None:
         except TypeError as error:
             raise ValueError(f"edit {number} ({name}): {error}") from None
         EDITS[name](export, **parameters)
-    export.write(out)
+    return export
+
+
+def derive(base: Path, edits: list, out: Path) -> None:
+    edited(base, edits).write(out)
 
 
 def derive_recipe(recipe: dict, out: Path) -> None:

@@ -71,7 +71,7 @@ class Page {
     Categories();
     Failures();
     Grouped("Blocked", "Not judged, because another check must pass first.", "blocked", BlockedByCause(report_.checks));
-    Grouped("Unsupported", "This suite can't judge what they ask of this export.", "unsupported",
+    Grouped("Unsupported", "This suite can't judge what these checks need.", "unsupported",
             ByExplanation(report_.checks, CheckStatus::kUnsupported));
     Grouped("Skipped", "", "skip", ByExplanation(report_.checks, CheckStatus::kSkip));
     List("Asked for, but not applied", "These are not built yet.", report_.not_applied);

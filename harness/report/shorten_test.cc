@@ -14,7 +14,7 @@ TEST(Shorten, NamesUpToTheLimitAreWhole) {
 }
 
 TEST(Shorten, LongerOnesAreCutWithTheirLength) {
-  EXPECT_EQ(Shorten(std::string(kMaxWord + 1, 'n')), std::string(kShownOfWord, 'n') + "... (301 bytes)");
+  EXPECT_EQ(Shorten(std::string(kMaxWord + 1, 'n')), std::string(kShownOfWord, 'n').append("... (301 bytes)"));
   EXPECT_EQ(Shorten("abcdef", 5, 3), "abc... (6 bytes)");
 }
 

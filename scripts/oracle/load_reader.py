@@ -10,12 +10,12 @@ import gc
 import json
 import os
 import resource
-import select
 import shutil
-import signal
 import sys
 import warnings
 import zlib
+
+import forked
 
 TIME_S = 10
 NOBODY = 65534
@@ -46,11 +46,8 @@ def load(torch, path):
     return state_of(torch, package)
 
 
-def child(torch, path, folder, write_end):
-    os.chdir(folder)
-    quiet = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
-        os.dup2(quiet, descriptor)
+def contained(torch, path):
+    """In the child: bounds and no rights, then what torch.load makes of the file."""
     with open("/proc/self/statm") as statm:
         used = int(statm.read().split()[0]) * resource.getpagesize()
     for limit, value in ((resource.RLIMIT_AS, used + (3 << 30)), (resource.RLIMIT_CPU, TIME_S), (resource.RLIMIT_FSIZE, 1 << 20), (resource.RLIMIT_CORE, 0)):
@@ -69,39 +66,16 @@ def child(torch, path, folder, write_end):
             said = type(error).__name__
         result = {"ok": False, "error": said}
     result["ran"] = os.listdir(".")
-    data = json.dumps(result).encode()
-    while data:
-        data = data[os.write(write_end, data):]
+    return result
 
 
 def read(torch, path, folder):
     os.mkdir(folder)
     os.chmod(folder, 0o777)
-    read_end, write_end = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        try:
-            os.close(read_end)
-            child(torch, path, folder, write_end)
-        finally:
-            os._exit(0)
-    os.close(write_end)
-    chunks = []
-    while True:
-        ready, _, _ = select.select([read_end], [], [], TIME_S * 6)
-        chunk = os.read(read_end, 1 << 20) if ready else b""
-        if not chunk:
-            break
-        chunks.append(chunk)
-    os.close(read_end)
-    if not ready:
-        os.kill(pid, signal.SIGKILL)
-    status = os.waitpid(pid, 0)[1]
-    try:
-        result = json.loads(b"".join(chunks))
-    except ValueError:
-        result = {"ok": False, "error": f"killed by signal {os.WTERMSIG(status)}" if ready else "still running"}
-    result["ran"] = sorted(set(result.get("ran", [])) | set(os.listdir(folder)))
+    result, ended = forked.run(lambda: contained(torch, path), folder)
+    if ended:
+        result = {"ok": False, "error": ended, "ran": []}
+    result["ran"] = sorted({*result["ran"], *os.listdir(folder)})
     shutil.rmtree(folder, ignore_errors=True)
     return result
 

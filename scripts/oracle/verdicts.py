@@ -10,12 +10,11 @@ T5 and referenced codecs come from fixtures/hub and fixtures/home; a recipe with
 import argparse
 import json
 import os
-import select
-import signal
 import sys
 import tempfile
 from pathlib import Path
 
+import forked
 import production
 from families import TEXTS
 
@@ -24,8 +23,6 @@ FIXTURES = production.FIXTURES
 sys.path.insert(0, str(HERE.parent))
 from derive.hub import derive_hub  # noqa: E402
 from derive_export import derive_recipe  # noqa: E402
-
-TIME_LIMIT_S = 60
 
 
 def rounded(value: float):
@@ -63,38 +60,15 @@ def run_production(name: str) -> dict:
 
 
 def in_process(body, folder: Path) -> dict:
-    """What `body` returns in a forked process (audiocraft is imported already), in `folder`, with a time limit."""
-    read_end, write_end = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(read_end)
-        os.chdir(folder)
-        quiet = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(quiet, 1)
-        os.dup2(quiet, 2)
+    """What `body` returns in a process of its own (audiocraft is imported already), in `folder`, with a time limit."""
+    def noting_what_ran():
         result = body()
         if os.path.exists("executed"):
             result["executed"] = True
-        with os.fdopen(write_end, "w") as pipe:
-            json.dump(result, pipe)
-        os._exit(0)
-    os.close(write_end)
-    chunks = []
-    while True:
-        ready, _, _ = select.select([read_end], [], [], TIME_LIMIT_S)
-        chunk = os.read(read_end, 1 << 20) if ready else b""
-        if not chunk:
-            break
-        chunks.append(chunk)
-    os.close(read_end)
-    if not ready:
-        os.kill(child, signal.SIGKILL)
-    status = os.waitpid(child, 0)[1]
-    if not ready:
-        return {"outcome": "raises", "stage": "load", "error": f"still running after {TIME_LIMIT_S} s"}
-    if not chunks:
-        return {"outcome": "raises", "stage": "load", "error": f"killed by signal {os.WTERMSIG(status)}"}
-    return json.loads(b"".join(chunks))
+        return result
+
+    result, ended = forked.run(noting_what_ran, folder)
+    return {"outcome": "raises", "stage": "load", "error": ended} if ended else result
 
 
 def in_child(recipe: dict) -> dict:

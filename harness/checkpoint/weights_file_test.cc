@@ -1,7 +1,6 @@
 #include "harness/checkpoint/weights_file.h"
 
 #include <cstring>
-#include <fstream>
 
 #include "harness/checkpoint/safetensors.h"
 #include "harness/testing/archive_writer.h"
@@ -56,8 +55,7 @@ class BadSafetensors : public testing::TestWithParam<BadHeader> {};
 
 TEST_P(BadSafetensors, IsNamed) {
   const std::string file = Safe(GetParam().header, std::string(GetParam().payload, 'x'));
-  EXPECT_THAT(ReadSafetensors(Bytes(file), "model.safetensors"),
-              FailsWith(ErrorCode::kCorrupt, GetParam().parts));
+  EXPECT_THAT(ReadSafetensors(Bytes(file), "model.safetensors"), FailsWith(ErrorCode::kCorrupt, GetParam().parts));
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -99,15 +97,13 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(Safetensors, NamesWhatItDoesNotRead) {
   const std::string file = Safe(R"({"a":{"dtype":"F8_E4M3","shape":[1],"data_offsets":[0,1]}})", "x");
-  EXPECT_THAT(ReadSafetensors(Bytes(file), "m"),
-              FailsWith(ErrorCode::kUnsupported, Parts{"F8_E4M3", "tensor a"}));
+  EXPECT_THAT(ReadSafetensors(Bytes(file), "m"), FailsWith(ErrorCode::kUnsupported, Parts{"F8_E4M3", "tensor a"}));
 }
 
 TEST(Safetensors, FailsAtEveryTruncation) {
   const std::string file = TwoTensors();
   for (size_t size = 0; size < file.size(); ++size) {
-    const Result<Safetensors> read =
-        ReadSafetensors(Bytes(std::string_view(file).substr(0, size)), "m");
+    const Result<Safetensors> read = ReadSafetensors(Bytes(std::string_view(file).substr(0, size)), "m");
     ASSERT_FALSE(read.ok()) << size;
     EXPECT_EQ(read.error().code, ErrorCode::kCorrupt) << size;
   }

@@ -178,7 +178,7 @@ def check(program: Path, judge, name: str, folder: Path):
     if not problems and DOCUMENTED.get(name):
         identifier, pattern = DOCUMENTED[name]
         first = decisive(report)
-        if first["id"] != identifier or not matches(first["message"].splitlines()[0], pattern):
+        if first["id"] != identifier or not matches(said(first).splitlines()[0], pattern):
             problems.append(f"conformance/CHECKS.md says {identifier}: {pattern}")
     if digest(export) != before:
         problems.append("the export was changed")

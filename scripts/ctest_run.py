@@ -46,8 +46,8 @@ def clean_environment(**variables) -> dict:
 
 
 def said(check: dict) -> str:
-    """What a person reads of a check in report.json: the message, and the remedy on a line of its own."""
-    return "\n".join(filter(None, (check["message"], check["remedy"])))
+    """What a person reads of a check in report.json: the message and the remedy."""
+    return ". ".join(filter(None, (check["message"], check["remedy"])))
 
 
 def expect(condition, what: str) -> None:

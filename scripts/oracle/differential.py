@@ -74,9 +74,10 @@ def native(program: Path, export: Path, folder: Path) -> dict:
     content = json.loads(report.read_text())
     failing = [check for check in content["checks"] if check["status"] == "fail"]
     runs = [check for check in content["checks"] if check["id"] == "generation/cpu/prompt0/runs"]
+    runs = runs or [{"status": "skip", "message": "no part of the run: codec_compatibility/weights says why"}]
     tokens = folder / "out" / "generation" / "cpu" / "prompt0" / "tokens.npy"
     return {"verdict": content["verdict"], "check": failing[0]["id"] if failing else None, "failing": len(failing),
-            "message": failing[0]["message"] if failing else "", "ran": runs[0]["status"], "why_not": runs[0]["message"],
+            "message": f"{failing[0]['message']}. {failing[0]['remedy'] or ''}" if failing else "", "ran": runs[0]["status"], "why_not": runs[0]["message"],
             "tokens": tokens if tokens.is_file() else None}
 
 

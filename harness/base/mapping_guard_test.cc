@@ -1,5 +1,10 @@
 #include "harness/base/mapping_guard.h"
 
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <csignal>
 #include <fstream>
@@ -81,6 +86,32 @@ TEST_F(MappingGuardTest, WhatWasLostStaysLost) {
   EXPECT_EQ(Sum(file->bytes()), 0u);
   Write("weights.bin", kSize);
   EXPECT_THAT(file->Unchanged(), FailsWith(ErrorCode::kIo, Parts{"weights.bin"}));
+}
+
+// Two pages of a file that has one, mapped by hand: the second can't be read, though nothing changes.
+class TooLong {
+ public:
+  explicit TooLong(const fs::path& path) {
+    const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    fstat(fd, &status);
+    data = static_cast<std::byte*>(mmap(nullptr, 2 * page, PROT_READ, MAP_PRIVATE, fd, 0));
+    close(fd);
+  }
+  ~TooLong() { munmap(data, 2 * page); }
+  const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  struct stat status {};
+  std::byte* data = nullptr;
+};
+
+TEST_F(MappingGuardTest, WhatTheDiskDoesNotGiveIsLost) {
+  const TooLong mapping(Write("short", 10));
+  const Result<MappingGuard> guard =
+      MappingGuard::Watch(folder_ / "short", mapping.status, mapping.data, 2 * mapping.page);
+  ASSERT_THAT(guard, Succeeds());
+  EXPECT_EQ(Sum({mapping.data, mapping.page}), 10 * 'x');
+  EXPECT_THAT(guard->Unchanged(), Succeeds());
+  EXPECT_EQ(Sum({mapping.data, 2 * mapping.page}), 10 * 'x');
+  EXPECT_THAT(guard->Unchanged(), FailsWith(ErrorCode::kIo, Parts{"short could not be read to its end"}));
 }
 
 TEST_F(MappingGuardTest, BytesThatChangeInPlaceAreNoticed) {

@@ -8,13 +8,13 @@
 #include <tuple>
 #include <vector>
 
+#include "harness/archive/findings.h"
 #include "harness/base/safe_text.h"
 #include "harness/pickle/key_paths.h"
 
 namespace harness {
 namespace {
 
-constexpr size_t kShown = 5;
 // How often the views of a storage may show its elements, each view counted once: flat buffers show them once, tied
 // parameters twice, zero biases of several widths some times. Views of a small storage cost nothing.
 constexpr uint64_t kMaxTimesShown = 64, kViewsOfSmallStorage = uint64_t{64} << 20;
@@ -25,23 +25,10 @@ std::optional<int64_t> Times(int64_t a, int64_t b) {
   return product;
 }
 
-// The first few problems in words, and how many there are: a file may have a hundred thousand.
-class Problems {
- public:
-  template <class Words>
-  void Add(Words&& words) {
-    if (++count_ <= kShown) shown_.push_back(words());
-  }
-  bool empty() const { return count_ == 0; }
-  std::string Text(std::string_view one, std::string_view many) const {
-    return fmt::format("{} {}: {}{}", count_, count_ == 1 ? one : many, fmt::join(shown_, "; "),
-                       count_ > kShown ? fmt::format("; and {} more", count_ - kShown) : "");
-  }
-
- private:
-  std::vector<std::string> shown_;
-  size_t count_ = 0;
-};
+// "2 tensors do not fit their storages: ..."
+std::string Counted(const Findings& problems, std::string_view one, std::string_view many) {
+  return fmt::format("{} {}: {}", problems.count(), problems.count() == 1 ? one : many, problems.Text());
+}
 
 std::string At(const KeyPaths& paths, NodeId node) {
   std::string path = paths.Of(node);
@@ -51,7 +38,7 @@ std::string At(const KeyPaths& paths, NodeId node) {
 }  // namespace
 
 Status CheckStorages(PickleReading& reading, const std::vector<StoragePlace>& places, std::string_view place) {
-  Problems problems;
+  Findings problems;
   ErrorCode code = ErrorCode::kUnsupported;
   const KeyPaths paths(reading.pickle);
   for (const NodeProblem& problem : reading.storage_problems) {
@@ -83,7 +70,7 @@ Status CheckStorages(PickleReading& reading, const std::vector<StoragePlace>& pl
   }
   if (problems.empty()) return {};
   return Error{code, fmt::format("{}: {}. The file was cut, changed or written by a process that died: export again",
-                                 place, problems.Text("storage is wrong", "storages are wrong"))};
+                                 place, Counted(problems, "storage is wrong", "storages are wrong"))};
 }
 
 std::string WhyOutOfBounds(const TensorView& view, const Storage& storage) {
@@ -139,7 +126,7 @@ void Count(const TensorView& view, Shown& shown) {
 }  // namespace
 
 Status CheckTensors(PickleReading& reading, std::string_view place) {
-  Problems problems;
+  Findings problems;
   const KeyPaths paths(reading.pickle);
   std::vector<Shown> shown(reading.storages.size());
   const auto name = [&](size_t tensor) {
@@ -171,9 +158,10 @@ Status CheckTensors(PickleReading& reading, std::string_view place) {
     });
   }
   if (!problems.empty()) {
-    return Error{ErrorCode::kCorrupt,
-                 fmt::format("{}: {}. No PyTorch writes that: the file is damaged or was made by hand", place,
-                             problems.Text("tensor does not fit its storage", "tensors do not fit their storages"))};
+    return Error{
+        ErrorCode::kCorrupt,
+        fmt::format("{}: {}. No PyTorch writes that: the file is damaged or was made by hand", place,
+                    Counted(problems, "tensor does not fit its storage", "tensors do not fit their storages"))};
   }
   if (!too_often) return {};
   // Nothing of this file is read: who asks for a tensor gets none.

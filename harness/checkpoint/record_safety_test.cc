@@ -45,6 +45,7 @@ std::vector<RecordCase> RecordCases() {
   twice.insert(twice.begin(), {.name = "archive/data.pkl", .data = proto});
   return {
       {"NamedSo", With({.name = "archive/extra.pkl", .data = kCall}), extra},
+      {"NamedSoAtLength", With({.name = "archive/extra.PICKLE", .data = kCall}), {"record archive/extra.PICKLE"}},
       {"StartsAsOne", With({.name = "archive/extra", .data = proto}), extra},
       {"Deflated", With({.name = "archive/extra", .data = proto, .deflate = true}), extra},
       {"AmongTheStorages", With({.name = "archive/data/77.pkl", .data = kCall}), {"record archive/data/77.pkl"}},

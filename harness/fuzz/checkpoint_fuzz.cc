@@ -3,7 +3,6 @@
 #include "harness/checkpoint/checkpoint.h"
 #include "harness/checkpoint/package.h"
 #include "harness/fuzz/fuzz_input.h"
-#include "harness/fuzz/zip_model.h"
 #include "harness/pickle/pickle_environment.h"
 #include "harness/pickle/plain_value.h"
 #include "harness/weights/payload.h"
@@ -42,13 +41,4 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   (void)FindSharedElements(checkpoint, package->best_state);
   if (package->config != kNoNode) (void)ToPlainValue(checkpoint.pickle(), package->config);
   return 0;
-}
-
-size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size, unsigned seed) {
-  return Mutate(MutateCheckpoint, data, size, max_size, seed);
-}
-
-size_t LLVMFuzzerCustomCrossOver(const uint8_t* first, size_t first_size, const uint8_t* second, size_t second_size,
-                                 uint8_t* out, size_t max_size, unsigned seed) {
-  return CrossOver(CrossZips, AsText(first, first_size), AsText(second, second_size), out, max_size, seed);
 }

@@ -117,6 +117,11 @@ bool IsDeviceName(std::string_view name) {
          (index.size() == 1 || index[0] != '0');
 }
 
+bool IsTensorMaker(GlobalRole role) {
+  return role == GlobalRole::kTensorV1 || role == GlobalRole::kTensorV2 || role == GlobalRole::kTensorV3 ||
+         role == GlobalRole::kFromType || role == GlobalRole::kWrapperSubclass;
+}
+
 // (storage, offset, size, stride[, requires_grad, hooks[, dtype]]): only floating elements can require a gradient.
 bool IsTensorCall(const PickleReading& reading, GlobalRole role, const Shape& args) {
   const size_t expected = role == GlobalRole::kTensorV1 ? 4 : role == GlobalRole::kTensorV2 ? 6 : 7;
@@ -179,7 +184,9 @@ bool IsMetadataState(const Shape& state, bool container) {
     }
   }
   const Shape cache = state.At("resolver_cache"), flags = state.At("flags");
-  return state.At("ref_type").exists() && state.At("optional").exists() && state.At("key").exists() &&
+  const Shape key = state.At("key"), flags_root = state.At("flags_root");
+  return state.At("ref_type").exists() && state.At("optional").Is(Kind::kBool) && key.exists() &&
+         (IsScalar(key.node()) || key.Is(Kind::kBytes)) && (!flags_root.exists() || flags_root.Is(Kind::kBool)) &&
          (!cache.exists() || (cache.Is(Kind::kDict) && cache.node().pairs.empty())) &&
          (!flags.exists() || flags.Is(Kind::kNone) || (flags.IsPlainDict() && flags.HasAttributeKeys()));
 }
@@ -304,7 +311,7 @@ bool IsWrittenCall(const PickleReading& reading, GlobalRole role, CallForm form,
       }
       if (with_state && !IsTensorState(args[3])) return false;
       // Where the tensor was refused, its own message says why.
-      if (!args[0].Is(Kind::kTensor)) return args[0].Is(Kind::kObject);
+      if (!args[0].Is(Kind::kTensor)) return IsTensorMaker(args[0].made_by());
       return !args[1].node().boolean || IsFloating(reading.tensors[args[0].node().tensor].dtype);
     }
     case GlobalRole::kFromType: return reduce && IsFromTypeCall(reading, args);

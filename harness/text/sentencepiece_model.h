@@ -17,7 +17,7 @@ class SentencePieceProcessor;
 namespace harness {
 
 // `model`: the file's bytes. `dummy_prefix` false: as if the model said add_dummy_prefix: false.
-// Errors: kCorrupt; `file` starts the message.
+// Errors: kCorrupt; kUnsupported where there are too many pieces; `file` starts the message.
 Result<std::shared_ptr<const sentencepiece::SentencePieceProcessor>> LoadSentencePiece(std::string model,
                                                                                        bool dummy_prefix,
                                                                                        const std::string& file);

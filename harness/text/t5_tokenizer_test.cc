@@ -187,6 +187,21 @@ TEST(SentencePieceModel, NamesANormalisationTableThatLeadsOutside) {
   EXPECT_THAT(pieces.error().message, HasSubstr("the normalisation table leads outside of its trie"));
 }
 
+TEST(SentencePieceModel, BoundsTheNumberOfPieces) {
+  const auto of = [](size_t count) {
+    const std::string_view piece("\n\x02\n\0", 4);  // an empty one, which the library refuses
+    std::string model;
+    for (size_t i = 0; i < count; ++i) model += piece;
+    return LoadSentencePiece(std::move(model), true, "spiece.model");
+  };
+  const auto at = of(1 << 20), past = of((1 << 20) + 1);
+  ASSERT_FALSE(at.ok());
+  EXPECT_EQ(at.error().code, ErrorCode::kCorrupt);
+  ASSERT_FALSE(past.ok());
+  EXPECT_EQ(past.error().code, ErrorCode::kUnsupported);
+  EXPECT_THAT(past.error().message, HasSubstr("spiece.model: has more than 1048576 pieces"));
+}
+
 TEST(PythonSpace, StripsOneSide) {
   EXPECT_EQ(StripLeft(" \t\xe3\x80\x80\xc2\xa0x "), "x ");
   EXPECT_EQ(StripRight(" x\n\xe2\x80\xaf\x1f"), " x");

@@ -179,7 +179,7 @@ TEST(LmSpec, SaysWhatIsWrong) {
     ASSERT_FALSE(spec.ok());
     EXPECT_EQ(spec.error().code, ErrorCode::kMismatch);
     EXPECT_THAT(spec.error().message, HasSubstr(option.words));
-    EXPECT_THAT(spec.error().message, HasSubstr("test.bin: xp.cfg"));
+    EXPECT_THAT(spec.error().message, HasSubstr("file.bin: xp.cfg"));
   }
 }
 

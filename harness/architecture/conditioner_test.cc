@@ -42,7 +42,7 @@ ConfigValue ToValue(const json& value) {
 }
 
 Config Edited(const json& edits) {
-  Config config = Config::Parse(Table()["base"].get<std::string>(), "test.bin: xp.cfg", [](const std::string&) {
+  Config config = Config::Parse(Table()["base"].get<std::string>(), "file.bin: xp.cfg", [](const std::string&) {
                     return std::nullopt;
                   }).value();
   for (const json& edit : edits) {

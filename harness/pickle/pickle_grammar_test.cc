@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "harness/pickle/pickle_reader.h"
+#include "harness/pickle/pickle_safety.h"
 #include "harness/testing/bytes.h"
 #include "harness/testing/checkpoints.h"
 #include "harness/testing/matchers.h"

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "conformance/framework/artifact.h"
-#include "conformance/stages/production_loader.h"
 #include "harness/audio/wav.h"
 #include "harness/base/safe_text.h"
 
@@ -85,11 +84,10 @@ const ProductionRun& Context::Production() {
     } else {
       run.message = MissingStage("production", read.error());
     }
-  } else {
-    run = RunProduction(*this);
+  } else if (production_of_) {
+    run = production_of_(*this);
   }
-  production_ = std::make_shared<const ProductionRun>(std::move(run));
-  return *production_;
+  return production_.emplace(std::move(run));
 }
 
 double Context::LimitOf(const std::string& name) const {

@@ -4,19 +4,19 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "conformance/framework/generation_record.h"
 #include "conformance/framework/outcome.h"
+#include "conformance/framework/production_run.h"
 #include "conformance/framework/run_plan.h"
 #include "conformance/framework/settings.h"
 #include "harness/audio/signal_statistics.h"
 #include "harness/export/export.h"
 
 namespace conformance {
-
-struct ProductionRun;
 
 class Context {
  public:
@@ -43,8 +43,9 @@ class Context {
   const harness::Result<harness::PayloadScan>& Payload(harness::Role role);
   // What the sound in `audio`, below the output folder, measures as a whole: read and computed once.
   const harness::Result<harness::SignalMeasures>& Sound(const std::string& audio);
-  // What the real loader did: likewise. Precondition of the latter: as RunProduction.
+  // What the real loader did: likewise. It runs by what TakeProductionFrom gave; its precondition is the caller's.
   const ProductionRun& Production();
+  void TakeProductionFrom(std::function<ProductionRun(Context&)> source) { production_of_ = std::move(source); }
   const std::map<std::string, GenerationRecord>& generations() const { return generations_; }
 
   double LimitOf(const std::string& name) const;
@@ -61,7 +62,8 @@ class Context {
   std::function<const Outcome&(const std::string&)> outcome_of_;
   std::map<std::string, GenerationRecord> generations_;
   std::map<std::string, harness::Result<harness::SignalMeasures>> sounds_;
-  std::shared_ptr<const ProductionRun> production_;
+  std::function<ProductionRun(Context&)> production_of_;
+  std::optional<ProductionRun> production_;
   std::vector<std::string> run_failures_;
 };
 

@@ -25,7 +25,9 @@ const Outcome& Evaluator::Evaluate(const Check& check) {
   if (const auto known = outcomes_.find(check.id); known != outcomes_.end()) return known->second;
   if (journal_ != nullptr) journal_->Started(check.id);
   Outcome outcome = Printable(Judge(check));
-  const bool not_run = outcome.status == CheckStatus::kSkip || outcome.status == CheckStatus::kUnsupported;
+  // A device that somebody asks for by name, and that can't be used, fails, and did not run either.
+  const bool not_run = outcome.status == CheckStatus::kSkip || outcome.status == CheckStatus::kUnsupported ||
+                       outcome.reason == reason::kDeviceUnusable;
   if (not_run && outcome.requirement.empty()) outcome.requirement = check.requirement;
   if (outcome.run_failed()) context_.FailRun(outcome.message);
   if (journal_ != nullptr) journal_->Finished(ToResult(check, outcome));

@@ -20,6 +20,7 @@
 #include "conformance/program/shards.h"
 #include "conformance/program/staged_run.h"
 #include "conformance/stages/gpu_choice.h"
+#include "conformance/stages/production_loader.h"
 
 namespace conformance {
 namespace {
@@ -210,6 +211,7 @@ int RunProgram(int argc, char** argv, const Hooks& hooks) {
       settings->plan.empty() ? FindApplicable(*settings, hooks.can_use_cuda) : Applicable::FromText(settings->plan);
   const RunPlan plan = MakePlan(*settings, applicable, hooks.can_use_cuda);
   Run& run = StartRun(std::move(settings).value(), plan, hooks.generator);
+  run.context.TakeProductionFrom(RunProduction);
   testing::InitGoogleTest(&argc, argv);  // asks the run for its tests
   if (arguments.list_checks || arguments.list_ctest) {
     Print(arguments.list_checks ? ListChecks(run.graph, arguments.as_json) : ListForCTest(run, applicable.ToText()));

@@ -2,33 +2,13 @@
 // generation, whose codes must be those that this suite generates.
 #pragma once
 
-#include <filesystem>
-#include <string>
-
 #include "conformance/framework/context.h"
-#include "harness/base/result.h"
+#include "conformance/framework/production_run.h"
 
 namespace conformance {
-
-// What the real loader did. Kept by the stage of a run that CTest drives, as OUTPUT/stages/production.json.
-struct ProductionRun {
-  enum class Outcome { kNotRun, kRuns, kRaises };
-  Outcome outcome = Outcome::kNotRun;
-  std::string message;     // why it did not run; or the stage and the error
-  std::string stage;       // that raised: "import", "load", "generate"
-  std::string audiocraft;  // its version
-  double load_s = 0;
-  int64_t codes = 0;        // compared
-  int64_t differing = 0;    // of them
-  int64_t first_frame = 0;  // of those that differ
-  double gap = 0;           // between the two best logits there, in this suite's own run
-};
 
 // Runs it now. Precondition: every check that the check `generation/production_loader` needs has passed: the real
 // loader would execute what an unsafe pickle says.
 ProductionRun RunProduction(Context& context);
-
-harness::Status WriteProduction(const std::filesystem::path& path, const std::string& stamp, const ProductionRun& run);
-harness::Result<ProductionRun> ReadProduction(const std::filesystem::path& path, const std::string& stamp);
 
 }  // namespace conformance

@@ -1,10 +1,9 @@
-#include "conformance/stages/production_loader.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "conformance/checks/generation/generation.h"
+#include "conformance/framework/production_run.h"
 
 namespace conformance {
 

@@ -24,8 +24,8 @@ Outcome CheckFloat16Range(Context& context, Role role) {
     if (bad.count == 0) return Pass({{"largest", largest}}, {{"largest", harness::kFloat16Overflow}});
     return Fail(fmt::format("{}: {} finite values of {} and more, which become infinite where the language model "
                             "is loaded on CUDA, as float16: {}. It works on the CPU only",
-                            harness::FileName(role), Plural(bad.count, "tensor holds", "tensors hold"), harness::kFloat16Overflow,
-                            bad.Text()),
+                            harness::FileName(role), Plural(bad.count, "tensor holds", "tensors hold"),
+                            harness::kFloat16Overflow, bad.Text()),
                 largest, harness::kFloat16Overflow)
         .WithRemedy("Clamp or retrain them");
   });

@@ -47,13 +47,13 @@ Applicable FindApplicable(const Settings& settings, const std::function<harness:
   applicable.cuda = present && (chosen.empty() || names("cuda"));
   applicable.cpu = chosen.empty() ? !present : names("cpu");
   if (!settings.export_dir) return applicable;
-  // Production's rule: CUDA where it can be used. Who asks for it by name has it judged.
-  const bool asks_cuda = chosen.empty() && present && !settings.require.contains("cuda");
+  // Production's rule: CUDA where it can be used, else the CPU. Who requires CUDA has it judged, too.
+  const bool asks_cuda = chosen.empty() && present;
   applicable.melody = settings.profile.melody.has_value();
   const auto text = AskChild([&] {
     Applicable found = applicable;
     if (const auto cuda = asks_cuda ? can_use_cuda() : harness::Status(); !cuda.ok()) {
-      found.cuda = false;
+      found.cuda = settings.require.contains("cuda");
       found.cpu = true;
       found.cuda_problem = cuda.error().message.substr(0, kMaxProblem);
     }

@@ -55,7 +55,7 @@ std::vector<Case> Cases() {
       {"Gzip", "\x1f\x8b\x08", FileKind::kCompressed, "gzip"},
       {"Empty", "", FileKind::kEmpty, "is empty"},
       {"Zeros", std::string(10'000, '\0'), FileKind::kZeros, "only zero bytes (10000"},
-      {"ZerosThenNot", std::string(10'000, '\0') + "x", FileKind::kUnknown, "00 00"},
+      {"ZerosThenNot", std::string(10'000, '\0').append("x"), FileKind::kUnknown, "00 00"},
       {"Text", "sample_rate: 32000\n", FileKind::kText, "plain text (it starts with 'sample_rate: 32000\\n')"},
       {"Binary", "\xde\xad\xbe\xef", FileKind::kUnknown, "de ad be ef"},
       {"OneByte", "P", FileKind::kText, "plain text"},

@@ -5,14 +5,13 @@ usage: check_report_schema.py --build BUILD [CASE ...]      all cases, or the na
 
 Needs the package jsonschema (Debian: python3-jsonschema); without it nothing is checked, and the exit status is 77.
 """
-import argparse
 import copy
 import json
 import subprocess
 import sys
 from pathlib import Path
 
-from ctest_run import FAULTS, GOOD, ROOT, clean_environment, expect, run_cases
+from ctest_run import FAULTS, GOOD, ROOT, cases_in, clean_environment, expect, main
 from derive_export import derive, derive_recipe
 
 try:
@@ -154,19 +153,8 @@ def case_staged(build: Path, folder: Path) -> None:
         expect(not found, f"{path.name}: {found}")
 
 
-CASES = {name[5:]: function for name, function in list(globals().items()) if name.startswith("case_")}
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", type=Path, required=True)
-    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)}")
-    args = parser.parse_args()
+if __name__ == "__main__":
     if Draft7Validator is None:
         print("skipped: this Python has no package jsonschema. Install python3-jsonschema (scripts/bootstrap --tests)")
-        return 77
-    return run_cases(CASES, args.cases, args.build.resolve())
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        sys.exit(77)
+    sys.exit(main(__doc__, cases_in(globals())))

@@ -39,13 +39,10 @@ void LookAtExport(const Settings& settings, Applicable& applicable) {
 
 Applicable FindApplicable(const Settings& settings, const std::function<harness::Status()>& can_use_cuda) {
   Applicable applicable;
-  const auto& chosen = settings.profile.devices;
-  const auto names = [&](const char* device) {
-    return std::find(chosen.begin(), chosen.end(), device) != chosen.end();
-  };
+  const std::vector<std::string>& chosen = settings.profile.devices;  // empty: nobody chose
   const bool present = CudaDevicePresent();
-  applicable.cuda = present && (chosen.empty() || names("cuda"));
-  applicable.cpu = chosen.empty() ? !present : names("cpu");
+  applicable.cuda = present && (chosen.empty() || settings.profile.names_device("cuda"));
+  applicable.cpu = chosen.empty() ? !present : settings.profile.names_device("cpu");
   if (!settings.export_dir) return applicable;
   // Production's rule: CUDA where it can be used, else the CPU. Who requires CUDA has it judged, too.
   const bool asks_cuda = chosen.empty() && present;

@@ -64,7 +64,9 @@ Outcome Pass(json measured, json limit) {
 Outcome Fail(std::string message, json measured, json limit) {
   return Make(CheckStatus::kFail, "", std::move(message), std::move(measured), std::move(limit));
 }
-Outcome Skip(const char* reason, std::string message) { return Make(CheckStatus::kSkip, reason, std::move(message)); }
+Outcome Skip(std::string reason, std::string message) {
+  return Make(CheckStatus::kSkip, std::move(reason), std::move(message));
+}
 Outcome Unsupported(std::string message) {
   return Make(CheckStatus::kUnsupported, reason::kUnsupported, std::move(message));
 }

@@ -52,7 +52,7 @@ struct Outcome {
 
 Outcome Pass(nlohmann::json measured = nullptr, nlohmann::json limit = nullptr);
 Outcome Fail(std::string message, nlohmann::json measured = nullptr, nlohmann::json limit = nullptr);
-Outcome Skip(const char* reason, std::string message);
+Outcome Skip(std::string reason, std::string message);
 // This suite can't judge the export: nobody can say then that it is good.
 Outcome Unsupported(std::string message);
 // `by`: the id of a check that fails.

@@ -1,6 +1,7 @@
 // CONFORMANCE_PROFILE: what to generate and which limits to hold it to. Every key is optional, an unknown one an error.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <map>
@@ -30,6 +31,10 @@ struct Profile {
   std::optional<std::string> reference_audio;
   bool expect_trained = true;
   std::map<std::string, double> limits;  // overrides, by the names of the catalogue
+
+  bool names_device(const std::string& device) const {
+    return std::find(devices.begin(), devices.end(), device) != devices.end();
+  }
 
   std::vector<std::string> keys;  // every key that the file set, "generation.seed"
 };

@@ -21,10 +21,6 @@ bool Exists(const std::string& path) {
   return std::filesystem::exists(path, error);
 }
 
-bool Names(const std::vector<std::string>& devices, const std::string& device) {
-  return std::find(devices.begin(), devices.end(), device) != devices.end();
-}
-
 struct Word {
   const char* name;
   bool Applicable::*flag;
@@ -37,8 +33,7 @@ constexpr Word kWords[] = {{"cuda", &Applicable::cuda},
 
 // Why CUDA is not run, where it is not: no device, one that can't be used, or a profile that leaves it out.
 Outcome WhyNoCuda(const Settings& settings, std::string problem, const std::function<harness::Status()>& can_use_cuda) {
-  const auto& chosen = settings.profile.devices;
-  if (!chosen.empty() && !Names(chosen, "cuda")) {
+  if (!settings.profile.devices.empty() && !settings.profile.names_device("cuda")) {
     return Skip(reason::kNotAsked, "cuda is not run: the profile's devices leave it out")
         .WithRemedy("devices: [cpu, cuda] in the profile runs both");
   }
@@ -133,6 +128,11 @@ RunPlan MakePlan(const Settings& settings, const Applicable& applicable,
   return plan;
 }
 
+const GenerationCase* RunPlan::FirstCase(const std::string& device) const {
+  const auto first = std::find_if(cases.begin(), cases.end(), [&](const auto& of) { return of.device == device; });
+  return first == cases.end() ? nullptr : &*first;
+}
+
 bool CudaDevicePresent() {
   for (int i = 0; i < kMostCards; ++i) {
     if (Exists(fmt::format("/dev/nvidia{}", i))) return true;
@@ -141,7 +141,7 @@ bool CudaDevicePresent() {
 }
 
 std::string WhoAsksFor(const Settings& settings, const std::string& device) {
-  if (Names(settings.profile.devices, device)) return "the profile (devices)";
+  if (settings.profile.names_device(device)) return "the profile (devices)";
   return settings.require.contains(device) ? "CONFORMANCE_REQUIRE" : "";
 }
 

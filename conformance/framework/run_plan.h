@@ -44,6 +44,8 @@ struct RunPlan {
   bool production_loader = false;     // AUDIOCRAFT_PYTHON is set
   bool float16_readiness = true;
 
+  // The first case on `device`, which stands for the others where none can run; null: there is none.
+  const GenerationCase* FirstCase(const std::string& device) const;
   bool is_text(const GenerationCase& of) const { return of.prompt && text_prompts[*of.prompt]; }
 };
 

@@ -207,8 +207,12 @@ int RunProgram(int argc, char** argv, const Hooks& hooks) {
   if (argc == 2 && std::string_view(argv[1]) == kCanUseCuda) return Report(hooks.can_use_cuda());
   auto settings = ReadSettings();
   if (!settings.ok()) return Report(settings.error());
-  const Applicable applicable =
-      settings->plan.empty() ? FindApplicable(*settings, hooks.can_use_cuda) : Applicable::FromText(settings->plan);
+  Applicable applicable;  // a merge judges nothing
+  if (!settings->plan.empty()) {
+    applicable = Applicable::FromText(settings->plan);
+  } else if (!arguments.merge) {
+    applicable = FindApplicable(*settings, hooks.can_use_cuda);
+  }
   const RunPlan plan = MakePlan(*settings, applicable, hooks.can_use_cuda);
   Run& run = StartRun(std::move(settings).value(), plan, hooks.generator);
   run.context.TakeProductionFrom(RunProduction);

@@ -44,10 +44,8 @@ int PayloadStage(Run& run) {
 
 // The first check of a device's generation, without which nothing is generated; null: the plan has none.
 const Check* FirstRuns(const Run& run, const std::string& device) {
-  for (const GenerationCase& of : run.context.plan().cases) {
-    if (of.device == device) return run.graph.Find(ids::kRuns(of));
-  }
-  return nullptr;
+  const GenerationCase* first = run.context.plan().FirstCase(device);
+  return first == nullptr ? nullptr : run.graph.Find(ids::kRuns(*first));
 }
 
 // Judges what stands before generation in this process, and leaves nothing where that fails.

@@ -66,27 +66,24 @@ std::vector<Check> GenerationChecks(const RunPlan& plan) {
                       .requirement = not_run.requirement,
                       .device = not_run.device});
   }
-  const auto on = [&](const char* device) {
-    return std::any_of(plan.cases.begin(), plan.cases.end(), [&](const auto& of) { return of.device == device; });
-  };
-  if (plan.float16_readiness && on("cpu")) {
+  if (plan.float16_readiness && plan.FirstCase("cpu") != nullptr) {
     checks.push_back({.id = ids::kFloat16Readiness,
                       .needs = in_float16,
                       .judge = CheckFloat16Readiness,
                       .explained_by = {ids::kTextEncoder},
                       .device = "cpu"});
   }
-  if (on("cuda")) {
+  if (plan.FirstCase("cuda") != nullptr) {
     checks.push_back({.id = ids::kCudaAgreesWithCpu,
                       .needs = in_float16,
                       .judge = CheckCudaAgreesWithCpu,
                       .explained_by = {ids::kTextEncoder},
                       .device = "cuda"});
   }
-  if (plan.production_loader && on("cpu")) {
+  if (const auto* first = plan.FirstCase("cpu"); plan.production_loader && first != nullptr) {
     // A run that passed has passed all that it needs itself: nothing unsafe is loaded.
     checks.push_back({.id = ids::kProductionLoader,
-                      .needs = {ids::kTextEncoder, ids::kRuns(plan.cases.front())},
+                      .needs = {ids::kTextEncoder, ids::kRuns(*first)},
                       .judge = CheckProductionLoader});
   }
   return checks;

@@ -1,7 +1,5 @@
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "conformance/checks/generation/generation.h"
 
 namespace conformance {
@@ -9,15 +7,14 @@ namespace {
 
 // The check that says why nothing ran on `device`.
 std::string FirstRuns(const Context& context, const std::string& device) {
-  const auto& cases = context.plan().cases;
-  const auto first = std::find_if(cases.begin(), cases.end(), [&](const auto& of) { return of.device == device; });
-  return ids::kRuns(first != cases.end() ? *first : GenerationCase{device, 0});
+  const GenerationCase* first = context.plan().FirstCase(device);
+  return ids::kRuns(first != nullptr ? *first : GenerationCase{device, 0});
 }
 
 Outcome FromProbe(const Context& context, const GenerationRecord& record, const ModelProbe& probe) {
-  if (record.skipped) return Skip(record.reason.c_str(), record.problem);
+  if (record.skipped) return Skip(record.reason, record.problem);
   if (!record.problem.empty()) return Blocked(FirstRuns(context, record.device));
-  if (!probe.not_run.empty()) return Skip(probe.reason.c_str(), probe.not_run);
+  if (!probe.not_run.empty()) return Skip(probe.reason, probe.not_run);
   return probe.passed ? Pass(probe.measured, probe.limit) : Fail(probe.message, probe.measured, probe.limit);
 }
 

@@ -1,7 +1,5 @@
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "conformance/checks/generation/generation.h"
 
 namespace conformance {
@@ -9,18 +7,17 @@ namespace conformance {
 Outcome CheckRuns(Context& context, const GenerationCase& of) {
   const GenerationRecord& record = context.Generation(of.device);
   if (!record.problem.empty()) {
-    if (record.skipped) return Skip(record.reason.c_str(), record.problem);
+    if (record.skipped) return Skip(record.reason, record.problem);
     // One cause, told once: by the first case of the device.
-    const auto& cases = context.plan().cases;
-    const auto first = std::find_if(cases.begin(), cases.end(), [&](const auto& c) { return c.device == of.device; });
-    if (first != cases.end() && first->Path() != of.Path()) return Blocked(ids::kRuns(*first));
+    const GenerationCase* first = context.plan().FirstCase(of.device);
+    if (first != nullptr && first->Path() != of.Path()) return Blocked(ids::kRuns(*first));
     return Fail(record.problem).WithReason(record.reason);
   }
   const GenerationRun& run = context.RunOf(of);
   switch (run.status) {
     case GenerationRun::Status::kNotRun:
       return Skip(reason::kStageLeftNothing, fmt::format("the generation stage left nothing of {}", of.Path()));
-    case GenerationRun::Status::kSkipped: return Skip(run.reason.c_str(), run.message);
+    case GenerationRun::Status::kSkipped: return Skip(run.reason, run.message);
     case GenerationRun::Status::kUnsupported: return Unsupported(run.message);
     case GenerationRun::Status::kFailed:
       return Fail(fmt::format("{} ({}): {}", of.device, PromptText(run), run.message));

@@ -68,7 +68,7 @@ const harness::Result<harness::SignalMeasures>& Context::Sound(const std::string
   const auto known = sounds_.find(audio);
   if (known != sounds_.end()) return known->second;
   const auto measure = [&]() -> harness::Result<harness::SignalMeasures> {
-    ASSIGN_OR_RETURN(const harness::Waveform waveform, harness::ReadWav(settings_.output_dir / audio));
+    HARNESS_ASSIGN_OR_RETURN(const harness::Waveform waveform, harness::ReadWav(settings_.output_dir / audio));
     return harness::ComputeSignalStatistics(waveform).overall;
   };
   return sounds_.emplace(audio, measure()).first->second;

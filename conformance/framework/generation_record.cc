@@ -78,7 +78,7 @@ harness::Status WriteRecord(const std::filesystem::path& path, const std::string
 }
 
 harness::Result<GenerationRecord> ReadRecord(const std::filesystem::path& path, const std::string& stamp) {
-  ASSIGN_OR_RETURN(const json body, ReadArtifact(path, stamp));
+  HARNESS_ASSIGN_OR_RETURN(const json body, ReadArtifact(path, stamp));
   GenerationRecord record;
   try {
     record.device = body.at("device").get<std::string>();

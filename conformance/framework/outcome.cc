@@ -82,8 +82,8 @@ Outcome FromStatus(const harness::Status& status) {
   if (status.ok()) return Pass();
   const harness::Error& error = status.error();
   if (error.code == ErrorCode::kMachine) return RunFailed(error.message);
-  if (error.code == ErrorCode::kUnsupported) return Unsupported(error.message);
-  return Fail(error.message).WithReason(ReasonOf(error.code));
+  if (error.code == ErrorCode::kUnsupported) return Unsupported(error.message).WithRemedy(error.remedy);
+  return Fail(error.message).WithReason(ReasonOf(error.code)).WithRemedy(error.remedy);
 }
 
 Outcome Printable(Outcome outcome) {

@@ -22,7 +22,7 @@ harness::Status WriteProduction(const std::filesystem::path& path, const std::st
 }
 
 harness::Result<ProductionRun> ReadProduction(const std::filesystem::path& path, const std::string& stamp) {
-  ASSIGN_OR_RETURN(const json body, ReadArtifact(path, stamp));
+  HARNESS_ASSIGN_OR_RETURN(const json body, ReadArtifact(path, stamp));
   ProductionRun run;
   try {
     run.outcome = static_cast<ProductionRun::Outcome>(body.at("outcome").get<int>());

@@ -91,8 +91,8 @@ void ReadLimits(const ConfigValue::Map& map, Profile& profile, OptionProblems& p
 harness::Result<Profile> ParseProfile(const std::string& yaml, const std::string& source) {
   Profile profile;
   if (yaml.find_first_not_of(" \t\r\n") == std::string::npos) return profile;
-  ASSIGN_OR_RETURN(const harness::Config config, harness::Config::Parse(yaml, source));
-  ASSIGN_OR_RETURN(ConfigValue tree, config.Get(""));
+  HARNESS_ASSIGN_OR_RETURN(const harness::Config config, harness::Config::Parse(yaml, source));
+  HARNESS_ASSIGN_OR_RETURN(ConfigValue tree, config.Get(""));
   tree.MarkAsEnvironment("");  // the profile is the user's own: it may take from the environment what it likes
   const auto* map = std::get_if<ConfigValue::Map>(&tree.data);
   if (map == nullptr) return Error{ErrorCode::kMismatch, source + ": a profile is a mapping"};

@@ -94,7 +94,7 @@ harness::Result<Settings> ReadSettings() {
 
   if (const std::string profile = Variable("CONFORMANCE_PROFILE"); !profile.empty()) {
     settings.profile_path = ResolveInput(profile);
-    ASSIGN_OR_RETURN(settings.profile, ReadProfile(settings.profile_path));
+    HARNESS_ASSIGN_OR_RETURN(settings.profile, ReadProfile(settings.profile_path));
   }
   return settings;
 }

@@ -123,7 +123,7 @@ harness::Report AssembleReport(const Context& context, std::vector<CheckResult> 
 
 harness::Status WriteReports(const Context& context, const harness::Report& report) {
   const fs::path& output = context.settings().output_dir;
-  RETURN_IF_ERROR(harness::WriteReport(output / "report.json", report));
+  HARNESS_RETURN_IF_ERROR(harness::WriteReport(output / "report.json", report));
   return harness::WriteFileAtomically(output / "report.html", {harness::RenderHtml(report)});
 }
 

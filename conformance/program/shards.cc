@@ -26,7 +26,7 @@ struct ShardReport {
 };
 
 harness::Result<ShardReport> ReadShard(const fs::path& folder) {
-  ASSIGN_OR_RETURN(Report report, harness::ReadReport(folder / "report.json"));
+  HARNESS_ASSIGN_OR_RETURN(Report report, harness::ReadReport(folder / "report.json"));
   ShardReport read{.folder = folder, .shard = {}, .tested = {}, .all = {}, .report = std::move(report)};
   try {  // nlohmann reports a wrong shape by exceptions; they end here
     const json& shard = read.report.environment.at("shard");
@@ -139,7 +139,7 @@ harness::Result<Report> MergeShards(const std::vector<fs::path>& folders, const 
   if (shards.empty()) {
     return Error{ErrorCode::kMismatch, fmt::format("no shard left a report: {}", fmt::join(lost, ", "))};
   }
-  RETURN_IF_ERROR(CheckSameRun(shards));
+  HARNESS_RETURN_IF_ERROR(CheckSameRun(shards));
 
   Report merged;
   merged.export_info = shards[0].report.export_info;

@@ -54,7 +54,7 @@ harness::Status WriteArtifacts(const fs::path& output, const harness::GeneratedM
                                GenerationRun& run) {
   std::error_code error;
   fs::create_directories((output / run.tokens).parent_path(), error);
-  RETURN_IF_ERROR(WriteCodes(output / run.tokens, music.codes[0]));
+  HARNESS_RETURN_IF_ERROR(WriteCodes(output / run.tokens, music.codes[0]));
   const at::Tensor interleaved = music.audio[0].t().contiguous();  // [N, C]
   harness::Waveform waveform{
       .sample_rate_hz = sample_rate_hz, .channels = static_cast<int>(interleaved.size(1)), .samples = {}};

@@ -54,7 +54,7 @@ harness::Result<std::string> AssignedGpu(const std::function<const char*(const c
 }
 
 harness::Status UseAssignedGpu() {
-  ASSIGN_OR_RETURN(const std::string gpu, AssignedGpu([](const char* name) { return std::getenv(name); }));
+  HARNESS_ASSIGN_OR_RETURN(const std::string gpu, AssignedGpu([](const char* name) { return std::getenv(name); }));
   if (!gpu.empty()) setenv(kVisible, gpu.c_str(), 1);
   return {};
 }

@@ -43,7 +43,8 @@ Result<LmConditions> ConditionsOf(const Context& context, const harness::Models&
     harness::ConditioningInput sample;
     const auto& prompts = context.profile().prompts;
     if (!prompts.empty() && models.without_text.empty()) sample.description = prompts[0];
-    ASSIGN_OR_RETURN(harness::GuidedConditions conditions, models.conditions.Encode({sample}, /*together=*/true));
+    HARNESS_ASSIGN_OR_RETURN(harness::GuidedConditions conditions,
+                             models.conditions.Encode({sample}, /*together=*/true));
     return std::move(conditions.positive);
   });
 }

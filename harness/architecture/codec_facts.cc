@@ -25,7 +25,7 @@ Result<CodecFacts> WithCodebooks(CodecFacts codec, int64_t codebooks) {
 
 Result<CodecFacts> Wrap(CodecFacts codec, const CodecWrap& wrap) {
   if (wrap.codebooks) {
-    ASSIGN_OR_RETURN(codec, WithCodebooks(std::move(codec), *wrap.codebooks));
+    HARNESS_ASSIGN_OR_RETURN(codec, WithCodebooks(std::move(codec), *wrap.codebooks));
   }
   if (!wrap.interleave_stereo) return codec;
   if (codec.channels != 1) {

@@ -165,7 +165,7 @@ Result<Dac> DescribeDac(const ConfigValue::Map& kwargs, const std::string& sourc
       std::any_of(spec.codebook_dims.begin(), spec.codebook_dims.end(), bad)) {
     options.Wrong("codebook_dim", "must be one positive width for each codebook");
   }
-  RETURN_IF_ERROR(problems.ToStatus(source));
+  HARNESS_RETURN_IF_ERROR(problems.ToStatus(source));
   spec.encoder = EncoderLayers(encoder_dim, encoder_strides, spec.latent);
   spec.decoder = DecoderLayers(spec.latent, decoder_dim, decoder_strides);
   const int64_t hop = Product(encoder_strides);

@@ -135,7 +135,7 @@ Result<HubEncodec> DescribeHubEncodec(const ConfigValue::Map& config, const std:
   int64_t hop = 1;
   for (const int64_t ratio : a.ratios) hop = std::min<int64_t>(hop * ratio, int64_t{1} << 40);
   if (!bandwidths.empty() && problems.wrong.empty()) ReadCodebooks(options, bandwidths, hop, model);
-  RETURN_IF_ERROR(problems.ToStatus(source));
+  HARNESS_RETURN_IF_ERROR(problems.ToStatus(source));
   spec.encoder = BuildSeanet(a, SeanetSide::kEncoder, SeanetNaming::kTransformers);
   spec.decoder = BuildSeanet(a, SeanetSide::kDecoder, SeanetNaming::kTransformers);
   model.facts.sample_rate_hz = spec.sample_rate_hz;

@@ -43,11 +43,11 @@ class SpecReader {
          {"relative_attention_max_distance", nullptr, &spec_.relative_attention_max_distance, INT32_MAX}}};
     for (const Size& size : sizes) {
       for (const char* key : {size.key, size.other}) {
-        if (key != nullptr) RETURN_IF_ERROR(ReadSize(key, size.limit, *size.value));
+        if (key != nullptr) HARNESS_RETURN_IF_ERROR(ReadSize(key, size.limit, *size.value));
       }
     }
-    RETURN_IF_ERROR(ReadEpsilon());
-    RETURN_IF_ERROR(ReadFeedForward());
+    HARNESS_RETURN_IF_ERROR(ReadEpsilon());
+    HARNESS_RETURN_IF_ERROR(ReadFeedForward());
     // _relative_position_bucket divides by half of half of the buckets, and by the logarithm of the distance over it.
     const int64_t exact = spec_.relative_attention_num_buckets / 4;
     if (exact < 1 || spec_.relative_attention_max_distance <= exact) {
@@ -175,7 +175,7 @@ TensorSpec Embedding(const T5Spec& spec, std::string name, const std::string& fi
 }  // namespace
 
 Result<T5Spec> ReadT5Spec(std::string_view json, const std::string& file) {
-  ASSIGN_OR_RETURN(const JsonDocument document, ParseJson(json, file));
+  HARNESS_ASSIGN_OR_RETURN(const JsonDocument document, ParseJson(json, file));
   return SpecReader(document.root, file).Run();
 }
 

@@ -30,7 +30,7 @@ Result<std::unique_ptr<ZipArchive>> ZipArchive::Open(std::span<const std::byte> 
   std::unique_ptr<ZipArchive> archive(new ZipArchive);
   archive->file_ = file;
   archive->file_name_ = std::move(file_name);
-  ASSIGN_OR_RETURN(archive->directory_, ReadZipDirectory(file, archive->file_name_));
+  HARNESS_ASSIGN_OR_RETURN(archive->directory_, ReadZipDirectory(file, archive->file_name_));
   archive->status_ = archive->CheckRecords();
   CheckZipNames(archive->directory_);
   if (archive->status_.ok()) CheckZipLayout(file, archive->directory_);
@@ -176,7 +176,7 @@ Result<ZipBytes> ZipArchive::ReadOnce(size_t index) const {
     return Error{ErrorCode::kIo, fmt::format("{}: record {}: no memory for its {} inflated bytes", file_name_,
                                              Printable(record.name), record.size)};
   }
-  RETURN_IF_ERROR(Inflate(index, {buffer.get(), record.size}));
+  HARNESS_RETURN_IF_ERROR(Inflate(index, {buffer.get(), record.size}));
   const std::span<const std::byte> bytes(buffer.get(), record.size);
   return ZipBytes{bytes, std::move(buffer)};
 }
@@ -188,7 +188,7 @@ Result<std::span<const std::byte>> ZipArchive::Read(size_t index) const {
       return std::span<const std::byte>(found->second.get(), directory_.records[index].size);
     }
   }
-  ASSIGN_OR_RETURN(ZipBytes read, ReadOnce(index));
+  HARNESS_ASSIGN_OR_RETURN(ZipBytes read, ReadOnce(index));
   if (!read.inflated) return read.bytes;
   const std::lock_guard lock(mutex_);
   const auto& kept = inflated_.try_emplace(index, std::move(read.inflated)).first->second;

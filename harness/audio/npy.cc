@@ -116,8 +116,8 @@ Result<NpyArray<T>> ReadNpy(const std::filesystem::path& path) {
   std::ifstream stream(path, std::ios::binary);
   if (error || !stream) return Wrong(ErrorCode::kIo, path, "could not be opened for reading");
 
-  ASSIGN_OR_RETURN(NpyHeader header, ReadHeader(stream, path, remaining));
-  RETURN_IF_ERROR(CheckType(path, header, Type<T>::kDescr, Type<T>::kName));
+  HARNESS_ASSIGN_OR_RETURN(NpyHeader header, ReadHeader(stream, path, remaining));
+  HARNESS_RETURN_IF_ERROR(CheckType(path, header, Type<T>::kDescr, Type<T>::kName));
   if (header.fortran_order) {
     return Wrong(ErrorCode::kUnsupported, path, "Fortran order; save numpy.ascontiguousarray(array) instead");
   }

@@ -32,11 +32,11 @@ class Parser {
       }
       *seen = true;
       if (seen == &has_descr) {
-        RETURN_IF_ERROR(Descr(header.descr));
+        HARNESS_RETURN_IF_ERROR(Descr(header.descr));
       } else if (seen == &has_order) {
-        RETURN_IF_ERROR(Boolean(header.fortran_order));
+        HARNESS_RETURN_IF_ERROR(Boolean(header.fortran_order));
       } else {
-        RETURN_IF_ERROR(Shape(header.shape));
+        HARNESS_RETURN_IF_ERROR(Shape(header.shape));
       }
       if (!Take(',') && !Peek('}')) return Expected("',' or '}'");
     }

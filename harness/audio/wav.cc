@@ -81,7 +81,7 @@ Status WriteWav(const std::filesystem::path& path, const Waveform& waveform) {
                  fmt::format("{}: {} samples of 4 bytes do not fit into a WAV, which ends at 4 GiB", path.string(),
                              waveform.samples.size())};
   }
-  ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
+  HARNESS_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
   SF_INFO info{};
   info.samplerate = waveform.sample_rate_hz;
   info.channels = waveform.channels;
@@ -114,7 +114,7 @@ Result<Waveform> ReadWav(const std::filesystem::path& path) {
   const uint64_t file_bytes = std::filesystem::file_size(path, error);
   if (error) return Error{ErrorCode::kIo, fmt::format("{}: {}", path.string(), error.message())};
   if (file_bytes == 0) return Error{ErrorCode::kCorrupt, fmt::format("{}: the file is empty", path.string())};
-  RETURN_IF_ERROR(CheckRiffSize(path, file_bytes));
+  HARNESS_RETURN_IF_ERROR(CheckRiffSize(path, file_bytes));
 
   SF_INFO info{};
   SndfileHandle handle(sf_open(path.c_str(), SFM_READ, &info));

@@ -71,7 +71,7 @@ class AtomicFile {
 
 // Writes the parts one after the other.
 inline Status WriteFileAtomically(const std::filesystem::path& target, std::initializer_list<std::string_view> parts) {
-  ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(target));
+  HARNESS_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(target));
   std::FILE* stream = std::fopen(file.temporary().c_str(), "wb");
   bool written = stream != nullptr;
   for (std::string_view part : parts) {

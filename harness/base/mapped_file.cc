@@ -93,7 +93,7 @@ Result<MappedFile> MappedFile::Open(const fs::path& path) {
   }
   file.data_ = static_cast<const std::byte*>(data);
   file.size_ = size;
-  ASSIGN_OR_RETURN(file.guard_, MappingGuard::Watch(path, status, data, size));
+  HARNESS_ASSIGN_OR_RETURN(file.guard_, MappingGuard::Watch(path, status, data, size));
   return file;
 }
 

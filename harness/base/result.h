@@ -39,6 +39,10 @@ constexpr const char* Name(ErrorCode code) {
 struct Error {
   ErrorCode code;
   std::string message;
+  std::string remedy = {};  // what to do, as a sentence of its own; empty where nothing is known
+
+  // The same error, said of `place`: "PLACE: message".
+  Error In(const std::string& place) const { return {code, place + ": " + message, remedy}; }
 };
 
 template <class T>
@@ -88,14 +92,14 @@ using Status = Result<void>;
 #define HARNESS_CONCAT_INNER(a, b) a##b
 #define HARNESS_CONCAT(a, b) HARNESS_CONCAT_INNER(a, b)
 
-// RETURN_IF_ERROR(expression of type Result<...>): returns its error from the enclosing function.
-#define RETURN_IF_ERROR(expression) \
+// HARNESS_RETURN_IF_ERROR(expression of type Result<...>): returns its error from the enclosing function.
+#define HARNESS_RETURN_IF_ERROR(expression) \
   if (auto harness_status = (expression); !harness_status.ok()) return harness_status.error()
 
-// ASSIGN_OR_RETURN(auto x, expression of type Result<X>): binds the value, or returns the error.
-#define ASSIGN_OR_RETURN(declaration, expression) \
-  ASSIGN_OR_RETURN_INNER(HARNESS_CONCAT(harness_result_, __LINE__), declaration, expression)
-#define ASSIGN_OR_RETURN_INNER(name, declaration, expression) \
-  auto name = (expression);                                   \
-  if (!name.ok()) return name.error();                        \
+// HARNESS_ASSIGN_OR_RETURN(auto x, expression of type Result<X>): binds the value, or returns the error.
+#define HARNESS_ASSIGN_OR_RETURN(declaration, expression) \
+  HARNESS_ASSIGN_OR_RETURN_INNER(HARNESS_CONCAT(harness_result_, __LINE__), declaration, expression)
+#define HARNESS_ASSIGN_OR_RETURN_INNER(name, declaration, expression) \
+  auto name = (expression);                                           \
+  if (!name.ok()) return name.error();                                \
   declaration = std::move(name).value()

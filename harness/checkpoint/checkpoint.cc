@@ -121,7 +121,7 @@ Status Checkpoint::Impl::Small(const std::string& prefix) const {
                                                   "archive was packed again without it",
                                                   name(), Printable(prefix))};
   }
-  ASSIGN_OR_RETURN(const std::string text, SmallRecord(*version));
+  HARNESS_ASSIGN_OR_RETURN(const std::string text, SmallRecord(*version));
   int64_t number = 0;
   if (std::from_chars(text.data(), text.data() + text.size(), number).ec != std::errc()) {
     return Error{ErrorCode::kCorrupt,
@@ -132,7 +132,7 @@ Status Checkpoint::Impl::Small(const std::string& prefix) const {
                                                   kMinVersion, kMaxVersion)};
   }
   if (const std::optional<size_t> order = archive->Find(prefix + "byteorder")) {
-    ASSIGN_OR_RETURN(const std::string name_of_order, SmallRecord(*order));
+    HARNESS_ASSIGN_OR_RETURN(const std::string name_of_order, SmallRecord(*order));
     if (name_of_order == "big") {
       return Error{
           ErrorCode::kMismatch,
@@ -155,7 +155,7 @@ Result<std::string> Checkpoint::Impl::SmallRecord(size_t record) const {
     return Error{ErrorCode::kCorrupt, fmt::format("{}: record {} has {} bytes, where torch.save writes a few", name(),
                                                   Printable(found.name), found.size)};
   }
-  ASSIGN_OR_RETURN(const ZipBytes read, archive->ReadOnce(record));
+  HARNESS_ASSIGN_OR_RETURN(const ZipBytes read, archive->ReadOnce(record));
   return std::string(AsText(read.bytes));
 }
 
@@ -343,7 +343,7 @@ Status Checkpoint::Impl::InflateStorages() {
     work();
   }
   for (TensorView& view : reading.tensors) view.valid = view.valid && reading.storages[view.storage].available;
-  for (Status& status : statuses) RETURN_IF_ERROR(std::move(status));
+  for (Status& status : statuses) HARNESS_RETURN_IF_ERROR(std::move(status));
   return {};
 }
 

@@ -56,7 +56,7 @@ class Reader {
 
   Status Structure() {
     const PickleReading magic = Next("the magic number");
-    RETURN_IF_ERROR(magic.status);
+    HARNESS_RETURN_IF_ERROR(magic.status);
     const PickleNode& number = *magic.pickle.Root();
     if (number.kind != Kind::kBigInt || (number.text != kMagicHex && number.text != kMagicDecimal)) {
       return Corrupt(fmt::format("the first pickle is {}, not the magic number of torch.save",
@@ -64,14 +64,14 @@ class Reader {
     }
     CheckNodes(magic, "the magic number", 1);
     const PickleReading protocol = Next("the protocol version");
-    RETURN_IF_ERROR(protocol.status);
+    HARNESS_RETURN_IF_ERROR(protocol.status);
     if (protocol.pickle.Root()->kind != Kind::kInt || protocol.pickle.Root()->integer != kProtocol) {
       return Corrupt(fmt::format("protocol version {} instead of {}",
                                  protocol.pickle.Describe(protocol.pickle.root, 60), kProtocol));
     }
     CheckNodes(protocol, "the protocol version", 1);
     const PickleReading system = Next("the system information");
-    RETURN_IF_ERROR(system.status);
+    HARNESS_RETURN_IF_ERROR(system.status);
     CheckNodes(system, "the system information", kSystemNodes);
     const NodeId little = system.pickle.Find(system.pickle.root, "little_endian");
     if (little != kNoNode && system.pickle[little].kind == Kind::kBool && !system.pickle[little].boolean) {
@@ -97,7 +97,7 @@ class Reader {
       by_key.emplace(object.storages[i].key, i);
     }
     const PickleReading keys = Next("the list of storages");
-    RETURN_IF_ERROR(keys.status);
+    HARNESS_RETURN_IF_ERROR(keys.status);
     const PickleNode& list = *keys.pickle.Root();
     if (list.kind != Kind::kList) return Corrupt("the list of storages is no list");
     CheckNodes(keys, "the list of storages", list.items.size() + 1);

@@ -59,7 +59,7 @@ class PackageReader {
     }
     const Status own = OwnWeights();
     if (!own.ok() && !package_.pretrained) return own.error();
-    RETURN_IF_ERROR(NothingInPieces());
+    HARNESS_RETURN_IF_ERROR(NothingInPieces());
     return std::move(package_);
   }
 
@@ -229,7 +229,7 @@ class PackageReader {
   Status OwnWeights() {
     const NodeId best = Find("best_state");
     if (best == kNoNode) return LookAlike();
-    RETURN_IF_ERROR(BestState(best));
+    HARNESS_RETURN_IF_ERROR(BestState(best));
     const NodeId config = Find("xp.cfg");
     if (config == kNoNode) {
       return Mismatch(fmt::format("has no xp.cfg, from which the model is built (its keys: {}). {}", Keys(pickle_.root),

@@ -37,7 +37,8 @@ Status TrailingSafety(std::span<const std::byte> bytes, size_t end, std::string_
     const PickleReading reading = ReadPickle(rest, place);
     const bool looks_like_one = reading.status.ok() || rest[0] == std::byte{0x80};
     if (!looks_like_one) return {};
-    RETURN_IF_ERROR(DescribeForeign(reading, fmt::format("{}, the second pickle behind the first", place), end, false));
+    HARNESS_RETURN_IF_ERROR(
+        DescribeForeign(reading, fmt::format("{}, the second pickle behind the first", place), end, false));
     if (!reading.status.ok()) return {};
     end += reading.end;
   }
@@ -60,9 +61,9 @@ Status RecordSafety(const ZipArchive& archive, const std::unordered_set<size_t>&
     if (!record.deflated()) left -= record.size;
     const std::string place = fmt::format("{}: record {}", file_name, Printable(record.name));
     const PickleReading reading = ReadPickle(bytes, place);
-    RETURN_IF_ERROR(DescribeForeign(reading, place, 0, name.ends_with("/data.pkl")));
+    HARNESS_RETURN_IF_ERROR(DescribeForeign(reading, place, 0, name.ends_with("/data.pkl")));
     if (reading.status.ok()) {
-      RETURN_IF_ERROR(TrailingSafety(bytes, reading.end, place));
+      HARNESS_RETURN_IF_ERROR(TrailingSafety(bytes, reading.end, place));
     }
   }
   return {};

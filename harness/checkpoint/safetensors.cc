@@ -43,17 +43,17 @@ class Reader {
   Reader(std::span<const std::byte> file, std::string_view file_name) : file_(file), file_name_(file_name) {}
 
   Result<Safetensors> Run() {
-    RETURN_IF_ERROR(FindHeader());
-    ASSIGN_OR_RETURN(const JsonDocument header, ParseJson(header_, fmt::format("{}: the header", file_name_)));
+    HARNESS_RETURN_IF_ERROR(FindHeader());
+    HARNESS_ASSIGN_OR_RETURN(const JsonDocument header, ParseJson(header_, fmt::format("{}: the header", file_name_)));
     if (!header.root.is_object()) return Corrupt("the header is no JSON object");
     for (const std::string& name : header.root_keys) {
       if (name == "__metadata__") {
-        RETURN_IF_ERROR(ReadMetadata(header.root[name]));
+        HARNESS_RETURN_IF_ERROR(ReadMetadata(header.root[name]));
       } else {
-        RETURN_IF_ERROR(ReadEntry(name, header.root[name]));
+        HARNESS_RETURN_IF_ERROR(ReadEntry(name, header.root[name]));
       }
     }
-    RETURN_IF_ERROR(CheckCoverage());
+    HARNESS_RETURN_IF_ERROR(CheckCoverage());
     return std::move(out_);
   }
 

@@ -60,7 +60,7 @@ struct WeightsFile::Impl {
 };
 
 Status WeightsFile::Impl::AddFile(const fs::path& file, bool check_format) {
-  ASSIGN_OR_RETURN(MappedFile mapped, MappedFile::Open(file));
+  HARNESS_ASSIGN_OR_RETURN(MappedFile mapped, MappedFile::Open(file));
   const FileKind kind = SniffFileKind(mapped.bytes());
   const bool safetensors = kind == FileKind::kSafetensors || file.extension() == ".safetensors";
   if (!safetensors || (!check_format && (kind == FileKind::kTorchZip || kind == FileKind::kTorchLegacy))) {
@@ -71,7 +71,7 @@ Status WeightsFile::Impl::AddFile(const fs::path& file, bool check_format) {
 }
 
 Status WeightsFile::Impl::AddSafetensors(const MappedFile& file, bool check_format) {
-  ASSIGN_OR_RETURN(Safetensors content, ReadSafetensors(file.bytes(), file.path().string()));
+  HARNESS_ASSIGN_OR_RETURN(Safetensors content, ReadSafetensors(file.bytes(), file.path().string()));
   if (check_format) {
     const auto format = content.metadata.find("format");
     if (format == content.metadata.end() || (format->second != "pt" && format->second != "mlx")) {
@@ -93,7 +93,7 @@ Status WeightsFile::Impl::AddSafetensors(const MappedFile& file, bool check_form
 Status WeightsFile::Impl::AddCheckpoint(MappedFile file) {
   checkpoints.push_back(Checkpoint::Read(std::move(file)));
   const Checkpoint& checkpoint = checkpoints.back();
-  RETURN_IF_ERROR(CheckStages(checkpoint));
+  HARNESS_RETURN_IF_ERROR(CheckStages(checkpoint));
   const Pickle& pickle = checkpoint.pickle();
   const std::string name = checkpoint.file().path().string();
   const PickleNode* root = pickle.Root();
@@ -130,9 +130,9 @@ Status WeightsFile::Impl::AddCheckpoint(MappedFile file) {
 
 Status WeightsFile::Impl::AddShards(const fs::path& index) {
   const std::string name = index.string();
-  ASSIGN_OR_RETURN(const MappedFile file, MappedFile::Open(index));
+  HARNESS_ASSIGN_OR_RETURN(const MappedFile file, MappedFile::Open(index));
   const std::string_view text(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
-  ASSIGN_OR_RETURN(const JsonDocument document, ParseJson(text, name));
+  HARNESS_ASSIGN_OR_RETURN(const JsonDocument document, ParseJson(text, name));
   const auto map = document.root.find("weight_map");
   if (map == document.root.end() || !map->is_object() || map->empty() || !document.root.contains("metadata")) {
     return Error{ErrorCode::kCorrupt, fmt::format("{}: has no weight_map with names of files, or no metadata", name)};
@@ -154,7 +154,7 @@ Status WeightsFile::Impl::AddShards(const fs::path& index) {
                    fmt::format("{}: names the shard {}, and there is no {}: the download is not complete", name,
                                Printable(shard), (index.parent_path() / shard).string())};
     }
-    RETURN_IF_ERROR(AddFile(index.parent_path() / shard, true));
+    HARNESS_RETURN_IF_ERROR(AddFile(index.parent_path() / shard, true));
   }
   return {};
 }
@@ -162,7 +162,7 @@ Status WeightsFile::Impl::AddShards(const fs::path& index) {
 Result<WeightsFile> WeightsFile::Read(const fs::path& path) {
   auto impl = std::make_unique<Impl>();
   impl->path = path;
-  RETURN_IF_ERROR(impl->AddFile(path, false));
+  HARNESS_RETURN_IF_ERROR(impl->AddFile(path, false));
   return WeightsFile(std::move(impl));
 }
 
@@ -175,7 +175,7 @@ Result<WeightsFile> WeightsFile::Find(const fs::path& folder) {
     if (!fs::is_regular_file(path, error)) continue;
     auto impl = std::make_unique<Impl>();
     impl->path = path;
-    RETURN_IF_ERROR(path.extension() == ".json" ? impl->AddShards(path) : impl->AddFile(path, true));
+    HARNESS_RETURN_IF_ERROR(path.extension() == ".json" ? impl->AddShards(path) : impl->AddFile(path, true));
     return WeightsFile(std::move(impl));
   }
   return Error{ErrorCode::kNotFound, fmt::format("{} has no weights: none of model.safetensors, "

@@ -38,12 +38,12 @@ Result<std::string> Resolver::Str(const Resolved& resolved, const Context& conte
                    fmt::format("{} is {}, which this suite does not read", tree_.PathOf(*resolved.node), node.problem)};
     }
     std::string text = node.is_container() ? tree_.Repr(*resolved.node) : PythonStr(node.scalar);
-    RETURN_IF_ERROR(Count(context, text.size()));
+    HARNESS_RETURN_IF_ERROR(Count(context, text.size()));
     return text;
   }
   const std::string* literal = std::get_if<std::string>(&resolved.value.data);
   std::string text = literal ? *literal : Repr(resolved.value);
-  RETURN_IF_ERROR(Count(context, text.size()));
+  HARNESS_RETURN_IF_ERROR(Count(context, text.size()));
   return text;
 }
 
@@ -51,7 +51,7 @@ Result<Resolved> Resolver::CallResolver(const std::string& name, const Interpola
                                         const Context& context) {
   std::vector<Resolved> args;
   for (const Element& element : interpolation.args) {
-    ASSIGN_OR_RETURN(Resolved arg, Evaluate(element, context));
+    HARNESS_ASSIGN_OR_RETURN(Resolved arg, Evaluate(element, context));
     args.push_back(std::move(arg));
   }
   std::string environment;
@@ -127,7 +127,7 @@ Result<Resolved> Resolver::Env(const std::vector<Resolved>& args, const Interpol
                                        tree_.nodes[*args[1].node].kind == TreeNode::Kind::kScalar
                                  : args[1].value.is_null();
   if (null) return out;
-  ASSIGN_OR_RETURN(std::string text, Str(args[1], context));
+  HARNESS_ASSIGN_OR_RETURN(std::string text, Str(args[1], context));
   out.value = {std::move(text), EnvironmentOf(args[1])};
   return out;
 }
@@ -153,7 +153,7 @@ Result<Resolved> Resolver::Decode(const std::vector<Resolved>& args, const Inter
     return Fail(ErrorCode::kMismatch, context,
                 fmt::format("{} cannot decode '{}': {}", interpolation.text, Quotable(*text), error->message));
   }
-  ASSIGN_OR_RETURN(Resolved decoded, Evaluate(std::get<Element>(parsed), context));
+  HARNESS_ASSIGN_OR_RETURN(Resolved decoded, Evaluate(std::get<Element>(parsed), context));
   if (const std::string environment = EnvironmentOf(args[0]); !environment.empty())
     decoded.value.MarkAsEnvironment(environment);
   return decoded;
@@ -163,7 +163,7 @@ Result<Resolved> Resolver::Select(const std::vector<Resolved>& args, const Inter
                                   const Context& context) {
   const std::optional<std::string> key = TextOf(args[0]);
   if (!key) return Fail(ErrorCode::kMismatch, context, fmt::format("the key in {} must be a text", interpolation.text));
-  ASSIGN_OR_RETURN(const Selection selection, SelectPath(*key, context, false));
+  HARNESS_ASSIGN_OR_RETURN(const Selection selection, SelectPath(*key, context, false));
   if (selection.outcome == Outcome::kFound) return selection.target;
   if (selection.outcome == Outcome::kBadIndex) {
     return Fail(ErrorCode::kMismatch, context,
@@ -180,7 +180,7 @@ Result<Resolved> Resolver::Deprecated(const std::vector<Resolved>& args, const I
     return Fail(ErrorCode::kMismatch, context,
                 fmt::format("the key and the message in {} must be texts", interpolation.text));
   }
-  ASSIGN_OR_RETURN(const Selection selection, SelectPath(*key, context, false));
+  HARNESS_ASSIGN_OR_RETURN(const Selection selection, SelectPath(*key, context, false));
   // `???` comes through as that text: OmegaConf does not look at it here.
   if (selection.outcome == Outcome::kFound || selection.outcome == Outcome::kMissing) return selection.target;
   return Fail(ErrorCode::kMismatch, context,
@@ -191,7 +191,7 @@ Result<Resolved> Resolver::DictItems(bool keys, const std::vector<Resolved>& arg
                                      const Context& context) {
   const std::optional<std::string> key = TextOf(args[0]);
   if (!key) return Fail(ErrorCode::kMismatch, context, fmt::format("the key in {} must be a text", interpolation.text));
-  ASSIGN_OR_RETURN(const Selection selection, SelectPath(*key, context, true));
+  HARNESS_ASSIGN_OR_RETURN(const Selection selection, SelectPath(*key, context, true));
   const bool is_map = selection.outcome == Outcome::kFound && selection.target.node &&
                       tree_.nodes[*selection.target.node].kind == TreeNode::Kind::kMap;
   if (!is_map) {
@@ -212,8 +212,8 @@ Result<Resolved> Resolver::DictItems(bool keys, const std::vector<Resolved>& arg
                   fmt::format("{} reads {}, which is ???, a missing mandatory value: set it", interpolation.text,
                               tree_.PathOf(child.node)));
     }
-    ASSIGN_OR_RETURN(const Resolved target, Dereference(child.node));
-    ASSIGN_OR_RETURN(ConfigValue value, Materialize(target));
+    HARNESS_ASSIGN_OR_RETURN(const Resolved target, Dereference(child.node));
+    HARNESS_ASSIGN_OR_RETURN(ConfigValue value, Materialize(target));
     list.push_back(std::move(value));
   }
   out.value.data = std::move(list);

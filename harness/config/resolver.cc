@@ -77,7 +77,7 @@ Result<Resolved> Resolver::Dereference(NodeId id) {
   if (node.kind != TreeNode::Kind::kInterpolation) return Resolved{id, {}, false};
   const Context context{node.parent, id};
   if (node.pieces == nullptr) return Fail(ErrorCode::kMismatch, context, "malformed interpolation: " + node.problem);
-  RETURN_IF_ERROR(Count(context, 0));
+  HARNESS_RETURN_IF_ERROR(Count(context, 0));
   if (!following_.insert(id).second)
     return Fail(ErrorCode::kMismatch, context, "the interpolation leads back to itself (a cycle)");
   const Leave leave{following_, id};
@@ -89,12 +89,12 @@ Result<Resolved> Resolver::Evaluate(const Template& pieces, const Context& conte
   std::string out, environment;
   for (const Piece& piece : pieces) {
     if (piece.interpolation == nullptr) {
-      RETURN_IF_ERROR(Count(context, piece.text.size()));
+      HARNESS_RETURN_IF_ERROR(Count(context, piece.text.size()));
       out += piece.text;
       continue;
     }
-    ASSIGN_OR_RETURN(const Resolved part, Evaluate(*piece.interpolation, context));
-    ASSIGN_OR_RETURN(const std::string text, Str(part, context));
+    HARNESS_ASSIGN_OR_RETURN(const Resolved part, Evaluate(*piece.interpolation, context));
+    HARNESS_ASSIGN_OR_RETURN(const std::string text, Str(part, context));
     out += text;
     if (environment.empty()) environment = EnvironmentOf(part);
   }
@@ -107,7 +107,7 @@ Result<Resolved> Resolver::Evaluate(const Interpolation& interpolation, const Co
     return Fail(ErrorCode::kMismatch, context,
                 fmt::format("more than {} interpolations lead to each other", kMaxNesting));
   }
-  ASSIGN_OR_RETURN(const ConfigValue name, JoinName(interpolation.name, interpolation, context));
+  HARNESS_ASSIGN_OR_RETURN(const ConfigValue name, JoinName(interpolation.name, interpolation, context));
   const std::string& text = std::get<std::string>(name.data);
   Result<Resolved> target =
       interpolation.is_resolver ? CallResolver(text, interpolation, context) : FollowPath(text, interpolation, context);
@@ -127,14 +127,14 @@ Result<Resolved> Resolver::Evaluate(const Element& element, const Context& conte
     return r.node ? FromScalar(tree.nodes[*r.node].scalar) : r.value;
   };
   const std::string* literal = std::get_if<std::string>(&element.scalar);
-  RETURN_IF_ERROR(Count(context, literal ? literal->size() : 0));
+  HARNESS_RETURN_IF_ERROR(Count(context, literal ? literal->size() : 0));
   Resolved out;
   switch (element.kind) {
     case Element::Kind::kScalar: out.value = FromScalar(element.scalar); return out;
     case Element::Kind::kPieces: return Evaluate(element.pieces, context);
     case Element::Kind::kQuoted: {
-      ASSIGN_OR_RETURN(const Resolved inner, Evaluate(element.pieces, context));
-      ASSIGN_OR_RETURN(std::string text, Str(inner, context));
+      HARNESS_ASSIGN_OR_RETURN(const Resolved inner, Evaluate(element.pieces, context));
+      HARNESS_ASSIGN_OR_RETURN(std::string text, Str(inner, context));
       out.value = {std::move(text), EnvironmentOf(inner)};
       return out;
     }
@@ -143,9 +143,9 @@ Result<Resolved> Resolver::Evaluate(const Element& element, const Context& conte
   }
   ConfigValue::List items;
   for (const Element& item : element.items) {
-    ASSIGN_OR_RETURN(const Resolved resolved, Evaluate(item, context));
+    HARNESS_ASSIGN_OR_RETURN(const Resolved resolved, Evaluate(item, context));
     if (resolved.node && tree_.nodes[*resolved.node].is_container()) {
-      ASSIGN_OR_RETURN(ConfigValue subtree, Materialize(resolved));
+      HARNESS_ASSIGN_OR_RETURN(ConfigValue subtree, Materialize(resolved));
       items.push_back(std::move(subtree));
     } else {
       items.push_back(value_of(resolved, tree_));
@@ -177,7 +177,7 @@ Result<ConfigValue> Resolver::JoinName(const Template& pieces, const Interpolati
       out += piece.text;
       continue;
     }
-    ASSIGN_OR_RETURN(const Resolved part, Evaluate(*piece.interpolation, context));
+    HARNESS_ASSIGN_OR_RETURN(const Resolved part, Evaluate(*piece.interpolation, context));
     const std::optional<std::string> text = TextOf(part);
     if (!text) {
       return Fail(ErrorCode::kMismatch, context,
@@ -213,7 +213,7 @@ Result<ConfigValue> Resolver::MaterializeNode(NodeId id) {
   }
   if (!node.is_container()) {
     const std::string* text = std::get_if<std::string>(&node.scalar);
-    RETURN_IF_ERROR(Count(context, text ? text->size() : 0));
+    HARNESS_RETURN_IF_ERROR(Count(context, text ? text->size() : 0));
     return FromScalar(node.scalar);
   }
   if (!materializing_.insert(id).second) {
@@ -228,9 +228,9 @@ Result<ConfigValue> Resolver::MaterializeNode(NodeId id) {
   ConfigValue::Map map;
   for (const TreeNode::Child& child : node.children) {
     const std::string key = node.kind == TreeNode::Kind::kMap ? child.key.text() : "";
-    RETURN_IF_ERROR(Count(context, key.size()));
-    ASSIGN_OR_RETURN(const Resolved target, Dereference(child.node));
-    ASSIGN_OR_RETURN(ConfigValue value, Materialize(target));
+    HARNESS_RETURN_IF_ERROR(Count(context, key.size()));
+    HARNESS_ASSIGN_OR_RETURN(const Resolved target, Dereference(child.node));
+    HARNESS_ASSIGN_OR_RETURN(ConfigValue value, Materialize(target));
     if (node.kind == TreeNode::Kind::kList) {
       list.push_back(std::move(value));
     } else {

@@ -150,7 +150,7 @@ Result<Resolver::Selection> Resolver::SelectPath(const std::string& path, const 
     if (last.outcome == Outcome::kMissing && !throw_on_missing && !is_last) last.outcome = Outcome::kNotContainer;
     if (last.outcome != Outcome::kFound) return last;
     if (last.target.node) {
-      ASSIGN_OR_RETURN(last.target, Dereference(*last.target.node));
+      HARNESS_ASSIGN_OR_RETURN(last.target, Dereference(*last.target.node));
     }
   }
   return last;
@@ -158,7 +158,7 @@ Result<Resolver::Selection> Resolver::SelectPath(const std::string& path, const 
 
 Result<Resolved> Resolver::FollowPath(const std::string& path, const Interpolation& interpolation,
                                       const Context& context) {
-  ASSIGN_OR_RETURN(const Selection selection, SelectPath(path, context, true));
+  HARNESS_ASSIGN_OR_RETURN(const Selection selection, SelectPath(path, context, true));
   switch (selection.outcome) {
     case Outcome::kFound: break;
     case Outcome::kMissing:

@@ -36,7 +36,7 @@ class ValueAdder {
     }
     const NodeId id = tree_.Add(std::move(node));
     for (size_t i = 0; list != nullptr && i < list->size(); ++i) {
-      ASSIGN_OR_RETURN(const NodeId child, Add((*list)[i], id, {&place, {}, i}, depth + 1));
+      HARNESS_ASSIGN_OR_RETURN(const NodeId child, Add((*list)[i], id, {&place, {}, i}, depth + 1));
       tree_.nodes[id].children.push_back({{}, child});
     }
     std::unordered_set<std::string_view> seen;
@@ -44,7 +44,7 @@ class ValueAdder {
       const auto& [key, item] = (*map)[i];
       const Place below{&place, key, std::nullopt};
       if (!seen.insert(key).second) return Corrupt("the key {} is there twice", below);
-      ASSIGN_OR_RETURN(const NodeId child, Add(item, id, below, depth + 1));
+      HARNESS_ASSIGN_OR_RETURN(const NodeId child, Add(item, id, below, depth + 1));
       tree_.nodes[id].children.push_back({{key}, child});
     }
     return id;

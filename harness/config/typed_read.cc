@@ -110,7 +110,7 @@ Result<std::vector<T>> ConvertList(const ConfigValue& value, const std::string& 
     }
     const bool interpolated = item && origin.tree.nodes[*item].kind == TreeNode::Kind::kInterpolation;
     const Origin item_origin{origin.tree, item, interpolated ? std::nullopt : item};
-    ASSIGN_OR_RETURN(T element, ConvertScalar<T>((*list)[i], fmt::format("{}[{}]", path, i), item_origin));
+    HARNESS_ASSIGN_OR_RETURN(T element, ConvertScalar<T>((*list)[i], fmt::format("{}[{}]", path, i), item_origin));
     out.push_back(std::move(element));
   }
   return out;

@@ -261,7 +261,7 @@ Result<YamlGraph> ReadYaml(std::string_view text) {
                  fmt::format("{} bytes of YAML: a config is some ten thousand, and more than {} are not read",
                              text.size(), kMaxFileBytes)};
   }
-  RETURN_IF_ERROR(CheckCharacters(text));
+  HARNESS_RETURN_IF_ERROR(CheckCharacters(text));
   YamlGraph graph;
   StrictEvents strict;
   try {

@@ -62,7 +62,7 @@ class TreeBuilder {
 
   Result<Tree> Run() {
     if (!graph_.nodes.empty()) {
-      RETURN_IF_ERROR(Build(graph_.root, 0, Place(), 0));
+      HARNESS_RETURN_IF_ERROR(Build(graph_.root, 0, Place(), 0));
       TreeNode& root = tree_.nodes[0];
       if (root.kind == TreeNode::Kind::kMap) return std::move(tree_);
       const std::string* text = std::get_if<std::string>(&root.scalar);
@@ -90,7 +90,7 @@ class TreeBuilder {
 
   static Result<Tree> LoneText(const std::string& text) {
     Tree tree;
-    RETURN_IF_ERROR(AddValue(tree, ConfigValue{ConfigValue::Map{{text, ConfigValue{}}}}, 0, true));
+    HARNESS_RETURN_IF_ERROR(AddValue(tree, ConfigValue{ConfigValue::Map{{text, ConfigValue{}}}}, 0, true));
     return tree;
   }
 
@@ -130,7 +130,7 @@ class TreeBuilder {
     if (source.kind == YamlNode::Kind::kList) return BuildList(yaml, std::move(node), place, depth);
     if (source.kind == YamlNode::Kind::kMap) return BuildMap(yaml, std::move(node), place, depth);
 
-    RETURN_IF_ERROR(CountText(yaml, place, source.text));
+    HARNESS_RETURN_IF_ERROR(CountText(yaml, place, source.text));
     std::optional<Scalar> scalar = ConstructScalar(tag.scalar, source.text);
     if (!scalar) {
       return At(yaml, place,
@@ -151,7 +151,7 @@ class TreeBuilder {
     const NodeId id = tree_.Add(std::move(node));
     const std::vector<uint32_t>& items = graph_.nodes[yaml].children;
     for (size_t i = 0; i < items.size(); ++i) {
-      ASSIGN_OR_RETURN(const NodeId child, Build(items[i], id, {&place, {}, i}, depth + 1));
+      HARNESS_ASSIGN_OR_RETURN(const NodeId child, Build(items[i], id, {&place, {}, i}, depth + 1));
       tree_.nodes[id].children.push_back({{}, child});
     }
     return id;
@@ -162,7 +162,7 @@ class TreeBuilder {
     const NodeId id = tree_.Add(std::move(node));
     std::vector<Pair> pairs;
     size_t budget = 2 * kMaxNodes;
-    RETURN_IF_ERROR(Flatten(yaml, place, depth, budget, pairs));
+    HARNESS_RETURN_IF_ERROR(Flatten(yaml, place, depth, budget, pairs));
     // The first occurrence of a key gives its place, the last one its value.
     std::vector<Pair> unique;
     KeySlots slots;
@@ -176,11 +176,11 @@ class TreeBuilder {
     }
     for (const Pair& pair : unique) {
       const std::string key = pair.key.text();
-      RETURN_IF_ERROR(CountText(pair.key_node, place, key));
+      HARNESS_RETURN_IF_ERROR(CountText(pair.key_node, place, key));
       if (std::holds_alternative<std::monostate>(pair.key.value)) {
         return At(pair.key_node, place, "has a null key: OmegaConf takes texts, numbers and booleans for keys");
       }
-      ASSIGN_OR_RETURN(const NodeId child, Build(pair.value_node, id, {&place, key, std::nullopt}, depth + 1));
+      HARNESS_ASSIGN_OR_RETURN(const NodeId child, Build(pair.value_node, id, {&place, key, std::nullopt}, depth + 1));
       tree_.nodes[id].children.push_back({pair.key, child});
     }
     return id;
@@ -212,7 +212,7 @@ class TreeBuilder {
         return At(key_id, place, "has a key that is not a text, a number or a boolean");
       }
       if (tag.scalar == ScalarTag::kMerge) {
-        RETURN_IF_ERROR(Merge(value_id, place, depth, budget, out));
+        HARNESS_RETURN_IF_ERROR(Merge(value_id, place, depth, budget, out));
         continue;
       }
       if (tag.scalar == ScalarTag::kText) {
@@ -242,7 +242,7 @@ class TreeBuilder {
       return At(yaml, place, "merges (<<) something that is neither a mapping nor a list of mappings");
     }
     for (auto item = source.children.rbegin(); item != source.children.rend(); ++item) {
-      RETURN_IF_ERROR(Flatten(*item, place, depth + 1, budget, out));
+      HARNESS_RETURN_IF_ERROR(Flatten(*item, place, depth + 1, budget, out));
     }
     return {};
   }
@@ -255,7 +255,7 @@ class TreeBuilder {
 }  // namespace
 
 Result<Tree> ParseYaml(std::string_view text) {
-  ASSIGN_OR_RETURN(const YamlGraph graph, ReadYaml(text));
+  HARNESS_ASSIGN_OR_RETURN(const YamlGraph graph, ReadYaml(text));
   return TreeBuilder(graph).Run();
 }
 

@@ -41,7 +41,7 @@ Status Sound(const Checkpoint& checkpoint) {
   for (const Status* status :
        {&checkpoint.safety_status(), &checkpoint.unambiguous_status(), &checkpoint.structure_status(),
         &checkpoint.pickle_status(), &checkpoint.storage_status(), &checkpoint.tensor_status()}) {
-    RETURN_IF_ERROR(*status);
+    HARNESS_RETURN_IF_ERROR(*status);
   }
   return {};
 }
@@ -133,7 +133,7 @@ Result<FollowedPackage> FollowPackage(const fs::path& path, bool of_export) {
 }
 
 Result<CodecDescription> FollowHub(const std::string& name, const HubCache& hub) {
-  ASSIGN_OR_RETURN(const fs::path folder, hub.Snapshot(name));
+  HARNESS_ASSIGN_OR_RETURN(const fs::path folder, hub.Snapshot(name));
   const fs::path path = folder / "config.json";
   std::error_code error;
   const uintmax_t size = fs::file_size(path, error);
@@ -146,12 +146,12 @@ Result<CodecDescription> FollowHub(const std::string& name, const HubCache& hub)
   }
   std::ifstream stream(path, std::ios::binary);
   const std::string text((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
-  ASSIGN_OR_RETURN(const JsonDocument document, ParseJson(text, path.string()));
+  HARNESS_ASSIGN_OR_RETURN(const JsonDocument document, ParseJson(text, path.string()));
   const ConfigValue config = FromJson(document.root);
   const auto* map = std::get_if<ConfigValue::Map>(&config.data);
   if (map == nullptr) return Error{ErrorCode::kMismatch, fmt::format("{} holds no object", path.string())};
-  ASSIGN_OR_RETURN(HubEncodec model, DescribeHubEncodec(*map, path.string()));
-  ASSIGN_OR_RETURN(WeightsFile weights, WeightsFile::Find(folder));
+  HARNESS_ASSIGN_OR_RETURN(HubEncodec model, DescribeHubEncodec(*map, path.string()));
+  HARNESS_ASSIGN_OR_RETURN(WeightsFile weights, WeightsFile::Find(folder));
 
   CodecDescription codec;
   codec.kind = CodecDescription::Kind::kHub;
@@ -196,7 +196,7 @@ Result<CodecDescription> FollowDac(const std::string& name, const fs::path& fold
   const ConfigValue arguments = ToConfigValue(*plain);
   const auto* map = std::get_if<ConfigValue::Map>(&arguments.data);
   if (map == nullptr) return Error{ErrorCode::kMismatch, path.string() + ": metadata.kwargs is no dict"};
-  ASSIGN_OR_RETURN(Dac dac, DescribeDac(*map, path.string()));
+  HARNESS_ASSIGN_OR_RETURN(Dac dac, DescribeDac(*map, path.string()));
 
   CodecDescription codec;
   codec.kind = CodecDescription::Kind::kDac;

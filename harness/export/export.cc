@@ -51,7 +51,7 @@ const Status& Export::Folder() {
 }
 
 Result<LmSpec> Export::DescribeLmWithCache(const Config& config) const {
-  ASSIGN_OR_RETURN(LmSpec spec, DescribeLm(config));
+  HARNESS_ASSIGN_OR_RETURN(LmSpec spec, DescribeLm(config));
   for (ConditionerSpec& conditioner : spec.conditioners) {
     if (conditioner.style && !conditioner.style->feature_codec.empty()) {
       // What is in the cache is what get_pretrained loads, whatever is known of that name.

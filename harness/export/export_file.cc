@@ -101,7 +101,7 @@ const Result<Config>& ExportFile::config() {
   if (plain.ok()) {
     config_ = Config::FromValue(ToConfigValue(*plain), ConfigSource());
   } else {
-    config_ = Error{plain.error().code, fmt::format("{}: {}", ConfigSource(), plain.error().message)};
+    config_ = plain.error().In(ConfigSource());
   }
   return *config_;
 }

@@ -158,7 +158,7 @@ Result<DeviceFacts> OpenDevice(const std::string& name) {
     return Error{ErrorCode::kUnsupported, fmt::format("there is no device '{}': 'cpu' and 'cuda' are known", name)};
   }
   // The driver first: a machine without one needs no CUDA libraries either, and should not be sent after them.
-  ASSIGN_OR_RETURN(DeviceFacts facts, AskDriver());
+  HARNESS_ASSIGN_OR_RETURN(DeviceFacts facts, AskDriver());
   // Registers LibTorch's CUDA hooks; the handle stays open for as long as the process lives.
   if (dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) == nullptr) {
     const char* why = dlerror();

@@ -37,7 +37,7 @@ Result<at::Tensor> GenerateCodes(const LanguageModel& model, const GuidedConditi
   const c10::InferenceMode inference;
   const LmSpec& spec = model.spec();
   const int64_t num_codebooks = spec.num_codebooks, special = spec.cardinality;
-  ASSIGN_OR_RETURN(const Pattern pattern, Pattern::Create(spec.pattern, num_codebooks, num_frames));
+  HARNESS_ASSIGN_OR_RETURN(const Pattern pattern, Pattern::Create(spec.pattern, num_codebooks, num_frames));
   if (sampling.mode == Sampling::Mode::kTopK && sampling.top_k > spec.cardinality) {
     return Error{ErrorCode::kMismatch, fmt::format("top_k is {}, transformer_lm.card is {}: torch.topk raises",
                                                    sampling.top_k, spec.cardinality)};
@@ -46,7 +46,7 @@ Result<at::Tensor> GenerateCodes(const LanguageModel& model, const GuidedConditi
   TORCH_CHECK(first.has_value(), "a pattern holds every frame");
   const int64_t steps = pattern.num_steps();
   // The last step is chosen, and never seen.
-  RETURN_IF_ERROR(model.CheckGeneration(conditions.positive, *first, steps - 1));
+  HARNESS_RETURN_IF_ERROR(model.CheckGeneration(conditions.positive, *first, steps - 1));
   GuidedModel guided(model, conditions, batch, steps, sampling);
   Sampler sampler(sampling, model.device());
   const auto longs = at::TensorOptions().dtype(at::kLong);

@@ -33,10 +33,10 @@ Result<at::Tensor> TeacherForcedLogits(const LanguageModel& model, const LmCondi
     const c10::InferenceMode inference;
     const LmSpec& spec = model.spec();
     const at::Tensor codes = given.cpu().to(at::kLong);
-    RETURN_IF_ERROR(CheckCodes(spec, codes));
-    ASSIGN_OR_RETURN(const Pattern pattern, Pattern::Create(spec.pattern, spec.num_codebooks, codes.size(1)));
+    HARNESS_RETURN_IF_ERROR(CheckCodes(spec, codes));
+    HARNESS_ASSIGN_OR_RETURN(const Pattern pattern, Pattern::Create(spec.pattern, spec.num_codebooks, codes.size(1)));
     const int64_t steps = pattern.num_steps(), batch = conditions.empty() ? 1 : conditions[0].embedding.size(0);
-    RETURN_IF_ERROR(model.CheckGeneration(conditions, steps, steps));
+    HARNESS_RETURN_IF_ERROR(model.CheckGeneration(conditions, steps, steps));
     at::Tensor sequence = at::full({spec.num_codebooks, steps}, spec.cardinality, at::TensorOptions().dtype(at::kLong));
     for (int64_t step = 0; step < steps; ++step) {
       for (const auto& [frame, codebook] : pattern.step(step)) sequence[codebook][step].copy_(codes[codebook][frame]);

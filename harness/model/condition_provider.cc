@@ -51,9 +51,9 @@ Result<ConditionProvider> ConditionProvider::Build(const LmSpec& spec, const Ten
     for (const ConditionerSpec& conditioner : spec.conditioners) {
       if (conditioner.is_text() != text) continue;
       const auto encoder = text_encoders.find(conditioner.name);
-      ASSIGN_OR_RETURN(std::unique_ptr<Conditioner> built,
-                       BuildConditioner(conditioner, tensors,
-                                        encoder != text_encoders.end() ? encoder->second : nullptr, placement));
+      HARNESS_ASSIGN_OR_RETURN(std::unique_ptr<Conditioner> built,
+                               BuildConditioner(conditioner, tensors,
+                                                encoder != text_encoders.end() ? encoder->second : nullptr, placement));
       provider.entries_.push_back({conditioner.name, std::move(built)});
       provider.takes_melody_ |= conditioner.name == "self_wav";
     }
@@ -85,12 +85,12 @@ Result<GuidedConditions> ConditionProvider::Encode(const std::vector<Conditionin
     if (together) {
       std::vector<ConditioningInput> inputs = samples;
       inputs.insert(inputs.end(), none.begin(), none.end());
-      ASSIGN_OR_RETURN(const at::Tensor both, conditioner->Embed(inputs));
+      HARNESS_ASSIGN_OR_RETURN(const at::Tensor both, conditioner->Embed(inputs));
       conditions.positive.push_back({name, both.narrow(0, 0, batch)});
       conditions.null.push_back({name, both.narrow(0, batch, batch)});
     } else {
-      ASSIGN_OR_RETURN(const at::Tensor positive, conditioner->Embed(samples));
-      ASSIGN_OR_RETURN(const at::Tensor null, conditioner->Embed(none));
+      HARNESS_ASSIGN_OR_RETURN(const at::Tensor positive, conditioner->Embed(samples));
+      HARNESS_ASSIGN_OR_RETURN(const at::Tensor null, conditioner->Embed(none));
       conditions.positive.push_back({name, positive});
       conditions.null.push_back({name, null});
     }

@@ -61,7 +61,7 @@ Result<LanguageModel> LanguageModel::Build(const LmSpec& spec, const TensorTable
 
 Status LanguageModel::CheckGeneration(const LmConditions& conditions, int64_t first_steps, int64_t num_steps) const {
   const bool more = num_steps > first_steps;
-  RETURN_IF_ERROR(CheckFused(spec_.fuser, conditions, first_steps, more));
+  HARNESS_RETURN_IF_ERROR(CheckFused(spec_.fuser, conditions, first_steps, more));
   const int64_t prefix = Fuse(spec_.fuser, conditions).prefix;
   if (first_steps + prefix == 0) {
     return Error{ErrorCode::kMismatch,

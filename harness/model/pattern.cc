@@ -148,7 +148,7 @@ Status CheckComplete(const PatternSpec& spec, const Layout& layout, int64_t num_
 }  // namespace
 
 Result<Pattern> Pattern::Create(const PatternSpec& spec, int64_t num_codebooks, int64_t num_frames) {
-  RETURN_IF_ERROR(CheckArguments(spec, num_codebooks));
+  HARNESS_RETURN_IF_ERROR(CheckArguments(spec, num_codebooks));
   if (const double bound = StepsBound(spec, num_codebooks, num_frames); !(bound <= static_cast<double>(kMaxSteps))) {
     return Error{ErrorCode::kUnsupported,
                  fmt::format("codebooks_pattern.{} needs up to {:.0f} steps for {} frames: this "
@@ -168,7 +168,7 @@ Result<Pattern> Pattern::Create(const PatternSpec& spec, int64_t num_codebooks, 
   for (Step& step : pattern.layout_) {
     std::erase_if(step, [&](const Coordinate& coordinate) { return coordinate.frame >= num_frames; });
   }
-  RETURN_IF_ERROR(CheckComplete(spec, pattern.layout_, num_codebooks, num_frames));
+  HARNESS_RETURN_IF_ERROR(CheckComplete(spec, pattern.layout_, num_codebooks, num_frames));
   return pattern;
 }
 

@@ -111,7 +111,7 @@ Result<at::Tensor> ConvertChannels(const at::Tensor& audio, int64_t channels) {
 
 Result<at::Tensor> ConvertAudio(const at::Tensor& audio, double from_hz, double to_hz, int64_t channels) {
   const auto whole = [](double rate) { return rate > 0 && rate < 1e12 ? static_cast<int64_t>(rate) : int64_t{0}; };
-  ASSIGN_OR_RETURN(const at::Tensor resampled, Resample(audio, whole(from_hz), whole(to_hz)));
+  HARNESS_ASSIGN_OR_RETURN(const at::Tensor resampled, Resample(audio, whole(from_hz), whole(to_hz)));
   return ConvertChannels(resampled, channels);
 }
 

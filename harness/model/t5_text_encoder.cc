@@ -10,9 +10,9 @@ namespace fs = std::filesystem;
 
 Result<std::shared_ptr<const TextEncoder>> T5TextEncoder::FromFolder(const fs::path& folder, const T5Spec& spec,
                                                                      at::Device device) {
-  ASSIGN_OR_RETURN(T5Tokenizer tokenizer, T5Tokenizer::FromFolder(folder));
-  ASSIGN_OR_RETURN(WeightsFile weights, WeightsFile::Find(folder));
-  ASSIGN_OR_RETURN(const TensorTable table, TensorTable::Bind(weights, T5CheckpointTensors(spec)));
+  HARNESS_ASSIGN_OR_RETURN(T5Tokenizer tokenizer, T5Tokenizer::FromFolder(folder));
+  HARNESS_ASSIGN_OR_RETURN(WeightsFile weights, WeightsFile::Find(folder));
+  HARNESS_ASSIGN_OR_RETURN(const TensorTable table, TensorTable::Bind(weights, T5CheckpointTensors(spec)));
   T5Encoder encoder = T5Encoder::Build(spec, table, "", device);
   return std::shared_ptr<const TextEncoder>(
       new T5TextEncoder(std::move(tokenizer), std::move(encoder), std::move(weights)));
@@ -21,13 +21,13 @@ Result<std::shared_ptr<const TextEncoder>> T5TextEncoder::FromFolder(const fs::p
 Result<std::shared_ptr<const TextEncoder>> T5TextEncoder::FromExport(const fs::path& folder, const T5Spec& spec,
                                                                      const TensorTable& tensors,
                                                                      const std::string& prefix, at::Device device) {
-  ASSIGN_OR_RETURN(T5Tokenizer tokenizer, T5Tokenizer::FromFolder(folder));
+  HARNESS_ASSIGN_OR_RETURN(T5Tokenizer tokenizer, T5Tokenizer::FromFolder(folder));
   T5Encoder encoder = T5Encoder::Build(spec, tensors, prefix, device);
   return std::shared_ptr<const TextEncoder>(new T5TextEncoder(std::move(tokenizer), std::move(encoder), std::nullopt));
 }
 
 Result<TextEncoder::Embedding> T5TextEncoder::Encode(const std::vector<std::string>& texts) const {
-  ASSIGN_OR_RETURN(const T5Tokenizer::Batch batch, tokenizer_.EncodeBatch(texts));
+  HARNESS_ASSIGN_OR_RETURN(const T5Tokenizer::Batch batch, tokenizer_.EncodeBatch(texts));
   const std::vector<int64_t> shape = {static_cast<int64_t>(texts.size()), static_cast<int64_t>(batch.length)};
   const auto tensor = [&](const std::vector<int64_t>& values) {
     return at::tensor(values, at::TensorOptions().dtype(at::kLong)).view(shape);
@@ -37,7 +37,7 @@ Result<TextEncoder::Embedding> T5TextEncoder::Encode(const std::vector<std::stri
   for (size_t i = 0; i < texts.size(); ++i) {
     if (texts[i].empty()) embedding.mask[static_cast<int64_t>(i)].zero_();
   }
-  ASSIGN_OR_RETURN(embedding.states, encoder_.Forward(tensor(batch.ids), embedding.mask));
+  HARNESS_ASSIGN_OR_RETURN(embedding.states, encoder_.Forward(tensor(batch.ids), embedding.mask));
   return embedding;
 }
 

@@ -68,7 +68,7 @@ Result<TensorTable> TensorTable::Bind(const Checkpoint& checkpoint, const std::v
     if (view.num_elements() > 0) {
       bytes = checkpoint.storages()[view.storage].bytes.subspan(static_cast<size_t>(view.offset) * SizeOf(view.dtype));
     }
-    RETURN_IF_ERROR(table.Add(specs[i].name, {specs[i].name, view.dtype, view.shape, view.strides, bytes}));
+    HARNESS_RETURN_IF_ERROR(table.Add(specs[i].name, {specs[i].name, view.dtype, view.shape, view.strides, bytes}));
   }
   return table;
 }
@@ -86,7 +86,7 @@ Result<TensorTable> TensorTable::Bind(const WeightsFile& weights, const std::vec
   }
   TensorTable table;
   for (size_t i = 0; i < specs.size(); ++i) {
-    RETURN_IF_ERROR(table.Add(specs[i].name, weights.weights()[agreement.binding[i]]));
+    HARNESS_RETURN_IF_ERROR(table.Add(specs[i].name, weights.weights()[agreement.binding[i]]));
   }
   return table;
 }

@@ -45,7 +45,7 @@ class T5Conditioner : public Conditioner {
       return Error{ErrorCode::kUnsupported,
                    fmt::format("the text encoder {} of conditioners.{} was not found", spec_.t5_name, spec_.name)};
     }
-    ASSIGN_OR_RETURN(const TextEncoder::Embedding embedding, encoder_->Encode(texts));
+    HARNESS_ASSIGN_OR_RETURN(const TextEncoder::Embedding embedding, encoder_->Encode(texts));
     at::Tensor mask = embedding.mask.to(device_).clone();
     for (size_t i = 0; i < texts.size(); ++i) {
       if (texts[i].empty()) mask[static_cast<int64_t>(i)].zero_();

@@ -52,8 +52,8 @@ class ChromaConditioner : public Conditioner {
     }
     // Demucs would take drums and bass out of the waves here.
     if (length > 1) {
-      ASSIGN_OR_RETURN(const at::Tensor converted,
-                       ConvertAudio(waves.unsqueeze(1), static_cast<double>(rate), chroma_.sample_rate_hz, 1));
+      HARNESS_ASSIGN_OR_RETURN(const at::Tensor converted,
+                               ConvertAudio(waves.unsqueeze(1), static_cast<double>(rate), chroma_.sample_rate_hz, 1));
       waves = converted.squeeze(1);
       if (waves.size(1) < 1) {
         return Error{ErrorCode::kMismatch,

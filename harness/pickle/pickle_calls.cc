@@ -74,7 +74,7 @@ Status PickleMachine::CallAndPush(CallForm form, NodeId callable, NodeId argumen
   }
   const GlobalRole role = Role(callable);
   if (!IsWrittenCall(reading_, role, form, arguments)) return Push(Foreign(Object(callable, arguments)));
-  ASSIGN_OR_RETURN(const NodeId made, CallKnown(role, callable, arguments));
+  HARNESS_ASSIGN_OR_RETURN(const NodeId made, CallKnown(role, callable, arguments));
   for (const NodeId argument : node(arguments).items) {
     if (node(argument).kind == Kind::kDict || node(argument).kind == Kind::kList) Freeze(argument);
   }
@@ -93,7 +93,7 @@ Result<NodeId> PickleMachine::CallKnown(GlobalRole role, NodeId callable, NodeId
     }
     case GlobalRole::kSet:
     case GlobalRole::kSize: {
-      RETURN_IF_ERROR(Spend(node(items[0]).items.size()));
+      HARNESS_RETURN_IF_ERROR(Spend(node(items[0]).items.size()));
       std::vector<NodeId> members = node(items[0]).items;
       const NodeId id = New(role == GlobalRole::kSet ? Kind::kSet : Kind::kTuple);
       node(id).items = std::move(members);
@@ -104,7 +104,7 @@ Result<NodeId> PickleMachine::CallKnown(GlobalRole role, NodeId callable, NodeId
     case GlobalRole::kByteArray:
     case GlobalRole::kEncode: {
       std::string raw = items.empty() ? std::string() : node(items[0]).text;
-      RETURN_IF_ERROR(Spend(raw.size()));
+      HARNESS_RETURN_IF_ERROR(Spend(raw.size()));
       if (items.size() == 2) {
         std::optional<std::string> latin1 = Latin1(raw);
         if (!latin1) return Corrupt("encodes characters beyond Latin-1 as Latin-1");
@@ -163,87 +163,87 @@ Status PickleMachine::Build(NodeId target, NodeId state) {
 Result<bool> PickleMachine::Call(uint8_t op) {
   switch (op) {
     case opcode::kGlobal: {
-      ASSIGN_OR_RETURN(const std::string_view module, Line());
-      ASSIGN_OR_RETURN(const std::string_view name, Line());
-      RETURN_IF_ERROR(PushGlobal(module, name));
+      HARNESS_ASSIGN_OR_RETURN(const std::string_view module, Line());
+      HARNESS_ASSIGN_OR_RETURN(const std::string_view name, Line());
+      HARNESS_RETURN_IF_ERROR(PushGlobal(module, name));
       return true;
     }
     case opcode::kStackGlobal: {
-      ASSIGN_OR_RETURN(const NodeId name, Pop());
-      ASSIGN_OR_RETURN(const NodeId module, Pop());
+      HARNESS_ASSIGN_OR_RETURN(const NodeId name, Pop());
+      HARNESS_ASSIGN_OR_RETURN(const NodeId module, Pop());
       if (node(name).kind != Kind::kString || node(module).kind != Kind::kString) {
         return Corrupt("the name is not text: it is put together while the file is loaded");
       }
       // Copies: PushGlobal grows the arena that holds both.
-      RETURN_IF_ERROR(PushGlobal(std::string(node(module).text), std::string(node(name).text)));
+      HARNESS_RETURN_IF_ERROR(PushGlobal(std::string(node(module).text), std::string(node(name).text)));
       return true;
     }
     case opcode::kExt1: {
-      ASSIGN_OR_RETURN(const uint8_t code, Number<uint8_t>());
-      RETURN_IF_ERROR(PushExtension(code));
+      HARNESS_ASSIGN_OR_RETURN(const uint8_t code, Number<uint8_t>());
+      HARNESS_RETURN_IF_ERROR(PushExtension(code));
       return true;
     }
     case opcode::kExt2: {
-      ASSIGN_OR_RETURN(const uint16_t code, Number<uint16_t>());
-      RETURN_IF_ERROR(PushExtension(code));
+      HARNESS_ASSIGN_OR_RETURN(const uint16_t code, Number<uint16_t>());
+      HARNESS_RETURN_IF_ERROR(PushExtension(code));
       return true;
     }
     case opcode::kExt4: {
-      ASSIGN_OR_RETURN(const int32_t code, Number<int32_t>());
-      RETURN_IF_ERROR(PushExtension(code));
+      HARNESS_ASSIGN_OR_RETURN(const int32_t code, Number<int32_t>());
+      HARNESS_RETURN_IF_ERROR(PushExtension(code));
       return true;
     }
     case opcode::kInst: {
-      ASSIGN_OR_RETURN(const std::string_view module, Line());
-      ASSIGN_OR_RETURN(const std::string_view name, Line());
-      ASSIGN_OR_RETURN(std::vector<NodeId> arguments, PopToMark());
-      RETURN_IF_ERROR(PushGlobal(module, name));
-      ASSIGN_OR_RETURN(const NodeId callable, Pop());
-      RETURN_IF_ERROR(CallAndPush(CallForm::kOther, callable, Tuple(std::move(arguments))));
+      HARNESS_ASSIGN_OR_RETURN(const std::string_view module, Line());
+      HARNESS_ASSIGN_OR_RETURN(const std::string_view name, Line());
+      HARNESS_ASSIGN_OR_RETURN(std::vector<NodeId> arguments, PopToMark());
+      HARNESS_RETURN_IF_ERROR(PushGlobal(module, name));
+      HARNESS_ASSIGN_OR_RETURN(const NodeId callable, Pop());
+      HARNESS_RETURN_IF_ERROR(CallAndPush(CallForm::kOther, callable, Tuple(std::move(arguments))));
       return true;
     }
     case opcode::kObj: {
-      ASSIGN_OR_RETURN(std::vector<NodeId> items, PopToMark());
+      HARNESS_ASSIGN_OR_RETURN(std::vector<NodeId> items, PopToMark());
       if (items.empty()) return Corrupt("there is no class above the MARK");
       const NodeId callable = items.front();
       items.erase(items.begin());
-      RETURN_IF_ERROR(CallAndPush(CallForm::kOther, callable, Tuple(std::move(items))));
+      HARNESS_RETURN_IF_ERROR(CallAndPush(CallForm::kOther, callable, Tuple(std::move(items))));
       return true;
     }
     case opcode::kReduce:
     case opcode::kNewObj: {
-      ASSIGN_OR_RETURN(const NodeId arguments, Pop());
-      ASSIGN_OR_RETURN(const NodeId callable, Pop());
-      RETURN_IF_ERROR(
+      HARNESS_ASSIGN_OR_RETURN(const NodeId arguments, Pop());
+      HARNESS_ASSIGN_OR_RETURN(const NodeId callable, Pop());
+      HARNESS_RETURN_IF_ERROR(
           CallAndPush(op == opcode::kReduce ? CallForm::kReduce : CallForm::kNewObject, callable, arguments));
       return true;
     }
     case opcode::kNewObjEx: {
-      ASSIGN_OR_RETURN(const NodeId keywords, Pop());
-      ASSIGN_OR_RETURN(const NodeId arguments, Pop());
-      ASSIGN_OR_RETURN(const NodeId callable, Pop());
+      HARNESS_ASSIGN_OR_RETURN(const NodeId keywords, Pop());
+      HARNESS_ASSIGN_OR_RETURN(const NodeId arguments, Pop());
+      HARNESS_ASSIGN_OR_RETURN(const NodeId callable, Pop());
       if (node(keywords).kind != Kind::kDict || node(arguments).kind != Kind::kTuple) {
         return Corrupt("the arguments are not a tuple and a dict");
       }
       // The keywords are shown as one more argument.
       std::vector<NodeId> all = node(arguments).items;
       if (!node(keywords).pairs.empty()) all.push_back(keywords);
-      RETURN_IF_ERROR(CallAndPush(CallForm::kOther, callable, Tuple(std::move(all))));
+      HARNESS_RETURN_IF_ERROR(CallAndPush(CallForm::kOther, callable, Tuple(std::move(all))));
       return true;
     }
     case opcode::kBuild: {
-      ASSIGN_OR_RETURN(const NodeId state, Pop());
-      ASSIGN_OR_RETURN(const NodeId target, Top());
-      RETURN_IF_ERROR(Build(target, state));
+      HARNESS_ASSIGN_OR_RETURN(const NodeId state, Pop());
+      HARNESS_ASSIGN_OR_RETURN(const NodeId target, Top());
+      HARNESS_RETURN_IF_ERROR(Build(target, state));
       return true;
     }
     case opcode::kBinPersId: {
-      ASSIGN_OR_RETURN(const NodeId id, Pop());
-      RETURN_IF_ERROR(Persistent(id));
+      HARNESS_ASSIGN_OR_RETURN(const NodeId id, Pop());
+      HARNESS_RETURN_IF_ERROR(Persistent(id));
       return true;
     }
     case opcode::kPersId: {
-      ASSIGN_OR_RETURN(const std::string_view line, Line());
+      HARNESS_ASSIGN_OR_RETURN(const std::string_view line, Line());
       return Corrupt(
           fmt::format("the storage is named by the text '{}': PyTorch can't load a file written with "
                       "pickle_protocol=0. Save it again with the default protocol",

@@ -17,7 +17,7 @@ Status PickleMachine::SetItems(NodeId target, const std::vector<NodeId>& keys_an
   if (node(target).kind != Kind::kDict && !node(target).foreign) {
     return Corrupt(fmt::format("sets items of {}, which is not a dict", reading_.pickle.Describe(target, 60)));
   }
-  RETURN_IF_ERROR(CheckChangeable(target));
+  HARNESS_RETURN_IF_ERROR(CheckChangeable(target));
   for (size_t i = 0; i < keys_and_values.size(); i += 2) {
     if (!IsWrittenKey(reading_.pickle, keys_and_values[i]) && !node(target).foreign) {
       return Corrupt(fmt::format("{} can't be a key", reading_.pickle.Describe(keys_and_values[i], 60)));
@@ -33,7 +33,7 @@ Status PickleMachine::Append(NodeId target, Kind kind, const std::vector<NodeId>
     return Corrupt(fmt::format("adds items to {}, which is not a {}", reading_.pickle.Describe(target, 60),
                                kind == Kind::kList ? "list" : "set"));
   }
-  RETURN_IF_ERROR(CheckChangeable(target));
+  HARNESS_RETURN_IF_ERROR(CheckChangeable(target));
   for (const NodeId item : items) {
     if (kind == Kind::kSet && !IsWrittenKey(reading_.pickle, item) && !list.foreign) {
       return Corrupt(fmt::format("{} can't be in a set", reading_.pickle.Describe(item, 60)));
@@ -51,21 +51,21 @@ Result<bool> PickleMachine::Container(uint8_t op) {
         marks_.pop_back();
         return true;
       }
-      RETURN_IF_ERROR(Pop());
+      HARNESS_RETURN_IF_ERROR(Pop());
       return true;
-    case opcode::kPopMark: RETURN_IF_ERROR(PopToMark()); return true;
+    case opcode::kPopMark: HARNESS_RETURN_IF_ERROR(PopToMark()); return true;
     case opcode::kDup: {
-      ASSIGN_OR_RETURN(const NodeId top, Top());
-      RETURN_IF_ERROR(Push(top));
+      HARNESS_ASSIGN_OR_RETURN(const NodeId top, Top());
+      HARNESS_RETURN_IF_ERROR(Push(top));
       return true;
     }
-    case opcode::kEmptyDict: RETURN_IF_ERROR(Push(New(Kind::kDict))); return true;
-    case opcode::kEmptyList: RETURN_IF_ERROR(Push(New(Kind::kList))); return true;
-    case opcode::kEmptySet: RETURN_IF_ERROR(Push(New(Kind::kSet))); return true;
-    case opcode::kEmptyTuple: RETURN_IF_ERROR(Push(Singleton(Kind::kTuple))); return true;
+    case opcode::kEmptyDict: HARNESS_RETURN_IF_ERROR(Push(New(Kind::kDict))); return true;
+    case opcode::kEmptyList: HARNESS_RETURN_IF_ERROR(Push(New(Kind::kList))); return true;
+    case opcode::kEmptySet: HARNESS_RETURN_IF_ERROR(Push(New(Kind::kSet))); return true;
+    case opcode::kEmptyTuple: HARNESS_RETURN_IF_ERROR(Push(Singleton(Kind::kTuple))); return true;
     case opcode::kTuple: {
-      ASSIGN_OR_RETURN(std::vector<NodeId> items, PopToMark());
-      RETURN_IF_ERROR(Push(Tuple(std::move(items))));
+      HARNESS_ASSIGN_OR_RETURN(std::vector<NodeId> items, PopToMark());
+      HARNESS_RETURN_IF_ERROR(Push(Tuple(std::move(items))));
       return true;
     }
     case opcode::kTuple1:
@@ -73,56 +73,56 @@ Result<bool> PickleMachine::Container(uint8_t op) {
     case opcode::kTuple3: {
       std::vector<NodeId> items(size_t{op} - opcode::kTuple1 + 1);
       for (size_t i = items.size(); i-- > 0;) {
-        ASSIGN_OR_RETURN(items[i], Pop());
+        HARNESS_ASSIGN_OR_RETURN(items[i], Pop());
       }
-      RETURN_IF_ERROR(Push(Tuple(std::move(items))));
+      HARNESS_RETURN_IF_ERROR(Push(Tuple(std::move(items))));
       return true;
     }
     case opcode::kList:
     case opcode::kFrozenSet: {
-      ASSIGN_OR_RETURN(const std::vector<NodeId> items, PopToMark());
+      HARNESS_ASSIGN_OR_RETURN(const std::vector<NodeId> items, PopToMark());
       const NodeId id = New(op == opcode::kList ? Kind::kList : Kind::kSet);
-      RETURN_IF_ERROR(Append(id, node(id).kind, items));
+      HARNESS_RETURN_IF_ERROR(Append(id, node(id).kind, items));
       node(id).frozen = op == opcode::kFrozenSet;
-      RETURN_IF_ERROR(Push(id));
+      HARNESS_RETURN_IF_ERROR(Push(id));
       return true;
     }
     case opcode::kDict: {
-      ASSIGN_OR_RETURN(const std::vector<NodeId> items, PopToMark());
+      HARNESS_ASSIGN_OR_RETURN(const std::vector<NodeId> items, PopToMark());
       const NodeId id = New(Kind::kDict);
-      RETURN_IF_ERROR(SetItems(id, items));
-      RETURN_IF_ERROR(Push(id));
+      HARNESS_RETURN_IF_ERROR(SetItems(id, items));
+      HARNESS_RETURN_IF_ERROR(Push(id));
       return true;
     }
     case opcode::kAppend: {
-      ASSIGN_OR_RETURN(const NodeId item, Pop());
-      ASSIGN_OR_RETURN(const NodeId list, Top());
-      RETURN_IF_ERROR(Append(list, Kind::kList, {item}));
+      HARNESS_ASSIGN_OR_RETURN(const NodeId item, Pop());
+      HARNESS_ASSIGN_OR_RETURN(const NodeId list, Top());
+      HARNESS_RETURN_IF_ERROR(Append(list, Kind::kList, {item}));
       return true;
     }
     case opcode::kAppends: {
-      ASSIGN_OR_RETURN(const std::vector<NodeId> items, PopToMark());
-      ASSIGN_OR_RETURN(const NodeId list, Top());
-      RETURN_IF_ERROR(Append(list, Kind::kList, items));
+      HARNESS_ASSIGN_OR_RETURN(const std::vector<NodeId> items, PopToMark());
+      HARNESS_ASSIGN_OR_RETURN(const NodeId list, Top());
+      HARNESS_RETURN_IF_ERROR(Append(list, Kind::kList, items));
       return true;
     }
     case opcode::kAddItems: {
-      ASSIGN_OR_RETURN(const std::vector<NodeId> items, PopToMark());
-      ASSIGN_OR_RETURN(const NodeId set, Top());
-      RETURN_IF_ERROR(Append(set, Kind::kSet, items));
+      HARNESS_ASSIGN_OR_RETURN(const std::vector<NodeId> items, PopToMark());
+      HARNESS_ASSIGN_OR_RETURN(const NodeId set, Top());
+      HARNESS_RETURN_IF_ERROR(Append(set, Kind::kSet, items));
       return true;
     }
     case opcode::kSetItem: {
-      ASSIGN_OR_RETURN(const NodeId value, Pop());
-      ASSIGN_OR_RETURN(const NodeId key, Pop());
-      ASSIGN_OR_RETURN(const NodeId dict, Top());
-      RETURN_IF_ERROR(SetItems(dict, {key, value}));
+      HARNESS_ASSIGN_OR_RETURN(const NodeId value, Pop());
+      HARNESS_ASSIGN_OR_RETURN(const NodeId key, Pop());
+      HARNESS_ASSIGN_OR_RETURN(const NodeId dict, Top());
+      HARNESS_RETURN_IF_ERROR(SetItems(dict, {key, value}));
       return true;
     }
     case opcode::kSetItems: {
-      ASSIGN_OR_RETURN(const std::vector<NodeId> items, PopToMark());
-      ASSIGN_OR_RETURN(const NodeId dict, Top());
-      RETURN_IF_ERROR(SetItems(dict, items));
+      HARNESS_ASSIGN_OR_RETURN(const std::vector<NodeId> items, PopToMark());
+      HARNESS_ASSIGN_OR_RETURN(const NodeId dict, Top());
+      HARNESS_RETURN_IF_ERROR(SetItems(dict, items));
       return true;
     }
     default: return false;

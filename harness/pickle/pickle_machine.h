@@ -98,7 +98,7 @@ class PickleMachine {
 
 template <class T>
 Result<T> PickleMachine::Number() {
-  ASSIGN_OR_RETURN(const std::string_view raw, Take(sizeof(T)));
+  HARNESS_ASSIGN_OR_RETURN(const std::string_view raw, Take(sizeof(T)));
   T value;
   std::memcpy(&value, raw.data(), sizeof value);
   return value;

@@ -51,7 +51,7 @@ Status PickleMachine::Loop() {
     }
     op_ = static_cast<uint8_t>(bytes_[at_++]);
     if (op_ == opcode::kStop) {
-      ASSIGN_OR_RETURN(reading_.pickle.root, Pop());
+      HARNESS_ASSIGN_OR_RETURN(reading_.pickle.root, Pop());
       if (!stack_.empty() || !marks_.empty()) {
         return Corrupt(fmt::format("{} values are left on the stack: every writer leaves one", stack_.size() + 1));
       }
@@ -59,7 +59,7 @@ Status PickleMachine::Loop() {
       return {};
     }
     if (op_ == opcode::kProto) {
-      ASSIGN_OR_RETURN(const uint8_t protocol, Number<uint8_t>());
+      HARNESS_ASSIGN_OR_RETURN(const uint8_t protocol, Number<uint8_t>());
       if (protocol > 5) return Corrupt(fmt::format("protocol {}; 0 to 5 are known", protocol));
       // It decides how names are found: a second one would let two readers find others.
       if (op_at_ != 0) return Corrupt("it stands inside the pickle: every writer puts it at the beginning");
@@ -70,7 +70,7 @@ Status PickleMachine::Loop() {
       // Python's two unpicklers treat what crosses a frame's end differently, and one loses bytes by it.
       if (op_at_ < frame_end_) return Corrupt("a frame begins inside another");
       if (reading_.pickle.protocol < 4) return Corrupt("frames are of protocol 4 and later");
-      ASSIGN_OR_RETURN(const uint64_t size, Number<uint64_t>());
+      HARNESS_ASSIGN_OR_RETURN(const uint64_t size, Number<uint64_t>());
       if (size > bytes_.size() - at_) {
         return Corrupt(
             fmt::format("a frame of {} bytes, where {} are left: the pickle was cut off", size, bytes_.size() - at_));
@@ -78,15 +78,15 @@ Status PickleMachine::Loop() {
       frame_end_ = at_ + size;
       continue;
     }
-    ASSIGN_OR_RETURN(bool done, Scalar(op_));
+    HARNESS_ASSIGN_OR_RETURN(bool done, Scalar(op_));
     if (!done) {
-      ASSIGN_OR_RETURN(done, Container(op_));
+      HARNESS_ASSIGN_OR_RETURN(done, Container(op_));
     }
     if (!done) {
-      ASSIGN_OR_RETURN(done, Memo(op_));
+      HARNESS_ASSIGN_OR_RETURN(done, Memo(op_));
     }
     if (!done) {
-      ASSIGN_OR_RETURN(done, Call(op_));
+      HARNESS_ASSIGN_OR_RETURN(done, Call(op_));
     }
     if (!done) return Corrupt(fmt::format("byte 0x{:02x} is no opcode: these bytes are no pickle", op_));
   }
@@ -115,7 +115,7 @@ Result<std::string_view> PickleMachine::Take(uint64_t size) {
 Result<std::string_view> PickleMachine::Line() {
   const auto end = std::find(bytes_.begin() + static_cast<ptrdiff_t>(at_), bytes_.end(), std::byte{'\n'});
   if (end == bytes_.end()) return Corrupt("its line does not end: the pickle was cut off or is damaged");
-  ASSIGN_OR_RETURN(std::string_view line, Take(static_cast<size_t>(end - bytes_.begin()) - at_ + 1));
+  HARNESS_ASSIGN_OR_RETURN(std::string_view line, Take(static_cast<size_t>(end - bytes_.begin()) - at_ + 1));
   line.remove_suffix(1);
   return line;
 }
@@ -135,7 +135,7 @@ Result<NodeId> PickleMachine::Top() {
 }
 
 Result<NodeId> PickleMachine::Pop() {
-  ASSIGN_OR_RETURN(const NodeId id, Top());
+  HARNESS_ASSIGN_OR_RETURN(const NodeId id, Top());
   stack_.pop_back();
   return id;
 }
@@ -201,17 +201,17 @@ Result<bool> PickleMachine::Memo(uint8_t op) {
     case opcode::kMemoize: index = memo_count_; break;
     case opcode::kBinPut:
     case opcode::kBinGet: {
-      ASSIGN_OR_RETURN(index, Number<uint8_t>());
+      HARNESS_ASSIGN_OR_RETURN(index, Number<uint8_t>());
       break;
     }
     case opcode::kLongBinPut:
     case opcode::kLongBinGet: {
-      ASSIGN_OR_RETURN(index, Number<uint32_t>());
+      HARNESS_ASSIGN_OR_RETURN(index, Number<uint32_t>());
       break;
     }
     case opcode::kPut:
     case opcode::kGet: {
-      ASSIGN_OR_RETURN(const std::string_view line, Line());
+      HARNESS_ASSIGN_OR_RETURN(const std::string_view line, Line());
       const std::optional<uint64_t> parsed = MemoIndex(line);
       if (!parsed) return Corrupt(fmt::format("'{}' is not a memo index as writers write it", Printable(line, 40)));
       index = *parsed;
@@ -226,7 +226,7 @@ Result<bool> PickleMachine::Memo(uint8_t op) {
                       "of twice as many, until it raises a MemoryError",
                       index));
     }
-    ASSIGN_OR_RETURN(const NodeId top, Top());
+    HARNESS_ASSIGN_OR_RETURN(const NodeId top, Top());
     // Followed, so that what comes of it is named, and refused at the end.
     if (index != memo_count_ && irregular_.empty()) {
       irregular_ = fmt::format(
@@ -242,7 +242,7 @@ Result<bool> PickleMachine::Memo(uint8_t op) {
   if (index >= memo_.size() || memo_[index] == kNoNode) {
     return Corrupt(fmt::format("memo entry {} was never put", index));
   }
-  RETURN_IF_ERROR(Push(memo_[index]));
+  HARNESS_RETURN_IF_ERROR(Push(memo_[index]));
   return true;
 }
 

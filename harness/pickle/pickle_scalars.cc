@@ -199,7 +199,7 @@ Result<bool> PickleMachine::Scalar(uint8_t op) {
   };
   // Takes a length of type T, then so many bytes.
   const auto counted = [&]<class T>(T) -> Result<std::string_view> {
-    ASSIGN_OR_RETURN(const T size, Number<T>());
+    HARNESS_ASSIGN_OR_RETURN(const T size, Number<T>());
     if constexpr (std::is_signed_v<T>) {
       if (size < 0) return Corrupt(fmt::format("a length of {}", size));
     }
@@ -207,47 +207,47 @@ Result<bool> PickleMachine::Scalar(uint8_t op) {
   };
   std::string_view text;
   switch (op) {
-    case opcode::kNone: RETURN_IF_ERROR(Push(Singleton(Kind::kNone))); return true;
-    case opcode::kNewTrue: RETURN_IF_ERROR(Push(Singleton(Kind::kBool, true))); return true;
-    case opcode::kNewFalse: RETURN_IF_ERROR(Push(Singleton(Kind::kBool, false))); return true;
+    case opcode::kNone: HARNESS_RETURN_IF_ERROR(Push(Singleton(Kind::kNone))); return true;
+    case opcode::kNewTrue: HARNESS_RETURN_IF_ERROR(Push(Singleton(Kind::kBool, true))); return true;
+    case opcode::kNewFalse: HARNESS_RETURN_IF_ERROR(Push(Singleton(Kind::kBool, false))); return true;
     case opcode::kBinInt1: {
-      ASSIGN_OR_RETURN(const uint8_t value, Number<uint8_t>());
-      RETURN_IF_ERROR(push_int(value));
+      HARNESS_ASSIGN_OR_RETURN(const uint8_t value, Number<uint8_t>());
+      HARNESS_RETURN_IF_ERROR(push_int(value));
       return true;
     }
     case opcode::kBinInt2: {
-      ASSIGN_OR_RETURN(const uint16_t value, Number<uint16_t>());
-      RETURN_IF_ERROR(push_int(value));
+      HARNESS_ASSIGN_OR_RETURN(const uint16_t value, Number<uint16_t>());
+      HARNESS_RETURN_IF_ERROR(push_int(value));
       return true;
     }
     case opcode::kBinInt: {
-      ASSIGN_OR_RETURN(const int32_t value, Number<int32_t>());
-      RETURN_IF_ERROR(push_int(value));
+      HARNESS_ASSIGN_OR_RETURN(const int32_t value, Number<int32_t>());
+      HARNESS_RETURN_IF_ERROR(push_int(value));
       return true;
     }
     case opcode::kInt:
     case opcode::kLong: {
-      ASSIGN_OR_RETURN(text, Line());
+      HARNESS_ASSIGN_OR_RETURN(text, Line());
       if (op == opcode::kInt && (text == "01" || text == "00")) {
-        RETURN_IF_ERROR(Push(Singleton(Kind::kBool, text == "01")));
+        HARNESS_RETURN_IF_ERROR(Push(Singleton(Kind::kBool, text == "01")));
         return true;
       }
       if (op == opcode::kLong && !text.empty() && text.back() == 'L') text.remove_suffix(1);
-      RETURN_IF_ERROR(PushInteger(text));
+      HARNESS_RETURN_IF_ERROR(PushInteger(text));
       return true;
     }
     case opcode::kLong1: {
-      ASSIGN_OR_RETURN(text, counted(uint8_t{}));
-      RETURN_IF_ERROR(PushLong(text));
+      HARNESS_ASSIGN_OR_RETURN(text, counted(uint8_t{}));
+      HARNESS_RETURN_IF_ERROR(PushLong(text));
       return true;
     }
     case opcode::kLong4: {
-      ASSIGN_OR_RETURN(text, counted(int32_t{}));
-      RETURN_IF_ERROR(PushLong(text));
+      HARNESS_ASSIGN_OR_RETURN(text, counted(int32_t{}));
+      HARNESS_RETURN_IF_ERROR(PushLong(text));
       return true;
     }
     case opcode::kFloat: {
-      ASSIGN_OR_RETURN(text, Line());
+      HARNESS_ASSIGN_OR_RETURN(text, Line());
       if (!IsFloatText(text)) {
         return Corrupt(fmt::format("'{}' is not a number as writers write it", Printable(text, 40)));
       }
@@ -256,70 +256,70 @@ Result<bool> PickleMachine::Scalar(uint8_t op) {
         return Corrupt(
             fmt::format("'{}' is beyond what a number can be: two readers read it differently", Printable(text, 40)));
       }
-      RETURN_IF_ERROR(push_float(value));
+      HARNESS_RETURN_IF_ERROR(push_float(value));
       return true;
     }
     case opcode::kBinFloat: {
-      ASSIGN_OR_RETURN(text, Take(8));
+      HARNESS_ASSIGN_OR_RETURN(text, Take(8));
       std::string little(text);
       std::reverse(little.begin(), little.end());
       double value;
       std::memcpy(&value, little.data(), sizeof value);
-      RETURN_IF_ERROR(push_float(value));
+      HARNESS_RETURN_IF_ERROR(push_float(value));
       return true;
     }
     case opcode::kString: {
-      ASSIGN_OR_RETURN(text, Line());
+      HARNESS_ASSIGN_OR_RETURN(text, Line());
       if (text.size() < 2 || text.front() != text.back() || (text.front() != '\'' && text.front() != '"')) {
         return Corrupt("the text is not quoted");
       }
       const std::optional<std::string> plain = Unescape(text.substr(1, text.size() - 2));
       if (!plain) return Corrupt("the text has a broken escape");
-      RETURN_IF_ERROR(PushText(*plain));
+      HARNESS_RETURN_IF_ERROR(PushText(*plain));
       return true;
     }
     case opcode::kUnicode: {
-      ASSIGN_OR_RETURN(text, Line());
+      HARNESS_ASSIGN_OR_RETURN(text, Line());
       const std::optional<std::string> plain = RawUnicodeUnescape(text);
       if (!plain) return Corrupt("the text has a broken escape");
-      RETURN_IF_ERROR(PushText(*plain));
+      HARNESS_RETURN_IF_ERROR(PushText(*plain));
       return true;
     }
     case opcode::kShortBinString:
     case opcode::kShortBinUnicode: {
-      ASSIGN_OR_RETURN(text, counted(uint8_t{}));
-      RETURN_IF_ERROR(PushText(text));
+      HARNESS_ASSIGN_OR_RETURN(text, counted(uint8_t{}));
+      HARNESS_RETURN_IF_ERROR(PushText(text));
       return true;
     }
     case opcode::kBinString: {
-      ASSIGN_OR_RETURN(text, counted(int32_t{}));
-      RETURN_IF_ERROR(PushText(text));
+      HARNESS_ASSIGN_OR_RETURN(text, counted(int32_t{}));
+      HARNESS_RETURN_IF_ERROR(PushText(text));
       return true;
     }
     case opcode::kBinUnicode: {
-      ASSIGN_OR_RETURN(text, counted(uint32_t{}));
-      RETURN_IF_ERROR(PushText(text));
+      HARNESS_ASSIGN_OR_RETURN(text, counted(uint32_t{}));
+      HARNESS_RETURN_IF_ERROR(PushText(text));
       return true;
     }
     case opcode::kBinUnicode8: {
-      ASSIGN_OR_RETURN(text, counted(uint64_t{}));
-      RETURN_IF_ERROR(PushText(text));
+      HARNESS_ASSIGN_OR_RETURN(text, counted(uint64_t{}));
+      HARNESS_RETURN_IF_ERROR(PushText(text));
       return true;
     }
     case opcode::kShortBinBytes: {
-      ASSIGN_OR_RETURN(text, counted(uint8_t{}));
-      RETURN_IF_ERROR(push_bytes(text));
+      HARNESS_ASSIGN_OR_RETURN(text, counted(uint8_t{}));
+      HARNESS_RETURN_IF_ERROR(push_bytes(text));
       return true;
     }
     case opcode::kBinBytes: {
-      ASSIGN_OR_RETURN(text, counted(uint32_t{}));
-      RETURN_IF_ERROR(push_bytes(text));
+      HARNESS_ASSIGN_OR_RETURN(text, counted(uint32_t{}));
+      HARNESS_RETURN_IF_ERROR(push_bytes(text));
       return true;
     }
     case opcode::kBinBytes8:
     case opcode::kByteArray8: {
-      ASSIGN_OR_RETURN(text, counted(uint64_t{}));
-      RETURN_IF_ERROR(push_bytes(text));
+      HARNESS_ASSIGN_OR_RETURN(text, counted(uint64_t{}));
+      HARNESS_RETURN_IF_ERROR(push_bytes(text));
       return true;
     }
     default: return false;

@@ -29,7 +29,7 @@ class Converter {
     if (++count_ > kMaxValues || text_bytes_ > kMaxTextBytes) {
       return Fail(ErrorCode::kUnsupported, "has more than a million values");
     }
-    ASSIGN_OR_RETURN(id, Unwrap(id));
+    HARNESS_ASSIGN_OR_RETURN(id, Unwrap(id));
     const PickleNode& node = pickle_[id];
     PlainValue value;
     if (const auto path = PathText(id)) {

@@ -13,7 +13,7 @@ namespace {
 using Model = std::unique_ptr<CompressionModel>;
 
 Result<Model> BuildEncodec(const CodecSpec& spec, CodecFacts facts, const TensorTable& tensors, at::Device device) {
-  ASSIGN_OR_RETURN(Codec codec, Codec::Build(spec, std::move(facts), tensors, device));
+  HARNESS_ASSIGN_OR_RETURN(Codec codec, Codec::Build(spec, std::move(facts), tensors, device));
   return Model(std::make_unique<Codec>(std::move(codec)));
 }
 
@@ -21,17 +21,18 @@ Result<Model> BuildEncodec(const CodecSpec& spec, CodecFacts facts, const Tensor
 Result<Model> Build(const CodecDescription& codec, CodecFacts facts, at::Device device) {
   switch (codec.kind) {
     case CodecDescription::Kind::kHub: {
-      ASSIGN_OR_RETURN(const TensorTable table, TensorTable::Bind(*codec.hub_weights, codec.specs));
+      HARNESS_ASSIGN_OR_RETURN(const TensorTable table, TensorTable::Bind(*codec.hub_weights, codec.specs));
       return BuildEncodec(*codec.encodec, std::move(facts), table, device);
     }
     case CodecDescription::Kind::kPackage: {
-      ASSIGN_OR_RETURN(const TensorTable table,
-                       TensorTable::Bind(codec.package->checkpoint(), codec.specs, codec.binding));
+      HARNESS_ASSIGN_OR_RETURN(const TensorTable table,
+                               TensorTable::Bind(codec.package->checkpoint(), codec.specs, codec.binding));
       return BuildEncodec(*codec.encodec, std::move(facts), table, device);
     }
     case CodecDescription::Kind::kDac: {
-      ASSIGN_OR_RETURN(const TensorTable table, TensorTable::Bind(*codec.dac_weights, codec.specs, codec.binding));
-      ASSIGN_OR_RETURN(DacCodec dac, DacCodec::Build(*codec.dac, std::move(facts), table, device));
+      HARNESS_ASSIGN_OR_RETURN(const TensorTable table,
+                               TensorTable::Bind(*codec.dac_weights, codec.specs, codec.binding));
+      HARNESS_ASSIGN_OR_RETURN(DacCodec dac, DacCodec::Build(*codec.dac, std::move(facts), table, device));
       return Model(std::make_unique<DacCodec>(std::move(dac)));
     }
     case CodecDescription::Kind::kOwn:
@@ -53,17 +54,17 @@ Result<Model> LoadCodec(Export& source, at::Device device) {
   const CodecWrap wrap = WrapOf(*source.lm_spec());
   CodecFacts facts = codec->facts;
   if (wrap.codebooks) {
-    ASSIGN_OR_RETURN(facts, WithCodebooks(std::move(facts), *wrap.codebooks));
+    HARNESS_ASSIGN_OR_RETURN(facts, WithCodebooks(std::move(facts), *wrap.codebooks));
   }
-  ASSIGN_OR_RETURN(CodecFacts whole, Wrap(codec->facts, wrap));
+  HARNESS_ASSIGN_OR_RETURN(CodecFacts whole, Wrap(codec->facts, wrap));
   Model model;
   if (codec->kind == CodecDescription::Kind::kOwn) {
     const CheckedTensors& tensors = source.tensors(Role::kCodec);
-    ASSIGN_OR_RETURN(const TensorTable table,
-                     TensorTable::Bind(source.file(Role::kCodec).checkpoint(), tensors.specs, tensors.Binding()));
-    ASSIGN_OR_RETURN(model, BuildEncodec(*source.codec_spec(), std::move(facts), table, device));
+    HARNESS_ASSIGN_OR_RETURN(const TensorTable table, TensorTable::Bind(source.file(Role::kCodec).checkpoint(),
+                                                                        tensors.specs, tensors.Binding()));
+    HARNESS_ASSIGN_OR_RETURN(model, BuildEncodec(*source.codec_spec(), std::move(facts), table, device));
   } else {
-    ASSIGN_OR_RETURN(model, Build(*codec, std::move(facts), device));
+    HARNESS_ASSIGN_OR_RETURN(model, Build(*codec, std::move(facts), device));
   }
   if (!wrap.interleave_stereo) return model;
   return Model(std::make_unique<StereoCodec>(std::move(model), std::move(whole)));

@@ -30,8 +30,8 @@ Result<TensorTable> BindLanguageModel(Export& source) {
 // the export. Errors: as FindT5 and T5TextEncoder have them.
 Result<std::shared_ptr<const TextEncoder>> FindTextEncoder(Export& source, const ConditionerSpec& conditioner,
                                                            const TensorTable& tensors, at::Device device) {
-  ASSIGN_OR_RETURN(const T5Files files,
-                   FindT5(conditioner.t5_name, source.hub(), conditioner.input_dim, source.working_directory()));
+  HARNESS_ASSIGN_OR_RETURN(const T5Files files, FindT5(conditioner.t5_name, source.hub(), conditioner.input_dim,
+                                                       source.working_directory()));
   if (!conditioner.finetune) return T5TextEncoder::FromFolder(files.folder, files.spec, device);
   return T5TextEncoder::FromExport(files.folder, files.spec, tensors, T5Prefix(conditioner.name), device);
 }
@@ -63,14 +63,15 @@ Status FindTextEncoders(Export& source, const TensorTable& tensors, at::Device d
 Result<Models> LoadModels(Export& source, const Placement& placement) {
   return CatchTorch<Models>("loading the weights", [&]() -> Result<Models> {
     const c10::InferenceMode inference;
-    ASSIGN_OR_RETURN(const TensorTable lm_table, BindLanguageModel(source));
-    ASSIGN_OR_RETURN(LanguageModel language_model, LanguageModel::Build(*source.lm_spec(), lm_table, placement));
+    HARNESS_ASSIGN_OR_RETURN(const TensorTable lm_table, BindLanguageModel(source));
+    HARNESS_ASSIGN_OR_RETURN(LanguageModel language_model,
+                             LanguageModel::Build(*source.lm_spec(), lm_table, placement));
     TextEncoders encoders;
     std::string without_text;
-    RETURN_IF_ERROR(FindTextEncoders(source, lm_table, placement.device, encoders, without_text));
-    ASSIGN_OR_RETURN(ConditionProvider conditions,
-                     ConditionProvider::Build(*source.lm_spec(), lm_table, std::move(encoders), placement));
-    ASSIGN_OR_RETURN(std::unique_ptr<CompressionModel> codec, LoadCodec(source, placement.device));
+    HARNESS_RETURN_IF_ERROR(FindTextEncoders(source, lm_table, placement.device, encoders, without_text));
+    HARNESS_ASSIGN_OR_RETURN(ConditionProvider conditions,
+                             ConditionProvider::Build(*source.lm_spec(), lm_table, std::move(encoders), placement));
+    HARNESS_ASSIGN_OR_RETURN(std::unique_ptr<CompressionModel> codec, LoadCodec(source, placement.device));
     return Models{std::move(language_model), std::move(conditions), std::move(codec), std::move(without_text)};
   });
 }
@@ -78,18 +79,18 @@ Result<Models> LoadModels(Export& source, const Placement& placement) {
 Result<LanguageModel> LoadLanguageModel(Export& source, const Placement& placement) {
   return CatchTorch<LanguageModel>("loading the weights again", [&]() -> Result<LanguageModel> {
     const c10::InferenceMode inference;
-    ASSIGN_OR_RETURN(const TensorTable table, BindLanguageModel(source));
+    HARNESS_ASSIGN_OR_RETURN(const TensorTable table, BindLanguageModel(source));
     return LanguageModel::Build(*source.lm_spec(), table, placement);
   });
 }
 
 Status ReadMelody(const std::filesystem::path& path, const CodecFacts& codec, ConditioningInput& input) {
-  ASSIGN_OR_RETURN(const Waveform wav, ReadWav(path));
+  HARNESS_ASSIGN_OR_RETURN(const Waveform wav, ReadWav(path));
   const auto converted = CatchTorch<at::Tensor>("converting a melody", [&]() -> Result<at::Tensor> {
     const at::Tensor audio = at::tensor(at::ArrayRef<float>(wav.samples)).view({-1, wav.channels}).t().contiguous();
     return ConvertAudio(audio, wav.sample_rate_hz, static_cast<double>(codec.sample_rate_hz), codec.channels);
   });
-  if (!converted.ok()) return Error{converted.error().code, path.string() + ": " + converted.error().message};
+  if (!converted.ok()) return converted.error().In(path.string());
   if (converted->size(-1) < 2) {
     return Error{ErrorCode::kMismatch,
                  path.string() + ": is shorter than two samples, which production takes for none"};
@@ -104,7 +105,8 @@ Result<at::Tensor> GenerateMusicCodes(const Models& models, const std::vector<Co
                                       const GenerationCallbacks& callbacks) {
   return CatchTorch<at::Tensor>("generating", [&]() -> Result<at::Tensor> {
     const c10::InferenceMode inference;
-    ASSIGN_OR_RETURN(const GuidedConditions conditions, models.conditions.Encode(samples, !sampling.two_step_cfg));
+    HARNESS_ASSIGN_OR_RETURN(const GuidedConditions conditions,
+                             models.conditions.Encode(samples, !sampling.two_step_cfg));
     return GenerateCodes(models.language_model, conditions, static_cast<int64_t>(samples.size()), num_frames, sampling,
                          callbacks);
   });
@@ -117,13 +119,13 @@ Result<GeneratedMusic> GenerateMusic(const Models& models, const std::vector<Con
   const at::Device device = models.language_model.device();
   ResetPeakMemory(device);
   auto start = Clock::now();
-  ASSIGN_OR_RETURN(music.codes, GenerateMusicCodes(models, samples, num_frames, sampling, callbacks));
+  HARNESS_ASSIGN_OR_RETURN(music.codes, GenerateMusicCodes(models, samples, num_frames, sampling, callbacks));
   music.generate_s = SecondsSince(start);
   start = Clock::now();
-  ASSIGN_OR_RETURN(music.audio, CatchTorch<at::Tensor>("decoding", [&]() -> Result<at::Tensor> {
-                     const c10::InferenceMode inference;
-                     return models.codec->Decode(music.codes.to(device)).cpu().contiguous();
-                   }));
+  HARNESS_ASSIGN_OR_RETURN(music.audio, CatchTorch<at::Tensor>("decoding", [&]() -> Result<at::Tensor> {
+                             const c10::InferenceMode inference;
+                             return models.codec->Decode(music.codes.to(device)).cpu().contiguous();
+                           }));
   music.decode_s = SecondsSince(start);
   const auto peak = PeakMemoryBytes(device);
   if (peak.ok()) {

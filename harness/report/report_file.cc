@@ -102,26 +102,26 @@ Status WriteReport(const std::filesystem::path& path, const Report& report) {
 }
 
 Result<Report> ReadReport(const std::filesystem::path& path) {
-  ASSIGN_OR_RETURN(const nlohmann::json json, ReadJsonFile(path));
+  HARNESS_ASSIGN_OR_RETURN(const nlohmann::json json, ReadJsonFile(path));
   return ReportFromJson(json, path.string());
 }
 
 Status WriteCheckResult(const std::filesystem::path& folder, const CheckResult& check) {
-  ASSIGN_OR_RETURN(const std::filesystem::path path, CheckPath(folder, check.id));
+  HARNESS_ASSIGN_OR_RETURN(const std::filesystem::path path, CheckPath(folder, check.id));
   return WriteFileAtomically(path, {Dump(ToJson(check))});
 }
 
 Result<CollectedChecks> ReadCheckResults(const std::filesystem::path& folder, const std::vector<std::string>& ids) {
   CollectedChecks collected;
   for (const std::string& id : ids) {
-    ASSIGN_OR_RETURN(const std::filesystem::path path, CheckPath(folder, id));
+    HARNESS_ASSIGN_OR_RETURN(const std::filesystem::path path, CheckPath(folder, id));
     const Result<nlohmann::json> json = ReadJsonFile(path);
     if (!json.ok() && json.error().code == ErrorCode::kNotFound) {
       collected.missing.push_back(id);
       continue;
     }
     if (!json.ok()) return json.error();
-    ASSIGN_OR_RETURN(CheckResult check, CheckFromJson(*json, path.string()));
+    HARNESS_ASSIGN_OR_RETURN(CheckResult check, CheckFromJson(*json, path.string()));
     if (check.id != id) {
       return Error{ErrorCode::kMismatch, fmt::format("{}: expected the result of {}, found that of {}: two ids that "
                                                      "differ in '/' and '.' share a file name",

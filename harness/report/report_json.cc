@@ -172,7 +172,7 @@ Result<GenerationResult> GenerationFromJson(const json& value, const std::string
   result.audio = members.OptionalText("audio").value_or("");
   result.frames = members.Integer("frames");
   result.metrics = members.Object("metrics");
-  RETURN_IF_ERROR(members.status());
+  HARNESS_RETURN_IF_ERROR(members.status());
   return result;
 }
 
@@ -225,7 +225,7 @@ Result<CheckResult> CheckFromJson(const json& value, const std::string& where) {
   check.device = members.OptionalText("device").value_or("");
   check.measured = members.Any("measured");
   check.limit = members.Any("limit");
-  RETURN_IF_ERROR(members.status());
+  HARNESS_RETURN_IF_ERROR(members.status());
   for (CheckStatus status :
        {CheckStatus::kPass, CheckStatus::kFail, CheckStatus::kSkip, CheckStatus::kBlocked, CheckStatus::kUnsupported}) {
     if (name != Name(status)) continue;
@@ -253,16 +253,16 @@ Result<Report> ReportFromJson(const json& value, const std::string& where) {
   report.export_info = members.Object("export");
   report.environment = members.Object("environment");
   members.Each("checks", [&](const json& item, const std::string& place) -> Status {
-    ASSIGN_OR_RETURN(CheckResult check, CheckFromJson(item, place));
+    HARNESS_ASSIGN_OR_RETURN(CheckResult check, CheckFromJson(item, place));
     report.checks.push_back(std::move(check));
     return {};
   });
   members.Each("generation", [&](const json& item, const std::string& place) -> Status {
-    ASSIGN_OR_RETURN(GenerationResult result, GenerationFromJson(item, place));
+    HARNESS_ASSIGN_OR_RETURN(GenerationResult result, GenerationFromJson(item, place));
     report.generation.push_back(std::move(result));
     return {};
   });
-  RETURN_IF_ERROR(members.status());
+  HARNESS_RETURN_IF_ERROR(members.status());
   if (verdict != Name(report.verdict())) {
     return Error{ErrorCode::kCorrupt,
                  fmt::format("{}: verdict: its checks, not_run and environment.require give '{}', found '{}'", where,

@@ -31,20 +31,20 @@ class SettingsReader {
   explicit SettingsReader(const fs::path& folder) : folder_(folder) {}
 
   Result<TokenizerSettings> Run() {
-    ASSIGN_OR_RETURN(const std::optional<Json> config, Read("tokenizer_config.json"));
+    HARNESS_ASSIGN_OR_RETURN(const std::optional<Json> config, Read("tokenizer_config.json"));
     bool decoder = false;
     if (config) {
-      RETURN_IF_ERROR(ReadConfig(*config));
+      HARNESS_RETURN_IF_ERROR(ReadConfig(*config));
       decoder = config->contains("added_tokens_decoder");
     }
     // Files of older versions: only read where tokenizer_config.json does not hold it all.
     if (!decoder) {
-      ASSIGN_OR_RETURN(const std::optional<Json> map, Read("special_tokens_map.json"));
-      if (map) RETURN_IF_ERROR(ReadSpecialTokens(*map, true));
-      ASSIGN_OR_RETURN(const std::optional<Json> added, Read("added_tokens.json"));
-      if (added) RETURN_IF_ERROR(ReadAddedTokens(*added));
-      ASSIGN_OR_RETURN(const std::optional<Json> fast, Read("tokenizer.json"));
-      if (fast) RETURN_IF_ERROR(ReadFastTokens(*fast));
+      HARNESS_ASSIGN_OR_RETURN(const std::optional<Json> map, Read("special_tokens_map.json"));
+      if (map) HARNESS_RETURN_IF_ERROR(ReadSpecialTokens(*map, true));
+      HARNESS_ASSIGN_OR_RETURN(const std::optional<Json> added, Read("added_tokens.json"));
+      if (added) HARNESS_RETURN_IF_ERROR(ReadAddedTokens(*added));
+      HARNESS_ASSIGN_OR_RETURN(const std::optional<Json> fast, Read("tokenizer.json"));
+      if (fast) HARNESS_RETURN_IF_ERROR(ReadFastTokens(*fast));
     }
     if (settings_.added.size() + settings_.additional.size() > kMaxAddedTokens) {
       return Error{ErrorCode::kUnsupported,
@@ -58,9 +58,9 @@ class SettingsReader {
     file_ = (folder_ / name).string();
     std::error_code error;
     if (!fs::is_regular_file(folder_ / name, error)) return std::optional<Json>();
-    ASSIGN_OR_RETURN(const MappedFile file, MappedFile::Open(folder_ / name));
+    HARNESS_ASSIGN_OR_RETURN(const MappedFile file, MappedFile::Open(folder_ / name));
     const std::string_view text(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
-    ASSIGN_OR_RETURN(JsonDocument document, ParseJson(text, file_));
+    HARNESS_ASSIGN_OR_RETURN(JsonDocument document, ParseJson(text, file_));
     if (!document.root.is_object()) return Error{ErrorCode::kCorrupt, file_ + ": is no JSON object"};
     return std::optional<Json>(std::move(document.root));
   }
@@ -104,7 +104,7 @@ class SettingsReader {
         if (error != std::errc() || end != id.data() + id.size() || number < 0 || number > INT32_MAX) {
           return Wrong("added_tokens_decoder", "an object with ids as keys", id);
         }
-        ASSIGN_OR_RETURN(const AddedToken added, Token("added_tokens_decoder", token));
+        HARNESS_ASSIGN_OR_RETURN(const AddedToken added, Token("added_tokens_decoder", token));
         settings_.added[number] = settings_.flagged[added.content] = added;
       }
     }
@@ -132,7 +132,7 @@ class SettingsReader {
     if (value.is_string()) return TokenizerSettings::Special{{.content = value.get<std::string>()}, true};
     const bool says_so = value.is_object() && value.contains("__type") && value["__type"] == "AddedToken";
     if (!map && !says_so) return Wrong(key, "text, or an object with \"__type\": \"AddedToken\"", value);
-    ASSIGN_OR_RETURN(AddedToken token, Token(key, value));
+    HARNESS_ASSIGN_OR_RETURN(AddedToken token, Token(key, value));
     return TokenizerSettings::Special{std::move(token), false};
   }
 
@@ -140,14 +140,14 @@ class SettingsReader {
     for (const char* name : kSpecialNames) {
       const auto value = file.find(name);
       if (value == file.end() || value->is_null()) continue;
-      ASSIGN_OR_RETURN(settings_.special[name], Special(name, *value, map));
+      HARNESS_ASSIGN_OR_RETURN(settings_.special[name], Special(name, *value, map));
     }
     const auto list = file.find("additional_special_tokens");
     if (list == file.end() || list->is_null()) return {};
     if (!list->is_array()) return Wrong("additional_special_tokens", "a list", *list);
     settings_.has_additional = true;
     for (const Json& value : *list) {
-      ASSIGN_OR_RETURN(auto special, Special("additional_special_tokens", value, map));
+      HARNESS_ASSIGN_OR_RETURN(auto special, Special("additional_special_tokens", value, map));
       const bool known = std::any_of(settings_.additional.begin(), settings_.additional.end(), [&](const auto& other) {
         return other.is_text == special.is_text && other.token.content == special.token.content;
       });
@@ -174,7 +174,7 @@ class SettingsReader {
       if (!token.is_object() || id == token.end() || !id->is_number_unsigned() || *id > INT32_MAX) {
         return Wrong("added_tokens", "a list of objects with an id", token);
       }
-      ASSIGN_OR_RETURN(const AddedToken added, Token("added_tokens", token));
+      HARNESS_ASSIGN_OR_RETURN(const AddedToken added, Token("added_tokens", token));
       settings_.added[id->get<int64_t>()] = settings_.flagged[added.content] = added;
     }
     return {};

@@ -131,7 +131,7 @@ Result<std::shared_ptr<const sentencepiece::SentencePieceProcessor>> LoadSentenc
                                                                                        bool dummy_prefix,
                                                                                        const std::string& file) {
   if (model.empty()) return Error{ErrorCode::kCorrupt, file + ": is empty. Download it again"};
-  RETURN_IF_ERROR(CheckModel(model, file));
+  HARNESS_RETURN_IF_ERROR(CheckModel(model, file));
   if (!dummy_prefix) model += kNoDummyPrefix;
   auto processor = std::make_shared<sentencepiece::SentencePieceProcessor>();
   try {

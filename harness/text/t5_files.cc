@@ -74,11 +74,11 @@ Result<T5Files> FindT5(const std::string& name, const HubCache& hub, int64_t dim
     }
     files.folder = std::move(snapshot).value();
   }
-  RETURN_IF_ERROR(AllFiles(name, files));
+  HARNESS_RETURN_IF_ERROR(AllFiles(name, files));
   const fs::path config = files.folder / "config.json";
-  ASSIGN_OR_RETURN(const MappedFile file, MappedFile::Open(config));
+  HARNESS_ASSIGN_OR_RETURN(const MappedFile file, MappedFile::Open(config));
   const std::string_view text(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
-  ASSIGN_OR_RETURN(files.spec, ReadT5Spec(text, config.string()));
+  HARNESS_ASSIGN_OR_RETURN(files.spec, ReadT5Spec(text, config.string()));
   if (dim != 0 && files.spec.d_model != dim) {
     return Error{ErrorCode::kMismatch,
                  fmt::format("{}: d_model is {}, and T5Conditioner expects {} of {}: another model under that name. {}",
@@ -89,9 +89,9 @@ Result<T5Files> FindT5(const std::string& name, const HubCache& hub, int64_t dim
 }
 
 Status CheckT5(const std::string& name, const HubCache& hub, int64_t dim, const fs::path& working_directory) {
-  ASSIGN_OR_RETURN(const T5Files files, FindT5(name, hub, dim, working_directory));
-  ASSIGN_OR_RETURN(const T5Tokenizer tokenizer, T5Tokenizer::FromFolder(files.folder));
-  ASSIGN_OR_RETURN(const WeightsFile weights, WeightsFile::Find(files.folder));
+  HARNESS_ASSIGN_OR_RETURN(const T5Files files, FindT5(name, hub, dim, working_directory));
+  HARNESS_ASSIGN_OR_RETURN(const T5Tokenizer tokenizer, T5Tokenizer::FromFolder(files.folder));
+  HARNESS_ASSIGN_OR_RETURN(const WeightsFile weights, WeightsFile::Find(files.folder));
   std::vector<FoundTensor> found;
   for (const WeightView& weight : weights.weights()) found.push_back({weight.name, weight.shape});
   const Agreement agreement = Compare(T5CheckpointTensors(files.spec), found);

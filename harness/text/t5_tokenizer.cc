@@ -128,12 +128,12 @@ std::vector<std::string> T5Tokenizer::Impl::Tokenize(std::string text) const {
 
 Result<T5Tokenizer> T5Tokenizer::FromFolder(const std::filesystem::path& folder) {
   auto impl = std::make_unique<Impl>();
-  ASSIGN_OR_RETURN(impl->settings, ReadTokenizerSettings(folder));
+  HARNESS_ASSIGN_OR_RETURN(impl->settings, ReadTokenizerSettings(folder));
   const std::filesystem::path path = folder / "spiece.model";
-  ASSIGN_OR_RETURN(const MappedFile file, MappedFile::Open(path));
+  HARNESS_ASSIGN_OR_RETURN(const MappedFile file, MappedFile::Open(path));
   std::string model(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
-  ASSIGN_OR_RETURN(impl->pieces, LoadSentencePiece(std::move(model), impl->settings.legacy, path.string()));
-  ASSIGN_OR_RETURN(impl->added, CollectAddedTokens(impl->settings, *impl->pieces, folder.string()));
+  HARNESS_ASSIGN_OR_RETURN(impl->pieces, LoadSentencePiece(std::move(model), impl->settings.legacy, path.string()));
+  HARNESS_ASSIGN_OR_RETURN(impl->added, CollectAddedTokens(impl->settings, *impl->pieces, folder.string()));
   for (const auto& [content, id] : impl->added.ids) {
     if (!content.empty()) impl->by_length.emplace_back(content, id);
   }
@@ -174,7 +174,7 @@ Result<T5Tokenizer::Batch> T5Tokenizer::EncodeBatch(const std::vector<std::strin
   std::vector<std::vector<int64_t>> rows;
   Batch batch;
   for (const std::string& text : texts) {
-    ASSIGN_OR_RETURN(std::vector<int64_t> row, Encode(text));
+    HARNESS_ASSIGN_OR_RETURN(std::vector<int64_t> row, Encode(text));
     batch.length = std::max(batch.length, row.size());
     rows.push_back(std::move(row));
   }

@@ -129,7 +129,7 @@ class Scanner {
       for (std::jthread& thread : threads) thread = std::jthread(work);
       work();
     }
-    RETURN_IF_ERROR(status_);
+    HARNESS_RETURN_IF_ERROR(status_);
     return Collect();
   }
 
@@ -252,7 +252,7 @@ Status Scanner::Do(Job& job) const {
     const std::string name = checkpoint_.file().name();
     buffer.reset(new (std::nothrow) std::byte[job.size]);
     if (!buffer) return Error{ErrorCode::kIo, fmt::format("{}: no memory for {} inflated bytes", name, job.size)};
-    RETURN_IF_ERROR(checkpoint_.archive()->Inflate(job.record, {buffer.get(), job.size}));
+    HARNESS_RETURN_IF_ERROR(checkpoint_.archive()->Inflate(job.record, {buffer.get(), job.size}));
     bytes = {buffer.get(), job.size};
   }
   Read(job, bytes, false);

@@ -56,10 +56,7 @@ Outcome CheckReference(Context& context) {
                                 reference->substr(kPretrained.size())));
   }
   const auto& codec = context.exported().codec();
-  if (!codec.ok()) {
-    return FromStatus(
-        harness::Error{codec.error().code, fmt::format("compression_state_dict.bin: {}", codec.error().message)});
-  }
+  if (!codec.ok()) return FromStatus(codec.error().In("compression_state_dict.bin"));
   Outcome outcome = Pass(*reference);
   if (!codec->not_run.empty()) outcome.message = "only its known properties are checked: " + codec->not_run;
   return outcome;

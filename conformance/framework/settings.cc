@@ -21,14 +21,9 @@ std::string Variable(const char* name) {
   return value != nullptr ? value : "";
 }
 
-fs::path ProgramFolder() {
-  std::error_code error;
-  return fs::read_symlink("/proc/self/exe", error).parent_path();
-}
-
 fs::path DefaultOutputDir() {
   std::error_code error;
-  const fs::path build = ProgramFolder().parent_path();
+  const fs::path build = ThisProgram().parent_path().parent_path();
   return (fs::exists(build / "CMakeCache.txt", error) ? build : fs::current_path(error)) / "conformance-artifacts";
 }
 
@@ -41,6 +36,11 @@ std::string FileStamp(const fs::path& path) {
 }
 
 }  // namespace
+
+fs::path ThisProgram() {
+  std::error_code error;
+  return fs::read_symlink("/proc/self/exe", error);
+}
 
 fs::path ResolveInput(const std::string& given) {
   fs::path path(given);
@@ -119,7 +119,7 @@ std::string Stamp(const Settings& settings) {
     stamp["variables"][name] = Variable(name);
   }
   for (const char* program : {"conformance", "conformance_judge"}) {
-    stamp["programs"].push_back(FileStamp(ProgramFolder() / program));
+    stamp["programs"].push_back(FileStamp(ThisProgram().parent_path() / program));
   }
   return stamp.dump(-1, ' ', /*ensure_ascii=*/false, nlohmann::json::error_handler_t::replace);
 }

@@ -30,6 +30,9 @@ struct Settings {
 // Errors: kMismatch (unknown word in CONFORMANCE_REQUIRE), and those of ReadProfile.
 harness::Result<Settings> ReadSettings();
 
+// The file of this process's program, links followed.
+std::filesystem::path ThisProgram();
+
 // Paths are taken from the working directory, else from the directory in which the shell started the program ($PWD):
 // CTest runs its tests in the build folder, whatever folder it was called in.
 std::filesystem::path ResolveInput(const std::string& given);

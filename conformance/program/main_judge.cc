@@ -1,3 +1,4 @@
+#include "conformance/framework/settings.h"
 #include "conformance/program/program.h"
 #include "conformance/stages/subprocess.h"
 
@@ -7,8 +8,7 @@ constexpr double kPatienceS = 60;  // for a card that another process keeps busy
 
 // Asks the program on LibTorch, which lies beside this one.
 harness::Status AskConformance() {
-  std::error_code error;
-  const auto beside = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
+  const auto beside = conformance::ThisProgram().parent_path();
   const auto asked =
       conformance::RunProcess({(beside / "conformance").string(), conformance::kCanUseCuda}, {}, beside, kPatienceS);
   if (!asked.ok()) return asked.error();

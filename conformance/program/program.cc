@@ -14,10 +14,12 @@
 #include "conformance/framework/registration.h"
 #include "conformance/framework/run.h"
 #include "conformance/framework/supervised.h"
+#include "conformance/program/command_line.h"
 #include "conformance/program/conclude.h"
+#include "conformance/program/ctest_folder.h"
+#include "conformance/program/many_exports.h"
 #include "conformance/program/output_folder.h"
 #include "conformance/program/run_report.h"
-#include "conformance/program/shards.h"
 #include "conformance/program/staged_run.h"
 #include "conformance/stages/gpu_choice.h"
 #include "conformance/stages/production_loader.h"
@@ -26,27 +28,25 @@ namespace conformance {
 namespace {
 
 constexpr const char* kHelp =
-    "Validates the MusicGen export in AUDIOCRAFT_EXPORT_DIR; see README.md for the variables.\n"
+    "Validates exports of MusicGen: {} [OPTION...] [EXPORT...]; without an EXPORT the one in\n"
+    "AUDIOCRAFT_EXPORT_DIR. README.md has the variables.\n\n"
     "  --quiet                    only the summary, no line per test\n"
-    "  --stage=NAME               one stage of a run that CTest drives: begin, payload, generate-cpu, generate-cuda, "
-    "production, report\n"
-    "  --merge DIR...             the verdict of shards (GTEST_TOTAL_SHARDS) that left their reports in these folders\n"
+    "  --from-file FILE           exports, one folder a line\n"
+    "  --jobs N                   several exports at a time\n"
+    "  --resource-spec-file FILE  they share the GPUs that CTest's FILE names, one each\n"
+    "  --share NUMBER/COUNT       a part of the list: of a job array's tasks each takes one, from 0\n"
+    "  --collect                  the result of all exports of the list, from what the tasks left\n"
+    "  --ctest FOLDER             writes a folder for `ctest --test-dir FOLDER -L conformance`\n"
     "  --list-checks[=json]       the graph of this run's checks: what each needs\n"
     "  --list-ctest               the tests of this run, as CMake code\n"
+    "  --stage NAME               one stage of a run that CTest drives: begin, payload, generate-cpu, generate-cuda,\n"
+    "                             production, report\n"
     "  --version\n"
-    "and GoogleTest's options: --gtest_filter=..., --gtest_output=xml:FILE, --gtest_list_tests, ...\n"
-    "Exit status: 0 the verdict is pass, 1 it is not, 2 the settings can't be used, or the run failed (a full disk, no "
-    "memory, an\noutput folder that is in use): that says nothing about the export. A shard, or a run with a filter, "
-    "sees a part\nof the checks, so that the verdict in its report is never pass: it exits 0 where its own tests "
-    "pass.\n\n";
-
-int Merge(Run& run, const std::vector<std::filesystem::path>& folders) {
-  std::vector<std::filesystem::path> resolved;
-  for (const auto& folder : folders) resolved.push_back(ResolveInput(folder.string()));
-  auto report = MergeShards(resolved, run.context.settings().output_dir);
-  if (!report.ok()) return Report(report.error());
-  return Conclude(run.context, *std::move(report));
-}
+    "  --gtest_filter=..., --gtest_output=xml:FILE, --gtest_list_tests, ...: GoogleTest's options\n\n"
+    "The results of several exports go to CONFORMANCE_OUTPUT_DIR/NUMBER-NAME, and to one junit.xml beside these.\n"
+    "Exit status: 0 every verdict is pass, 1 one is not, 2 the settings can't be used, or a run failed (a full disk,\n"
+    "no memory, an output folder that is in use): that says nothing about the export. A run with a filter judges a\n"
+    "part of the checks, so that its verdict is never pass: it exits 0 where its own tests pass.\n";
 
 // What no file says and gtest should know: fails the run, whatever its tests said, where a file changed under them.
 class LastLook : public testing::Environment {
@@ -71,21 +71,19 @@ int JudgeAll(Run& run, bool generates) {
   testing::AddGlobalTestEnvironment(last_look);  // takes it
   const int code = RUN_ALL_TESTS();
   harness::Report report = AssembleReport(context, run.evaluator.Results(), context.generations());
-  const auto shard = ShardOf([](const char* name) { return std::getenv(name); });
   const size_t tested = std::set<std::string>(Tested().begin(), Tested().end()).size(), all = run.graph.checks().size();
-  const bool filtered = !shard && tested < all;
-  if (shard) MarkShard(*shard, Tested(), run.graph.ids(), report);
+  const bool filtered = tested < all;
   if (filtered) {
-    report.environment["part"] =
-        fmt::format("{} of {} checks ran (--gtest_filter): a run without a filter gives the verdict", tested, all);
-  } else if (!shard && !generates) {
+    report.environment["part"] = fmt::format(
+        "{} of {} checks ran (a filter or shards of GoogleTest): a run of all checks gives the verdict", tested, all);
+  } else if (!generates) {
     report.environment["part"] =
         "nothing was generated: this program judges what CTest's stages left; conformance runs all";
   }
   if (!last_look->other().empty()) report.environment["part"] = last_look->other();
   // The verdict of a part is incomplete at best: whoever chose it wants to know of its own tests. What they need, and
-  // found failing, is another shard's; a filter has no other.
-  const bool own = code != 0 || shard || (filtered && report.verdict() != harness::Verdict::kFail);
+  // found failing, is another shard's.
+  const bool own = code != 0 || (filtered && report.verdict() != harness::Verdict::kFail);
   return ConcludeRun(context, Conclude(context, std::move(report), own ? std::optional(code) : std::nullopt));
 }
 
@@ -140,38 +138,8 @@ std::string ListChecks(const CheckGraph& graph, bool json) {
   return text;
 }
 
-struct Arguments {
-  std::string stage;
-  bool quiet = false, merge = false, list_checks = false, as_json = false, list_ctest = false;
-  std::vector<std::filesystem::path> folders;  // that are no options: of --merge
-};
-
-Arguments ParseArguments(int argc, char** argv) {
-  Arguments arguments;
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view argument = argv[i];
-    if (argument.starts_with("--stage=")) arguments.stage = argument.substr(8);
-    if (argument == "--quiet") arguments.quiet = true;
-    if (argument == "--merge") arguments.merge = true;
-    if (argument == "--list-checks" || argument == "--list-checks=json") arguments.list_checks = true;
-    if (argument == "--list-checks=json") arguments.as_json = true;
-    if (argument == "--list-ctest") arguments.list_ctest = true;
-    if (argument == "--help") Print(kHelp);
-    if (!argument.starts_with("--")) arguments.folders.emplace_back(argument);
-  }
-  return arguments;
-}
-
-int MergeInto(Run& run, const std::vector<std::filesystem::path>& folders) {
-  auto folder = OutputFolder::Claim(run.context.settings());
-  if (!folder.ok()) return Report(folder.error());
-  const int code = ConcludeRun(run.context, Merge(run, folders));
-  folder->Leave();
-  return code;
-}
-
 // The tests of this process, all or the one that CTest wants.
-int RunTests(Run& run, const Arguments& arguments, bool generates) {
+int RunTests(Run& run, const CommandLine& line, bool generates) {
   Context& context = run.context;
   const bool lists = testing::GTEST_FLAG(list_tests);
   const bool conclude = context.settings().export_dir && !context.settings().staged && !lists;
@@ -184,7 +152,7 @@ int RunTests(Run& run, const Arguments& arguments, bool generates) {
   if (conclude) {
     if (auto status = ClearArtifacts(context.settings()); !status.ok()) return Report(status);
   }
-  if (arguments.quiet) {
+  if (line.quiet) {
     auto& listeners = testing::UnitTest::GetInstance()->listeners();
     delete listeners.Release(listeners.default_result_printer());
   }
@@ -197,35 +165,50 @@ int RunTests(Run& run, const Arguments& arguments, bool generates) {
 }  // namespace
 
 int RunProgram(int argc, char** argv, const Hooks& hooks) {
+  using Action = CommandLine::Action;
   std::signal(SIGXFSZ, SIG_IGN);  // a limit on the size of files is then an error of the write, with a message
-  const Arguments arguments = ParseArguments(argc, argv);
-  if (argc == 2 && std::string_view(argv[1]) == "--version") {
-    Print(CONFORMANCE_VERSION "\n");
-    return EXIT_SUCCESS;
+  const auto parsed = ParseCommandLine({argv + 1, argv + argc});
+  if (!parsed.ok()) return Report(parsed.error());
+  const CommandLine& line = *parsed;
+  if (line.action == Action::kHelp)
+    return Print(fmt::format(kHelp, std::filesystem::path(argv[0]).filename().string())), EXIT_SUCCESS;
+  if (line.action == Action::kVersion) return Print(CONFORMANCE_VERSION "\n"), EXIT_SUCCESS;
+  if (line.action == Action::kWriteCTest) return Report(WriteCTestFolder(line.ctest_folder));
+  if (line.exports.size() == 1 && !line.many) setenv("AUDIOCRAFT_EXPORT_DIR", line.exports.front().c_str(), 1);
+  if (line.many && line.action == Action::kJudge) {
+    const auto settings = ReadSettings();  // before the first export rather than by each
+    if (!settings.ok()) return Report(settings.error());
+    return JudgeMany(line, ThisProgram(), settings->output_dir);
   }
   if (auto gpu = UseAssignedGpu(); !gpu.ok()) return Report(gpu.error());
-  if (argc == 2 && std::string_view(argv[1]) == kCanUseCuda) return Report(hooks.can_use_cuda());
+  if (line.action == Action::kCanUseCuda) return Report(hooks.can_use_cuda());
   auto settings = ReadSettings();
   if (!settings.ok()) return Report(settings.error());
-  Applicable applicable;  // a merge judges nothing
-  if (!settings->plan.empty()) {
-    applicable = Applicable::FromText(settings->plan);
-  } else if (!arguments.merge) {
-    applicable = FindApplicable(*settings, hooks.can_use_cuda);
-  }
+  if (line.action == Action::kCollect) return CollectMany(line, settings->output_dir);
+  const Applicable applicable =
+      settings->plan.empty() ? FindApplicable(*settings, hooks.can_use_cuda) : Applicable::FromText(settings->plan);
   const RunPlan plan = MakePlan(*settings, applicable, hooks.can_use_cuda);
   Run& run = StartRun(std::move(settings).value(), plan, hooks.generator);
   run.context.TakeProductionFrom(RunProduction);
-  testing::InitGoogleTest(&argc, argv);  // asks the run for its tests
-  if (arguments.list_checks || arguments.list_ctest) {
-    Print(arguments.list_checks ? ListChecks(run.graph, arguments.as_json) : ListForCTest(run, applicable.ToText()));
+  std::vector<char*> options = {argv[0]};
+  for (const std::string& option : line.googletest) options.push_back(const_cast<char*>(option.c_str()));
+  int count = static_cast<int>(options.size());
+  options.push_back(nullptr);
+  testing::InitGoogleTest(&count, options.data());  // asks the run for its tests
+  if (count > 1) {
+    return Report(
+        harness::Error{harness::ErrorCode::kMismatch,
+                       fmt::format("GoogleTest has no option {}; --help shows those that there are", options[1])});
+  }
+  if (line.action == Action::kListChecks || line.action == Action::kListCTest) {
+    const bool checks = line.action == Action::kListChecks;
+    Print(checks ? ListChecks(run.graph, line.as_json) : ListForCTest(run, applicable.ToText()));
     return ConcludeRun(run.context, EXIT_SUCCESS);
   }
   if (auto place = CheckOutputPlace(run.context.settings()); !testing::GTEST_FLAG(list_tests) && !place.ok())
     return Report(place);
-  if (!arguments.stage.empty()) return ConcludeRun(run.context, RunStage(run, arguments.stage, hooks.generator));
-  if (arguments.merge) return MergeInto(run, arguments.folders);
-  return RunTests(run, arguments, hooks.generator != nullptr);
+  if (line.action == Action::kStage) return ConcludeRun(run.context, RunStage(run, line.stage, hooks.generator));
+  return RunTests(run, line, hooks.generator != nullptr);
 }
 
 }  // namespace conformance

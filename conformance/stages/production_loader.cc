@@ -87,6 +87,13 @@ ProductionRun RunProduction(Context& context) {
   std::vector<std::string> environment = {"HF_HUB_CACHE=" + context.settings().hub_root.string(),
                                           "PYTHONDONTWRITEBYTECODE=1"};
   if (std::getenv("HF_HUB_OFFLINE") == nullptr) environment.emplace_back("HF_HUB_OFFLINE=1");
+  // The other Python has libraries of its own: those that this program was started with are not for it.
+  if (const char* own = std::getenv("CONFORMANCE_LIBRARY_PATH"), *path = std::getenv("LD_LIBRARY_PATH");
+      own != nullptr && path != nullptr && std::string_view(path).starts_with(own)) {
+    std::string_view rest = std::string_view(path).substr(std::string_view(own).size());
+    if (rest.starts_with(':')) rest.remove_prefix(1);
+    environment.push_back(fmt::format("LD_LIBRARY_PATH={}", rest));
+  }
   const double limit_s = context.LimitOf("production.max_seconds");
   const auto process = RunProcess(argv, environment, output, limit_s);
   if (!process.ok()) return Raises("AUDIOCRAFT_PYTHON: " + process.error().message);

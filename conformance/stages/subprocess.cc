@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@ harness::Error System(const std::string& doing) {
 // In the child, between fork and exec: only what is safe there.
 [[noreturn]] void Exec(char* const* argv, char* const* environment, const char* folder, int output, int failure) {
   setpgid(0, 0);
+  prctl(PR_SET_PDEATHSIG, SIGKILL);  // nothing is left behind where this process is stopped
   dup2(output, STDOUT_FILENO);
   dup2(output, STDERR_FILENO);
   const int nothing = open("/dev/null", O_RDONLY);

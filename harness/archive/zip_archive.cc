@@ -16,7 +16,6 @@ namespace harness {
 namespace {
 
 constexpr uint32_t kLocalSignature = 0x04034b50;
-constexpr size_t kLocalSize = 30;
 constexpr uint16_t kDataDescriptor = 8;
 // Encrypted, strongly encrypted, masked directory; compressed patch data: miniz, which PyTorch reads with, refuses
 // each.
@@ -79,7 +78,7 @@ Status ZipArchive::CheckRecords() {
 std::optional<Error> ZipArchive::CheckLocalHeader(ZipRecord& record) const {
   const auto corrupt = [&](std::string what) { return Error{ErrorCode::kCorrupt, std::move(what)}; };
   const uint64_t at = record.header_offset;
-  if (at > directory_.offset || directory_.offset - at < kLocalSize) {
+  if (at > directory_.offset || directory_.offset - at < kLocalHeaderSize) {
     return corrupt(fmt::format("record {} should start at offset {}, outside the {} bytes before the directory",
                                Printable(record.name), at, directory_.offset));
   }
@@ -89,7 +88,7 @@ std::optional<Error> ZipArchive::CheckLocalHeader(ZipRecord& record) const {
                                Printable(record.name), at, LoadLittle<uint32_t>(header)));
   }
   const size_t name_size = LoadLittle<uint16_t>(header + 26);
-  const uint64_t head = kLocalSize + name_size + LoadLittle<uint16_t>(header + 28);
+  const uint64_t head = kLocalHeaderSize + name_size + LoadLittle<uint16_t>(header + 28);
   if (directory_.offset - at < head || directory_.offset - at - head < record.compressed_size) {
     return corrupt(fmt::format("record {} at offset {} should have {} bytes, but the directory starts at offset {}",
                                Printable(record.name), at, record.compressed_size, directory_.offset));
@@ -118,7 +117,7 @@ std::optional<Error> ZipArchive::CheckLocalHeader(ZipRecord& record) const {
   }
   record.readable = true;
 
-  const std::string_view name(reinterpret_cast<const char*>(header) + kLocalSize, name_size);
+  const std::string_view name(reinterpret_cast<const char*>(header) + kLocalHeaderSize, name_size);
   if (name != record.name) {
     return corrupt(fmt::format("record {} is called {} in its local header at offset {}", Printable(record.name),
                                Printable(name), at));

@@ -12,7 +12,6 @@
 namespace harness {
 namespace {
 
-constexpr size_t kLocalSize = 30;
 constexpr uint16_t kDescriptorFlag = 8;
 constexpr std::string_view kDescriptorMark("PK\x07\x08", 4);
 
@@ -98,7 +97,7 @@ class Layout {
             name, record.header_offset, record.size, record.compressed_size);
       }
     };
-    if (!ForEachExtra(file_.subspan(record.header_offset + kLocalSize + name_size, extra_size), visit)) {
+    if (!ForEachExtra(file_.subspan(record.header_offset + kLocalHeaderSize + name_size, extra_size), visit)) {
       doubts_.Add("the extra fields of record {} at offset {} do not add up", name, record.header_offset);
     }
     if (zip64 > 1 || (announced && zip64 == 0)) {

@@ -16,6 +16,8 @@
 
 namespace harness {
 
+inline constexpr size_t kLocalHeaderSize = 30;  // bytes, without the name and the extra fields
+
 // Names: told apart by more than the case of ASCII letters, which PyTorch's miniz doesn't look at; nothing that one
 // reader cuts, turns or follows (NUL, backslash, `..`, a leading slash). Names that are alike are ZipArchive's own
 // error.

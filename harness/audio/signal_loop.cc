@@ -12,7 +12,7 @@
 namespace harness {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 constexpr double kMinLagS = 0.01;
 constexpr double kMaxSignalS = 60;
 constexpr size_t kCandidates = 16;
@@ -95,7 +95,7 @@ bool Repeats(std::span<const std::vector<float>> channels, size_t begin, size_t 
 }  // namespace
 
 SignalLoop MeasureLoop(std::span<const std::vector<float>> channels, int sample_rate_hz) {
-  SignalLoop loop{kNaN, kNaN, kNaN, kNaN};
+  SignalLoop loop{kNone, kNone, kNone, kNone};
   if (channels.empty() || sample_rate_hz < 1) return loop;
   const double rate = sample_rate_hz;
   const size_t frames = std::min(channels[0].size(), static_cast<size_t>(kMaxSignalS * rate));

@@ -23,9 +23,9 @@ constexpr size_t kPickles = 5;
 // Two dicts with six keys and six values.
 constexpr size_t kSystemNodes = 14;
 
-class Reader {
+class LegacyReader {
  public:
-  Reader(std::span<const std::byte> file, const std::string& file_name) : file_(file), file_name_(file_name) {}
+  LegacyReader(std::span<const std::byte> file, const std::string& file_name) : file_(file), file_name_(file_name) {}
 
   LegacyReading Run() {
     if (IsTarHeader(file_)) {
@@ -159,7 +159,7 @@ class Reader {
 }  // namespace
 
 LegacyReading ReadLegacy(std::span<const std::byte> file, const std::string& file_name) {
-  return Reader(file, file_name).Run();
+  return LegacyReader(file, file_name).Run();
 }
 
 }  // namespace harness

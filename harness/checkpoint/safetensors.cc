@@ -38,9 +38,9 @@ std::optional<Dtype> DtypeOf(std::string_view name) {
   return std::nullopt;
 }
 
-class Reader {
+class SafetensorsReader {
  public:
-  Reader(std::span<const std::byte> file, std::string_view file_name) : file_(file), file_name_(file_name) {}
+  SafetensorsReader(std::span<const std::byte> file, std::string_view file_name) : file_(file), file_name_(file_name) {}
 
   Result<Safetensors> Run() {
     HARNESS_RETURN_IF_ERROR(FindHeader());
@@ -191,7 +191,7 @@ class Reader {
 }  // namespace
 
 Result<Safetensors> ReadSafetensors(std::span<const std::byte> file, std::string_view file_name) {
-  return Reader(file, file_name).Run();
+  return SafetensorsReader(file, file_name).Run();
 }
 
 }  // namespace harness

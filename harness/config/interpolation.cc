@@ -11,17 +11,11 @@ namespace harness::config_internal {
 namespace {
 
 // Python's own recursion limit stops OmegaConf at a depth of this order.
-constexpr int kMaxDepth = 60;
+constexpr int kMaxInterpolationDepth = 60;
 
 std::string EverySecond(std::string_view text) {
   std::string out;
   for (size_t i = 1; i < text.size(); i += 2) out += text[i];
-  return out;
-}
-
-std::string WithoutUnderscores(std::string_view text) {
-  std::string out(text);
-  out.erase(std::remove(out.begin(), out.end(), '_'), out.end());
   return out;
 }
 
@@ -106,7 +100,7 @@ class Parser {
 
   std::shared_ptr<const Interpolation> ParseInterpolation() {
     auto interpolation = std::make_shared<Interpolation>();
-    if (++depth_ > kMaxDepth) Fail("interpolations are nested too deeply");
+    if (++depth_ > kMaxInterpolationDepth) Fail("interpolations are nested too deeply");
     const size_t begin = Peek().offset;
     Expect(TokenType::kInterOpen, "'${'");
     ParseNameOrPath(*interpolation);
@@ -198,7 +192,7 @@ class Parser {
 
   Element ParseElement() {
     Element element;
-    if (++depth_ > kMaxDepth) Fail("lists or mappings are nested too deeply");
+    if (++depth_ > kMaxInterpolationDepth) Fail("lists or mappings are nested too deeply");
     if (At(TokenType::kQuoteOpen)) {
       Take();
       element.kind = Element::Kind::kQuoted;

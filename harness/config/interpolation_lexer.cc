@@ -10,7 +10,6 @@
 namespace harness::config_internal {
 namespace {
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
 size_t SpanOf(std::string_view text, std::string_view set) {

@@ -11,7 +11,6 @@
 namespace harness::config_internal {
 namespace {
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
 // A reader for the loader's regular expressions: each step consumes what it matches and says whether it did.
 class Matcher {
@@ -116,12 +115,6 @@ std::string Lower(std::string_view text) {
   std::transform(lower.begin(), lower.end(), lower.begin(),
                  [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
   return lower;
-}
-
-std::string WithoutUnderscores(std::string_view text) {
-  std::string out(text);
-  out.erase(std::remove(out.begin(), out.end(), '_'), out.end());
-  return out;
 }
 
 std::string_view Trim(std::string_view text) {
@@ -237,6 +230,12 @@ bool OneOf(std::string_view text, const std::array<std::string_view, N>& words) 
 }
 
 }  // namespace
+
+std::string WithoutUnderscores(std::string_view text) {
+  std::string out(text);
+  out.erase(std::remove(out.begin(), out.end(), '_'), out.end());
+  return out;
+}
 
 ScalarTag ResolvePlain(std::string_view text) {
   static constexpr std::array<std::string_view, 18> kBools = {"yes",  "Yes",  "YES",  "no",    "No",    "NO",

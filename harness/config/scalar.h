@@ -43,6 +43,10 @@ std::optional<double> PythonFloat(std::string_view text);
 std::string PythonStr(const Scalar& value);
 std::string PythonRepr(const Scalar& value);
 
+inline bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+
+std::string WithoutUnderscores(std::string_view text);
+
 // `text` with control characters escaped and cut at about 60 characters: for messages.
 std::string Quotable(std::string_view text);
 

@@ -115,7 +115,7 @@ bool IsMisused(const Pickle& pickle, NodeId id) {
   return name == kSetState || RoleOf(name) != GlobalRole::kForeign;
 }
 
-std::string Behind(const PickleReading& reading) {
+std::string DescribeWhatIsBehind(const PickleReading& reading) {
   if (reading.behind.empty()) return "";
   const size_t shown = std::min(reading.behind.size(), kShown);
   std::vector<std::string> names;
@@ -127,7 +127,7 @@ std::string Behind(const PickleReading& reading) {
 }  // namespace
 
 Status DescribeForeign(const PickleReading& reading, std::string_view place, uint64_t base_offset, bool is_loaded) {
-  const std::string behind = Behind(reading);
+  const std::string behind = DescribeWhatIsBehind(reading);
   if (reading.foreign.empty()) {
     if (behind.empty()) return {};
     std::string_view why = reading.status.error().message;

@@ -74,7 +74,7 @@ struct Report {
   // The ids of the unsupported checks, one for each message: what stands behind such a check can't be judged, either,
   // and repeats its message. Nobody can say then that the export is good.
   std::vector<std::string> unjudged() const;
-  // environment["part"], a text: what this report sees of the run ("shard 1 of 4, ..."); empty where it sees all of it.
+  // environment["part"], a text: what this report sees of the run ("3 of 69 checks ran, ..."); empty where it sees all of it.
   std::string part() const;
   // Fail where a check fails; else incomplete where the report sees a part of the run only, something required did not
   // run or a check can't be judged; else pass.

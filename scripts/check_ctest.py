@@ -140,74 +140,56 @@ def case_resources(build: Path, folder: Path) -> None:
     expect(done.returncode == 0 and len(reports) == 2, f"two exports: {done.returncode} {done.stdout.decode()[-1500:]}")
     choices = {report["environment"]["gpu_choice"] for report in reports}
     expect(choices == {"CTest assigned id:1,slots:1: CUDA_VISIBLE_DEVICES=1"}, f"two exports on {choices}")
-    example = json.loads((ROOT / "scripts" / "gpu" / "resources.json").read_text())
+    example = json.loads((ROOT / "scripts" / "cluster" / "resources.json").read_text())
     expect(example["local"][0]["gpus"], "the example names no GPU")
 
 
-def case_cluster(build: Path, folder: Path) -> None:
-    """The job array's script under a stand-in for the scheduler: a task after the other, with its variables."""
-    script, merge = ROOT / "scripts" / "cluster" / "conformance.sbatch", ROOT / "scripts" / "cluster" / "merge"
+def case_many(build: Path, folder: Path) -> None:
+    """Several exports by one command, and a list of them shared by the tasks of a job array (a stand-in's)."""
+    script, program = ROOT / "scripts" / "cluster" / "conformance.sbatch", str(build / "bin" / "conformance")
     profile = folder / "profile.yaml"
     profile.write_text("devices: [cpu]\ngeneration: {prompts: [null], duration_s: 0.4}\n")
     broken = folder / "broken"
     derive_recipe(json.loads((FAULTS / "codec-bit-flipped.json").read_text()), broken)
+    exports = [str(GOOD), str(broken), str(GOOD) + "/"]
+    (folder / "list.txt").write_text("\n".join(exports))
 
     def run(command, output: Path, **variables) -> subprocess.CompletedProcess:
-        environment = clean_environment(CONFORMANCE_OUTPUT_DIR=str(output), CONFORMANCE_PROFILE=str(profile),
-                                        BUILD_DIR=str(build), **variables)
+        environment = clean_environment(CONFORMANCE_OUTPUT_DIR=str(output), CONFORMANCE_PROFILE=str(profile), **variables)
         return subprocess.run(command, env=environment, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
-    def array(output: Path, count: int, first: int = 0, **variables) -> list:
-        return [run(["bash", str(script)], output, SLURM_ARRAY_TASK_ID=str(first + i), SLURM_ARRAY_TASK_COUNT=str(count),
-                    SLURM_ARRAY_TASK_MIN=str(first), **variables).returncode for i in range(count)]
+    def expect_all(done: subprocess.CompletedProcess, output: Path, what: str, wanted=("PASS", "FAIL", "PASS")) -> None:
+        text = done.stdout.decode()
+        verdicts = [line.split()[0] for line in text.splitlines() if line.startswith(("PASS", "FAIL", "NO VERDICT"))]
+        expect(done.returncode == 1 and sorted(verdicts) == sorted(wanted), f"{what}: {done.returncode} {text}")
+        suites = ElementTree.parse(output / "junit.xml").getroot().findall("testsuite")
+        expect([suite.get("name") for suite in suites] == exports, f"{what}: suites {[suite.get('name') for suite in suites]}")
+        failures = [int(suite.get("failures")) + int(suite.get("errors")) for suite in suites]
+        expect([bool(number) for number in failures] == [verdict != "PASS" for verdict in wanted], f"{what}: {failures}")
 
-    listed = run([str(build / "bin" / "conformance"), "--gtest_list_tests"], folder / "none", AUDIOCRAFT_EXPORT_DIR=str(GOOD)).stdout.decode()
-    suite, whole = "", []
-    for line in listed.splitlines():
-        if line.endswith(".") and not line.startswith(" "):
-            suite = line[:-1]
-        elif line.startswith("  "):
-            whole.append(f"{suite}.{line.split()[0]}")
-    ran = folder / "good"
-    expect(array(ran, 3, first=1, AUDIOCRAFT_EXPORT_DIR=str(GOOD)) == [0, 0, 0], "a shard of a good export fails")
-    seen = [f"{case.get('classname')}.{case.get('name')}" for junit in sorted(ran.glob("shards/*/junit.xml"))
-            for case in ElementTree.parse(junit).getroot().iter("testcase") if case.get("status") == "run"]
-    expect(len(seen) == len(set(seen)), "a test ran in two shards")
-    expect(sorted(seen) == sorted(whole), f"{len(seen)} tests ran of {len(whole)}")
-    for shard in ran.glob("shards/*/report.json"):
-        report = json.loads(shard.read_text())
-        expect(report["verdict"] == "incomplete" and report["environment"]["part"].startswith("shard"), f"a shard says {report['verdict']}")
-    done = run([str(merge)], ran, AUDIOCRAFT_EXPORT_DIR=str(GOOD))
-    report = json.loads((ran / "report.json").read_text())
-    expect(done.returncode == 0 and report["verdict"] == "pass", f"merged: {report['verdict']}: {done.stdout.decode()[-800:]}")
-    expect(len(report["checks"]) == len(whole), f"merged: {len(report['checks'])} checks of {len(whole)}")
-    expect((ran / report["generation"][0]["audio"]).is_file(), "the merged report names a sound that is not there")
+    for what, arguments in (("in turn", exports), ("at a time", ["--jobs", "2", *exports]), ("of a list", ["--from-file", str(folder / "list.txt")])):
+        output = folder / what.replace(" ", "-")
+        expect_all(run([program, *arguments], output), output, what)
+        expect((output / "3-musicgen-tiny-mono" / "report.html").is_file(), f"{what}: no page")
+    case = ElementTree.parse(output / "junit.xml").getroot().find("testsuite[2]/testcase/failure")
+    expect("checksum" in case.get("message") and "What to do" in case.text, f"a failure says: {case.get('message')}")
 
-    (ran / "shards" / "1" / "report.json").unlink()
-    done = run([str(merge)], ran)
-    report = json.loads((ran / "report.json").read_text())
-    expect(done.returncode == 1 and report["verdict"] == "incomplete", f"without a shard: {report['verdict']}")
-    expect("2 of 3 shards" in report["environment"]["part"], report["environment"]["part"])
-
-    bad = folder / "bad"
-    expect(sorted(array(bad, 2, AUDIOCRAFT_EXPORT_DIR=str(broken))) == [0, 1], "one shard has the failing test")
-    done = run([str(merge)], bad)
-    expect(done.returncode == 1 and json.loads((bad / "report.json").read_text())["verdict"] == "fail", "the merged fault passes")
-
-    judge = str(build / "bin" / "conformance_judge")
-    for name, shards, words in (("of two runs", [ran / "shards" / "0", bad / "shards" / "1"], "are of different runs"),
-                                ("of none", [folder / "nowhere"], "no shard left a report")):
-        done = run([judge, "--merge", *map(str, shards)], folder / "merged")
-        expect(done.returncode == 2 and words in done.stdout.decode(), f"{name}: {done.returncode} {done.stdout.decode()[-600:]}")
-    (folder / "taken" / "shards" / "0" / "report.json" / "folder").mkdir(parents=True)
-    expect(array(folder / "taken", 3, AUDIOCRAFT_EXPORT_DIR=str(GOOD))[0] == 2, "a shard that can't leave its report passes")
-
-    (folder / "list.txt").write_text(f"{GOOD}\n{broken}\n{GOOD}")
-    many = folder / "many"
-    expect(array(many, 2, CONFORMANCE_EXPORTS=str(folder / "list.txt")) == [0, 1], "of three exports, the second fails")
-    done = run([str(merge)], many, CONFORMANCE_EXPORTS=str(folder / "list.txt"))
-    verdicts = [line.split()[0] for line in done.stdout.decode().splitlines()]
-    expect(done.returncode == 1 and verdicts == ["PASS", "FAIL", "PASS"], f"{done.returncode} {done.stdout.decode()}")
+    array = folder / "array"
+    tasks = [run(["bash", str(script), str(folder / "list.txt")], array, MUSICGEN_CONFORMANCE=program, SLURM_ARRAY_TASK_ID=str(5 + task),
+                 SLURM_ARRAY_TASK_COUNT="2", SLURM_ARRAY_TASK_MIN="5").returncode for task in range(2)]
+    expect(tasks == [0, 1], f"of three exports, the second fails: {tasks}")
+    collect = [program, "--collect", "--from-file", str(folder / "list.txt")]
+    expect_all(run(collect, array), array, "collected")
+    (array / "1-musicgen-tiny-mono" / "report.json").unlink()
+    expect_all(run(collect, array), array, "without one", ("NO", "FAIL", "PASS"))
+    # A run that fails says nothing of its export, whatever an earlier one left there.
+    taken = folder / "taken"
+    (taken / "1-musicgen-tiny-mono" / "report.json" / "folder").mkdir(parents=True)
+    done = run([program, *exports], taken)
+    expect(done.returncode == 2 and "NO VERDICT" in done.stdout.decode(), f"a report that can't be left: {done.returncode} {done.stdout.decode()}")
+    for arguments, words in ((["", str(GOOD)], "the argument is empty"), (["--jobs", "x", str(GOOD)], "found 'x'"), (["--job", "2"], "unknown option --job")):
+        done = run([program, *arguments], folder / "refused")
+        expect(done.returncode == 2 and words in done.stdout.decode(), f"{arguments}: {done.returncode} {done.stdout.decode()}")
 
 
 def case_bad_settings(build: Path, folder: Path) -> None:

@@ -133,15 +133,6 @@ def case_judged(build: Path, folder: Path) -> None:
     expect("part" in report["environment"], "a filtered report does not say so")
 
 
-def case_merged(build: Path, folder: Path) -> None:
-    shards = [folder / "0", folder / "1"]
-    for number, shard in enumerate(shards):
-        report = judge(build, folder, "conformance_judge", GTEST_TOTAL_SHARDS="2", GTEST_SHARD_INDEX=str(number), CONFORMANCE_OUTPUT_DIR=str(shard))
-        expect(report["environment"]["shard"]["index"] == number, f"a shard's report says {report['environment'].get('shard')}")
-    report = judge(build, folder, "conformance_judge", "--merge", *map(str, shards))
-    expect("shard" not in report["environment"] and len(report["checks"]) > 60, f"merged: {len(report['checks'])} checks")
-
-
 def case_staged(build: Path, folder: Path) -> None:
     """What each process of a ctest run leaves of its check is of the same schema."""
     for argument in ("--stage=begin", "--stage=payload", "--gtest_filter=*.Holds/*", "--stage=report"):

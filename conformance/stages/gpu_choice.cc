@@ -34,7 +34,7 @@ harness::Result<std::string> AssignedGpu(const std::function<const char*(const c
   const auto wrong = [&](std::string_view why) {
     return Error{ErrorCode::kMismatch,
                  fmt::format("{}='{}': {}. Ids of a resource specification's gpus are the numbers of CUDA's devices, "
-                             "from 0 on (scripts/gpu/resources.json is an example)",
+                             "from 0 on (scripts/cluster/resources.json is an example)",
                              kGpus, assigned, why)};
   };
   if (std::string_view(assigned).find(';') != std::string_view::npos) return wrong("expected one GPU");

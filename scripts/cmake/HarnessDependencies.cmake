@@ -48,8 +48,7 @@ if(NOT TARGET nlohmann_json::nlohmann_json)
 endif()
 harness_require(nlohmann_json nlohmann_json::nlohmann_json nlohmann-json3-dev)
 
-# libsndfile: WAV in and out. Debian's package has no CMake configuration, and its pkg-config file names /usr wherever it
-# lies, as in the folder that scripts/gpu/prepare fills.
+# libsndfile: WAV in and out. Debian's package has no CMake configuration.
 if(NOT TARGET SndFile::sndfile)
   find_package(SndFile QUIET)
 endif()

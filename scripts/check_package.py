@@ -8,6 +8,7 @@ library only.
 """
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -160,6 +161,47 @@ def case_on_gpu(build: Path, folder: Path) -> None:
         expect(done.returncode == 0 and "| pass |" in row, done.stdout[-1500:])
     else:
         expect(done.returncode == 1 and "| pass |" not in row, done.stdout[-1500:])
+
+
+def commands(path: Path) -> tuple:
+    """The shell commands of a pipeline, and the variables that it sets. Of the YAML only what these files use is read."""
+    text = path.read_text()
+    if path.suffix == ".yml":
+        found = re.findall(r"^ +- (?:run: )?((?:pip|hf|musicgen-conformance) .*)$", text, re.M)
+    else:
+        found = [first or second for first, second in re.findall(r"""^ +sh (?:'(.*)'|"(.*)")$""", text, re.M)]
+    return found, dict(re.findall(r"(CONFORMANCE_\w+)\s*[:=] '?([\w-]+)", text))
+
+
+def case_pipelines(build: Path, folder: Path) -> None:
+    """The commands of scripts/ci are run as they stand there; what fetches from the network is a stand-in that notes it."""
+    wheel, _ = packages(build, folder)
+    install(wheel, build, folder)
+    for path in sorted((ROOT / "scripts" / "ci").iterdir()):
+        place = folder / path.stem
+        (place / "venv").mkdir(parents=True)
+        (place / "venv" / "bin").symlink_to(folder / "environment" / "bin")
+        shutil.copytree(GOOD, place / "my-export")
+        shutil.copyfile(wheel, place / wheel.name)
+        noted = place / "noted"
+        for name in ("pip", "hf"):
+            stand_in = folder / "environment" / "bin" / name
+            stand_in.unlink(missing_ok=True)
+            stand_in.write_text(f'#!/bin/sh\necho {name} "$@" >> "$HOME/noted"\n')
+            stand_in.chmod(0o755)
+        lines, variables = commands(path)
+        expect(len(lines) == 3 and variables == {"CONFORMANCE_OUTPUT_DIR": "conformance", "CONFORMANCE_REQUIRE": "text"}, f"{path}: {lines} {variables}")
+        for line in lines:
+            line = line.replace("python -m venv venv && ", "")
+            done = run(["sh", "-c", line], place, PATH=f"{folder / 'environment' / 'bin'}:/usr/bin:/bin", HF_HUB_CACHE=str(ROOT / "fixtures" / "hub"), **variables)
+            # The example has no text conditioner: what a pipeline requires did not run.
+            required = "musicgen-conformance" in line and "pip" not in line
+            expect(done.returncode == (1 if required else 0), f"{path}: {line}: {done.returncode} {done.stdout}")
+        expect("INCOMPLETE" in done.stdout and "not run: " in done.stdout, f"{path}: {done.stdout}")
+        expect((place / "conformance" / "junit.xml").is_file(), f"{path}: no junit.xml")
+        expect(wheel.name in noted.read_text() and "torch~=" in noted.read_text() and "hf download t5-base" in noted.read_text(), noted.read_text())
+        minor = ".".join(json.loads((build / "package.json").read_text())["libtorch"].split(".")[:2])
+        expect(minor != "2.11" or f"torch~={minor}.0" in noted.read_text(), f"{path} installs another torch: {noted.read_text()}")
 
 
 if __name__ == "__main__":

@@ -99,7 +99,7 @@ class Parser {
       return SetAction(Action::kListChecks);
     }
     if (argument == "--list-ctest") return SetAction(Action::kListCTest);
-    if (argument == kCanUseCuda) return SetAction(Action::kCanUseCuda);
+    if (argument == kCanUseCuda) return SetAction(Action::kAskForCuda);
     if (argument == "--collect") return SetAction(Action::kCollect);
     if (argument == "--quiet") return line_.quiet = true, harness::Status();
     return ReadValue(name);

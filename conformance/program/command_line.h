@@ -22,7 +22,7 @@ struct CommandLine {
     kListChecks,
     kListCTest,
     kStage,
-    kCanUseCuda,  // one program asks the other
+    kAskForCuda,  // one program asks the other
     kWriteCTest,  // a folder for ctest
     kCollect      // the results of tasks that took shares
   };

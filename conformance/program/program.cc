@@ -181,7 +181,7 @@ int RunProgram(int argc, char** argv, const Hooks& hooks) {
     return JudgeMany(line, ThisProgram(), settings->output_dir);
   }
   if (auto gpu = UseAssignedGpu(); !gpu.ok()) return Report(gpu.error());
-  if (line.action == Action::kCanUseCuda) return Report(hooks.can_use_cuda());
+  if (line.action == Action::kAskForCuda) return Report(hooks.can_use_cuda());
   auto settings = ReadSettings();
   if (!settings.ok()) return Report(settings.error());
   if (line.action == Action::kCollect) return CollectMany(line, settings->output_dir);

@@ -81,8 +81,10 @@ static std::string Field(std::string text, size_t size) {
 }
 
 std::string TarHeader(const std::string& name, size_t size, bool with_sign, const char* checksum) {
-  std::string header = Field(name, 100) + "0000644\0"s + "0000000\0"s + "0000000\0"s + fmt::format("{:011o}", size) +
-                       "\0"s + "00000000000\0"s + "        " + "0";
+  std::string header = Field(name, 100);
+  for (const std::string_view field : {"0000644\0"sv, "0000000\0"sv, "0000000\0"sv}) header += field;
+  header += fmt::format("{:011o}", size);
+  header += "\0" "00000000000\0" "        " "0"sv;
   header.resize(512, '\0');
   int64_t sum = 0;
   for (const char c : header) sum += with_sign ? static_cast<signed char>(c) : static_cast<unsigned char>(c);

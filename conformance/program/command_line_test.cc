@@ -85,7 +85,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Refused{"ListOfAnExport", {"--list-checks", "a"}, "'a' is one argument too many"},
                     Refused{"JobsOfNothing", {"--jobs", "2"}, "name their folders"},
                     Refused{"FilterOfMany", {"a", "b", "--gtest_filter=x"}, "is for one export"}),
-    [](const auto& info) { return info.param.name; });
+    [](const auto& refused) { return refused.param.name; });
 
 }  // namespace
 }  // namespace conformance

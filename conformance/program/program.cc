@@ -40,11 +40,11 @@ constexpr const char* kHelp =
     "sees a part\nof the checks, so that the verdict in its report is never pass: it exits 0 where its own tests "
     "pass.\n\n";
 
-int Merge(Run& run, const std::vector<std::filesystem::path>& folders) {
+int MergeShardsOf(Run& run, const std::vector<std::filesystem::path>& folders) {
   std::vector<std::filesystem::path> resolved;
   for (const auto& folder : folders) resolved.push_back(ResolveInput(folder.string()));
   auto report = MergeShards(resolved, run.context.settings().output_dir);
-  if (!report.ok()) return Report(report.error());
+  if (!report.ok()) return ReportStatus(report.error());
   return Conclude(run.context, *std::move(report));
 }
 
@@ -65,16 +65,17 @@ class LastLook : public testing::Environment {
 };
 
 // All tests, the report and the summary of a run that CTest does not drive; gives the program's exit code.
-int JudgeAll(Run& run, bool generates) {
+int RunAllChecks(Run& run, bool generates) {
   Context& context = run.context;
   auto* last_look = new LastLook(run.evaluator);
   testing::AddGlobalTestEnvironment(last_look);  // takes it
   const int code = RUN_ALL_TESTS();
-  harness::Report report = AssembleReport(context, run.evaluator.Results(), context.generations());
-  const auto shard = ShardOf([](const char* name) { return std::getenv(name); });
-  const size_t tested = std::set<std::string>(Tested().begin(), Tested().end()).size(), all = run.graph.checks().size();
+  harness::Report report = AssembleReport(context, run.evaluator.CollectResults(), context.generations());
+  const auto shard = FindShard([](const char* name) { return std::getenv(name); });
+  const size_t tested = std::set<std::string>(GetTestedIds().begin(), GetTestedIds().end()).size(),
+               all = run.graph.checks().size();
   const bool filtered = !shard && tested < all;
-  if (shard) MarkShard(*shard, Tested(), run.graph.ids(), report);
+  if (shard) MarkShard(*shard, GetTestedIds(), run.graph.ids(), report);
   if (filtered) {
     report.environment["part"] =
         fmt::format("{} of {} checks ran (--gtest_filter): a run without a filter gives the verdict", tested, all);
@@ -91,6 +92,7 @@ int JudgeAll(Run& run, bool generates) {
 
 // The report of a run whose process did not live to write it.
 int ConcludeFor(Run& run, const Journal::Left& left, const Ending& ending) {
+  const EndingText text = DescribeEnding(ending);
   std::vector<harness::CheckResult> checks;
   for (const Check& check : run.graph.checks()) {
     const auto known = std::find_if(left.checks.begin(), left.checks.end(),
@@ -98,27 +100,28 @@ int ConcludeFor(Run& run, const Journal::Left& left, const Ending& ending) {
     if (known != left.checks.end()) {
       checks.push_back(*known);
     } else if (check.id == left.judging) {
-      checks.push_back(ToResult(
-          check, Fail(fmt::format("the process that judged this check {}. What was judged before stands, and what "
-                                  "stands behind it did not run",
-                                  DescribeEnding(ending)))
-                     .WithReason(reason::kProcessEnded)));
+      checks.push_back(ToResult(check, Fail(fmt::format("the process that judged this check {}. The checks before it "
+                                                        "were judged, those after it did not run",
+                                                        text.message))
+                                           .WithReason(reason::kProcessEnded)
+                                           .WithRemedy(text.remedy)));
     } else if (!left.judging.empty()) {
       checks.push_back(ToResult(check, Blocked(left.judging)));
     }
   }
   harness::Report report = AssembleReport(run.context, std::move(checks), {});
-  report.environment["part"] = fmt::format("the run did not finish: its process {}", DescribeEnding(ending));
+  report.environment["part"] =
+      fmt::format("the run did not finish: its process {}", JoinRemedy(text.message, text.remedy));
   return ConcludeRun(run.context, Conclude(run.context, std::move(report), EXIT_FAILURE));
 }
 
-// JudgeAll, outlived by this process.
-int JudgeSupervised(Run& run, bool generates) {
+// RunAllChecks in a child process, which this one outlives.
+int RunSupervised(Run& run, bool generates) {
   Journal journal;
-  if (!journal.available()) return JudgeAll(run, generates);
+  if (!journal.available()) return RunAllChecks(run, generates);
   run.evaluator.KeepJournal(&journal);
   const Ending ending = RunInChild([&] {
-    const int code = JudgeAll(run, generates);
+    const int code = RunAllChecks(run, generates);
     journal.Concluded();
     return code;
   });
@@ -164,8 +167,8 @@ Arguments ParseArguments(int argc, char** argv) {
 
 int MergeInto(Run& run, const std::vector<std::filesystem::path>& folders) {
   auto folder = OutputFolder::Claim(run.context.settings());
-  if (!folder.ok()) return Report(folder.error());
-  const int code = ConcludeRun(run.context, Merge(run, folders));
+  if (!folder.ok()) return ReportStatus(folder.error());
+  const int code = ConcludeRun(run.context, MergeShardsOf(run, folders));
   folder->Leave();
   return code;
 }
@@ -178,18 +181,18 @@ int RunTests(Run& run, const Arguments& arguments, bool generates) {
   std::optional<OutputFolder> folder;
   if (context.settings().export_dir && !lists) {
     auto taken = conclude ? OutputFolder::Claim(context.settings()) : OutputFolder::Join(context.settings());
-    if (!taken.ok()) return Report(taken.error());
+    if (!taken.ok()) return ReportStatus(taken.error());
     folder.emplace(std::move(taken).value());
   }
   if (conclude) {
-    if (auto status = ClearArtifacts(context.settings()); !status.ok()) return Report(status);
+    if (auto status = ClearArtifacts(context.settings()); !status.ok()) return ReportStatus(status);
   }
   if (arguments.quiet) {
     auto& listeners = testing::UnitTest::GetInstance()->listeners();
     delete listeners.Release(listeners.default_result_printer());
   }
   if (!conclude) return ConcludeRun(context, RUN_ALL_TESTS());
-  const int code = JudgeSupervised(run, generates);
+  const int code = RunSupervised(run, generates);
   folder->Leave();
   return code;
 }
@@ -203,10 +206,10 @@ int RunProgram(int argc, char** argv, const Hooks& hooks) {
     Print(CONFORMANCE_VERSION "\n");
     return EXIT_SUCCESS;
   }
-  if (auto gpu = UseAssignedGpu(); !gpu.ok()) return Report(gpu.error());
-  if (argc == 2 && std::string_view(argv[1]) == kCanUseCuda) return Report(hooks.can_use_cuda());
+  if (auto gpu = UseAssignedGpu(); !gpu.ok()) return ReportStatus(gpu.error());
+  if (argc == 2 && std::string_view(argv[1]) == kCanUseCuda) return ReportStatus(hooks.can_use_cuda());
   auto settings = ReadSettings();
-  if (!settings.ok()) return Report(settings.error());
+  if (!settings.ok()) return ReportStatus(settings.error());
   Applicable applicable;  // a merge judges nothing
   if (!settings->plan.empty()) {
     applicable = Applicable::FromText(settings->plan);
@@ -222,7 +225,7 @@ int RunProgram(int argc, char** argv, const Hooks& hooks) {
     return ConcludeRun(run.context, EXIT_SUCCESS);
   }
   if (auto place = CheckOutputPlace(run.context.settings()); !testing::GTEST_FLAG(list_tests) && !place.ok())
-    return Report(place);
+    return ReportStatus(place);
   if (!arguments.stage.empty()) return ConcludeRun(run.context, RunStage(run, arguments.stage, hooks.generator));
   if (arguments.merge) return MergeInto(run, arguments.folders);
   return RunTests(run, arguments, hooks.generator != nullptr);

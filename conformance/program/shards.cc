@@ -25,7 +25,7 @@ struct ShardReport {
   Report report;
 };
 
-harness::Result<ShardReport> ReadShard(const fs::path& folder) {
+harness::Result<ShardReport> ReadShardReport(const fs::path& folder) {
   HARNESS_ASSIGN_OR_RETURN(Report report, harness::ReadReport(folder / "report.json"));
   ShardReport read{.folder = folder, .shard = {}, .tested = {}, .all = {}, .report = std::move(report)};
   try {  // nlohmann reports a wrong shape by exceptions; they end here
@@ -35,15 +35,15 @@ harness::Result<ShardReport> ReadShard(const fs::path& folder) {
     for (const json& id : shard.at("all")) read.all.push_back(id.get<std::string>());
   } catch (const json::exception&) {
     return Error{ErrorCode::kMismatch,
-                 fmt::format("{}: is no shard's report (environment.shard): run it with GTEST_TOTAL_SHARDS and "
-                             "GTEST_SHARD_INDEX set",
-                             (folder / "report.json").string())};
+                 fmt::format("{}: is not the report of a shard (it has no environment.shard)",
+                             (folder / "report.json").string()),
+                 "Run it with GTEST_TOTAL_SHARDS and GTEST_SHARD_INDEX set"};
   }
   return read;
 }
 
 // What must be alike in all shards of a run.
-json RunOf(const Report& report) {
+json DescribeRun(const Report& report) {
   json run = {{"path", report.export_info.value("path", json())}};
   for (const char* file : {"language_model", "codec"}) {
     if (report.export_info.contains(file)) run[file] = report.export_info[file].value("size_bytes", json());
@@ -68,7 +68,7 @@ void AddModels(const Report& from, Report& to) {
   }
 }
 
-// The sounds of every slot once, with what all shards measured of it.
+// The sounds of every case once, with what all shards measured of it.
 void AddGenerated(const ShardReport& shard, const fs::path& output, Report& merged) {
   for (harness::GenerationResult result : shard.report.generation) {
     const auto known = std::find_if(merged.generation.begin(), merged.generation.end(), [&](const auto& other) {
@@ -89,12 +89,12 @@ harness::Status CheckSameRun(const std::vector<ShardReport>& shards) {
   std::set<int64_t> seen;
   for (const ShardReport& shard : shards) {
     if (shard.shard.total != shards[0].shard.total || shard.all != shards[0].all ||
-        RunOf(shard.report) != RunOf(shards[0].report)) {
+        DescribeRun(shard.report) != DescribeRun(shards[0].report)) {
       return Error{ErrorCode::kMismatch,
                    fmt::format("{} and {} are of different runs (export, profile, program or number of shards): {} and "
                                "{}",
-                               shards[0].folder.string(), shard.folder.string(), RunOf(shards[0].report).dump(),
-                               RunOf(shard.report).dump())};
+                               shards[0].folder.string(), shard.folder.string(), DescribeRun(shards[0].report).dump(),
+                               DescribeRun(shard.report).dump())};
     }
     if (!seen.insert(shard.shard.index).second) {
       return Error{ErrorCode::kMismatch,
@@ -106,7 +106,7 @@ harness::Status CheckSameRun(const std::vector<ShardReport>& shards) {
 
 }  // namespace
 
-std::optional<Shard> ShardOf(const std::function<const char*(const char*)>& variable) {
+std::optional<Shard> FindShard(const std::function<const char*(const char*)>& variable) {
   const auto number = [&](const char* name, int64_t otherwise) {
     const char* value = variable(name);
     return value == nullptr ? otherwise : std::strtoll(value, nullptr, 10);
@@ -127,11 +127,11 @@ harness::Result<Report> MergeShards(const std::vector<fs::path>& folders, const 
   std::vector<ShardReport> shards;
   std::vector<std::string> lost;
   for (const fs::path& folder : folders) {
-    auto shard = ReadShard(folder);
+    auto shard = ReadShardReport(folder);
     if (shard.ok()) {
       shards.push_back(std::move(shard).value());
     } else if (shard.error().code == ErrorCode::kNotFound) {
-      lost.push_back(folder.string() + " holds no report.json");
+      lost.push_back(folder.string() + " does not hold a report.json");
     } else {
       return shard.error();
     }

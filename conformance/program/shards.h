@@ -21,7 +21,7 @@ struct Shard {
 
 // From GTEST_SHARD_INDEX and GTEST_TOTAL_SHARDS; nullopt where the run is not divided. GoogleTest itself refuses
 // values that make no sense.
-std::optional<Shard> ShardOf(const std::function<const char*(const char*)>& variable);
+std::optional<Shard> FindShard(const std::function<const char*(const char*)>& variable);
 
 // Says in report.json what it sees of the run: environment.part in words, environment.shard with the tests' ids.
 // `all`: those of the whole run, in order.

@@ -54,7 +54,7 @@ std::vector<fs::path> Write(const std::string& name, const std::vector<Report>& 
 
 TEST(Shards, AreReadFromTheVariables) {
   const auto of = [](const char* index, const char* total) {
-    return ShardOf([=](const char* name) { return std::string(name) == "GTEST_SHARD_INDEX" ? index : total; });
+    return FindShard([=](const char* name) { return std::string(name) == "GTEST_SHARD_INDEX" ? index : total; });
   };
   EXPECT_FALSE(of(nullptr, nullptr).has_value());
   EXPECT_FALSE(of("0", "1").has_value());
@@ -161,7 +161,7 @@ TEST(Shards, OfDifferentRunsAreRefused) {
                {"Require", require, "are of different runs"},
                {"LibTorch", libtorch, "are of different runs"},
                {"Total", ShardReport(1, {"a/two"}, CheckStatus::kPass, 3), "are of different runs"},
-               {"NoShard", whole, "is no shard's report"},
+               {"NoShard", whole, "is not the report of a shard"},
                {"TestTwice", ShardReport(1, {"a/one"}), "a/one ran in two shards"},
                {"ShardTwice", ShardReport(0, {"a/two"}), "shard 0 is there twice"}};
   for (const auto& c : cases) {

@@ -196,7 +196,7 @@ def case_bad_settings(build: Path, folder: Path) -> None:
     (folder / "profile.yaml").write_text("generation: {duration: 2}\n")
     for variables, words in (({"CONFORMANCE_REQUIRE": "gpu"}, "found 'gpu'"),
                              ({"CONFORMANCE_PROFILE": str(folder / "profile.yaml")}, "generation.duration"),
-                             ({"CONFORMANCE_PROFILE": str(folder / "none.yaml")}, "is no file")):
+                             ({"CONFORMANCE_PROFILE": str(folder / "none.yaml")}, "is not a file")):
         environment = clean_environment(AUDIOCRAFT_EXPORT_DIR=str(GOOD), CONFORMANCE_OUTPUT_DIR=str(folder / "out"), **variables)
         done = subprocess.run([build / "bin" / "conformance"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         expect(done.returncode == 2 and words in done.stdout.decode(), f"{variables}: {done.returncode} {done.stdout.decode()[:300]}")
@@ -238,7 +238,7 @@ TAMPERED = [
     ("Generation.Holds/CpuPrompt0Repeatable", "stages/generation-cpu.json", lambda path: change_record(path, differing_codes=3), "gave 3 other codes"),
     ("Generation.Holds/CpuPrompt0Runs", "stages/generation-cpu.json", lambda path: change_record(path, status=3, message="at step 3"), "unconditional): at step 3"),
     ("Generation.Holds/CpuPrompt0Runs", "stages/generation-cpu.json", lambda path: path.unlink(), "left nothing to judge"),
-    ("Generation.Holds/CpuPrompt0Runs", "stages/generation-cpu.json", lambda path: path.write_text(path.read_text().replace('"stamp":"', '"stamp":"x')), "of another export"),
+    ("Generation.Holds/CpuPrompt0Runs", "stages/generation-cpu.json", lambda path: path.write_text(path.read_text().replace('"run_id":"', '"run_id":"x')), "of another export"),
     ("AudioOutput.Holds/CpuPrompt0Length", "generation/cpu/prompt0/audio.wav", cut_audio, "63999 samples"),
     ("AudioOutput.Holds/CpuPrompt0Length", "stages/generation-cpu.json", lambda path: change_record(path, channels=2), "1 channels"),
     ("AudioOutput.Holds/CpuPrompt0Finite", "generation/cpu/prompt0/audio.wav", lambda path: spoil_audio(path, float("nan")), "1 NaN"),

@@ -40,11 +40,11 @@ void LookAtExport(const Settings& settings, Applicable& applicable) {
 Applicable FindApplicable(const Settings& settings, const std::function<harness::Status()>& can_use_cuda) {
   Applicable applicable;
   const std::vector<std::string>& chosen = settings.profile.devices;  // empty: nobody chose
-  const bool present = CudaDevicePresent();
+  const bool present = HasCudaDevice();
   applicable.cuda = present && (chosen.empty() || settings.profile.names_device("cuda"));
   applicable.cpu = chosen.empty() ? !present : settings.profile.names_device("cpu");
   if (!settings.export_dir) return applicable;
-  // Production's rule: CUDA where it can be used, else the CPU. Who requires CUDA has it judged, too.
+  // The rule of the reference: CUDA where it can be used, else the CPU. Where CUDA is required, it is judged, too.
   const bool asks_cuda = chosen.empty() && present;
   applicable.melody = settings.profile.melody.has_value();
   const auto text = AskChild([&] {
@@ -52,7 +52,7 @@ Applicable FindApplicable(const Settings& settings, const std::function<harness:
     if (const auto cuda = asks_cuda ? can_use_cuda() : harness::Status(); !cuda.ok()) {
       found.cuda = settings.require.contains("cuda");
       found.cpu = true;
-      found.cuda_problem = cuda.error().message.substr(0, kMaxProblem);
+      found.cuda_problem = JoinRemedy(cuda.error().message, cuda.error().remedy).substr(0, kMaxProblem);
     }
     LookAtExport(settings, found);
     return found.ToText() + "\n" + found.cuda_problem;

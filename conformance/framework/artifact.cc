@@ -16,13 +16,13 @@ using harness::ErrorCode;
 using nlohmann::json;
 
 // JSON has no infinity; min > max says that a tensor has no values.
-json Number(double value) {
+json EncodeNumber(double value) {
   if (value == std::numeric_limits<double>::infinity()) return "inf";
   if (value == -std::numeric_limits<double>::infinity()) return "-inf";
   return value;
 }
 
-double Number(const json& value) {
+double DecodeNumber(const json& value) {
   if (value.is_string()) {
     return value == "inf" ? std::numeric_limits<double>::infinity() : -std::numeric_limits<double>::infinity();
   }
@@ -31,30 +31,30 @@ double Number(const json& value) {
 
 }  // namespace
 
-fs::path BeginArtifact(const fs::path& output) { return output / "stages" / "begin.json"; }
+fs::path LocateBeginArtifact(const fs::path& output) { return output / "stages" / "begin.json"; }
 
-fs::path PayloadArtifact(const fs::path& output, harness::Role role) {
+fs::path LocatePayloadArtifact(const fs::path& output, harness::Role role) {
   return output / "stages" / fmt::format("payload-{}.json", harness::FileName(role));
 }
 
-fs::path ProductionArtifact(const fs::path& output) { return output / "stages" / "production.json"; }
-fs::path GenerationArtifact(const fs::path& output, const std::string& device) {
+fs::path LocateProductionArtifact(const fs::path& output) { return output / "stages" / "production.json"; }
+fs::path LocateGenerationArtifact(const fs::path& output, const std::string& device) {
   return output / "stages" / fmt::format("generation-{}.json", device);
 }
 
-harness::Status WriteArtifact(const fs::path& path, const std::string& stamp, const json& body) {
-  return harness::WriteFileAtomically(path, {json{{"stamp", stamp}, {"body", body}}.dump(
+harness::Status WriteArtifact(const fs::path& path, const std::string& run_id, const json& body) {
+  return harness::WriteFileAtomically(path, {json{{"run_id", run_id}, {"body", body}}.dump(
                                                 -1, ' ', /*ensure_ascii=*/true, json::error_handler_t::replace)});
 }
 
-harness::Result<json> ReadArtifact(const fs::path& path, const std::string& stamp) {
+harness::Result<json> ReadArtifact(const fs::path& path, const std::string& run_id) {
   std::ifstream stream(path, std::ios::binary);
   if (!stream) return Error{ErrorCode::kNotFound, fmt::format("{} is not there", path.string())};
   json document = json::parse(stream, nullptr, /*allow_exceptions=*/false);
-  if (!document.is_object() || !document.contains("stamp") || !document.contains("body")) {
-    return Error{ErrorCode::kCorrupt, fmt::format("{} is no artifact of this suite", path.string())};
+  if (!document.is_object() || !document.contains("run_id") || !document.contains("body")) {
+    return Error{ErrorCode::kCorrupt, fmt::format("{} is not an artifact of this suite", path.string())};
   }
-  if (document["stamp"] != stamp) {
+  if (document["run_id"] != run_id) {
     return Error{ErrorCode::kMismatch, fmt::format("{} is of another export, profile or program", path.string())};
   }
   return json(std::move(document["body"]));
@@ -62,13 +62,14 @@ harness::Result<json> ReadArtifact(const fs::path& path, const std::string& stam
 
 json PayloadToJson(const harness::Result<harness::PayloadScan>& scan) {
   if (!scan.ok()) {
-    return {{"error", {{"code", static_cast<int>(scan.error().code)}, {"message", scan.error().message}}}};
+    const Error& error = scan.error();
+    return {{"error", {{"code", static_cast<int>(error.code)}, {"message", error.message}, {"remedy", error.remedy}}}};
   }
   json records = json::array(), statistics = json::array();
   for (const auto& r : scan->records) records.push_back({r.record, r.file_offset, r.size_bytes, r.stored, r.computed});
   for (const auto& s : scan->statistics) {
-    statistics.push_back({s.tensor, s.elements, s.nan, s.infinite, s.beyond_float16, s.zeros, Number(s.min),
-                          Number(s.max), s.first_nan, s.first_infinite, s.first_beyond_float16});
+    statistics.push_back({s.tensor, s.elements, s.nan, s.infinite, s.beyond_float16, s.zeros, EncodeNumber(s.min),
+                          EncodeNumber(s.max), s.first_nan, s.first_infinite, s.first_beyond_float16});
   }
   return {{"records", records}, {"statistics", statistics}, {"bytes_read", scan->bytes_read}};
 }
@@ -76,8 +77,9 @@ json PayloadToJson(const harness::Result<harness::PayloadScan>& scan) {
 harness::Result<harness::PayloadScan> PayloadFromJson(const json& json_value) {
   try {  // nlohmann reports a wrong shape by exceptions; they end here
     if (json_value.contains("error")) {
-      return Error{static_cast<ErrorCode>(json_value["error"]["code"].get<int>()),
-                   json_value["error"]["message"].get<std::string>()};
+      const json& error = json_value["error"];
+      return Error{static_cast<ErrorCode>(error.at("code").get<int>()), error.at("message").get<std::string>(),
+                   error.at("remedy").get<std::string>()};
     }
     harness::PayloadScan scan;
     scan.bytes_read = json_value.at("bytes_read").get<uint64_t>();
@@ -95,8 +97,8 @@ harness::Result<harness::PayloadScan> PayloadFromJson(const json& json_value) {
                                  .infinite = s.at(3).get<int64_t>(),
                                  .beyond_float16 = s.at(4).get<int64_t>(),
                                  .zeros = s.at(5).get<int64_t>(),
-                                 .min = Number(s.at(6)),
-                                 .max = Number(s.at(7)),
+                                 .min = DecodeNumber(s.at(6)),
+                                 .max = DecodeNumber(s.at(7)),
                                  .first_nan = s.at(8).get<int64_t>(),
                                  .first_infinite = s.at(9).get<int64_t>(),
                                  .first_beyond_float16 = s.at(10).get<int64_t>()});

@@ -1,4 +1,4 @@
-// JSON that one process of a run leaves for the others, stamped with the run that it belongs to.
+// JSON that one process of a run leaves for the others, with the identity of the run that it belongs to.
 #pragma once
 
 #include <filesystem>
@@ -12,16 +12,16 @@
 namespace conformance {
 
 // Where the stages leave what they found, under the output folder.
-std::filesystem::path BeginArtifact(const std::filesystem::path& output);
-std::filesystem::path PayloadArtifact(const std::filesystem::path& output, harness::Role role);
-std::filesystem::path ProductionArtifact(const std::filesystem::path& output);
-std::filesystem::path GenerationArtifact(const std::filesystem::path& output, const std::string& device);
+std::filesystem::path LocateBeginArtifact(const std::filesystem::path& output);
+std::filesystem::path LocatePayloadArtifact(const std::filesystem::path& output, harness::Role role);
+std::filesystem::path LocateProductionArtifact(const std::filesystem::path& output);
+std::filesystem::path LocateGenerationArtifact(const std::filesystem::path& output, const std::string& device);
 
 // Written to a temporary name and renamed: a reader sees all of it or nothing.
-harness::Status WriteArtifact(const std::filesystem::path& path, const std::string& stamp, const nlohmann::json& body);
+harness::Status WriteArtifact(const std::filesystem::path& path, const std::string& run_id, const nlohmann::json& body);
 
-// Errors: kNotFound, kMismatch (another run's stamp), kCorrupt.
-harness::Result<nlohmann::json> ReadArtifact(const std::filesystem::path& path, const std::string& stamp);
+// Errors: kNotFound, kMismatch (of another run), kCorrupt.
+harness::Result<nlohmann::json> ReadArtifact(const std::filesystem::path& path, const std::string& run_id);
 
 // The payload statistics of one file; a scan that failed is kept as the error that it gave.
 nlohmann::json PayloadToJson(const harness::Result<harness::PayloadScan>& scan);

@@ -7,7 +7,7 @@
 namespace conformance::ids {
 
 // "float16_range" -> "Float16Range".
-static std::string Camel(std::string_view words) {
+static std::string ToCamelCase(std::string_view words) {
   std::string camel;
   bool start = true;
   for (const char c : words) {
@@ -26,8 +26,8 @@ std::string OfCase::operator()(const GenerationCase& of) const {
   return fmt::format("{}/{}/{}", category, of.Path(), slug);
 }
 
-std::string Category(std::string_view id) { return std::string(id.substr(0, id.find('/'))); }
-std::string TestName(std::string_view id) { return Camel(id.substr(std::min(id.find('/'), id.size()))); }
-std::string SuiteName(std::string_view category) { return Camel(category); }
+std::string GetCategory(std::string_view id) { return std::string(id.substr(0, id.find('/'))); }
+std::string MakeTestName(std::string_view id) { return ToCamelCase(id.substr(std::min(id.find('/'), id.size()))); }
+std::string MakeSuiteName(std::string_view category) { return ToCamelCase(category); }
 
 }  // namespace conformance::ids

@@ -38,7 +38,11 @@ inline constexpr OfFile kPackage = {"state_dict_integrity", "package"};
 inline constexpr OfFile kFsdp = {"state_dict_integrity", "fsdp"};
 inline constexpr OfFile kFinite = {"state_dict_integrity", "finite"};
 inline constexpr OfFile kFloat16Range = {"state_dict_integrity", "float16_range"};
-inline constexpr OfFile kInitialised = {"state_dict_integrity", "initialised"};
+inline constexpr OfFile kZero = {"state_dict_integrity", "zero"};
+inline constexpr OfFile kConstant = {"state_dict_integrity", "constant"};
+inline constexpr OfFile kInitialValues = {"state_dict_integrity", "initial_values"};
+inline constexpr OfFile kCopies = {"state_dict_integrity", "copies"};
+inline constexpr OfFile kDeadCodebooks = {"state_dict_integrity", "dead_codebooks"};
 
 inline constexpr OfFile kConfig = {"shape_config_agreement", "config"};
 inline constexpr OfFile kOptions = {"shape_config_agreement", "options"};
@@ -81,11 +85,11 @@ inline constexpr OfCase kOffset = {"audio_output", "offset"};
 inline constexpr OfCase kStuck = {"audio_output", "stuck"};
 
 // "state_dict_integrity": also the label in CTest.
-std::string Category(std::string_view id);
+std::string GetCategory(std::string_view id);
 
 // The name of the check's test, from its id: "state_dict_integrity/codec/float16_range" is CodecFloat16Range.
-std::string TestName(std::string_view id);
+std::string MakeTestName(std::string_view id);
 // The name of a category's test suite: "file_presence" is FilePresence.
-std::string SuiteName(std::string_view category);
+std::string MakeSuiteName(std::string_view category);
 
 }  // namespace conformance::ids

@@ -10,10 +10,11 @@ namespace conformance {
 namespace {
 
 // A stage that did not leave its artifact: CTest ran the check without its fixture, or the stage died.
-std::string MissingStage(const std::string& stage, const harness::Error& error) {
-  return fmt::format("the stage {} left nothing to judge ({}): run the whole of `ctest -L conformance`", stage,
-                     error.message);
+std::string DescribeMissingStage(const std::string& stage, const harness::Error& error) {
+  return fmt::format("the stage {} left nothing to judge ({})", stage, error.message);
 }
+
+constexpr const char* kRunAll = "Run the whole of `ctest -L conformance`";
 
 }  // namespace
 
@@ -26,10 +27,11 @@ Context::Context(Settings settings, RunPlan plan, Generator generator)
 
 const harness::Result<harness::PayloadScan>& Context::Payload(harness::Role role) {
   if (settings_.staged && !exported().has_payload(role)) {
-    auto body = ReadArtifact(PayloadArtifact(settings_.output_dir, role), Stamp(settings_));
-    exported().AdoptPayload(role, body.ok() ? PayloadFromJson(*body)
-                                            : harness::Result<harness::PayloadScan>(harness::Error{
-                                                  body.error().code, MissingStage("payload", body.error())}));
+    auto body = ReadArtifact(LocatePayloadArtifact(settings_.output_dir, role), IdentifyRun(settings_));
+    exported().AdoptPayload(
+        role, body.ok() ? PayloadFromJson(*body)
+                        : harness::Result<harness::PayloadScan>(harness::Error{
+                              body.error().code, DescribeMissingStage("payload", body.error()), kRunAll}));
   }
   return exported().payload(role);
 }
@@ -39,25 +41,27 @@ const GenerationRecord& Context::Generation(const std::string& device) {
   if (known != generations_.end()) return known->second;
   GenerationRecord record;
   if (settings_.staged) {
-    auto read = ReadRecord(GenerationArtifact(settings_.output_dir, device), Stamp(settings_));
+    auto read = ReadRecord(LocateGenerationArtifact(settings_.output_dir, device), IdentifyRun(settings_));
     if (read.ok()) {
       record = std::move(read).value();
     } else {
-      record.problem = MissingStage("generation on " + device, read.error());
+      record.problem = DescribeMissingStage("generation on " + device, read.error());
+      record.remedy = kRunAll;
       record.reason = reason::kStageLeftNothing;
     }
   } else if (generator_) {
     record = generator_(*this, device);
   } else {
     record.skipped = true;
-    record.problem = "this program judges only what the generation stage left";
+    record.problem = "conformance_judge generates nothing: it judges what the generation stage left";
+    record.remedy = "Run ctest, or the program conformance, which generates";
     record.reason = reason::kStageLeftNothing;
   }
   record.device = device;
   return generations_[device] = std::move(record);
 }
 
-const GenerationRun& Context::RunOf(const GenerationCase& of) {
+const GenerationRun& Context::GetRun(const GenerationCase& of) {
   static const GenerationRun kNone;
   const GenerationRecord& record = Generation(of.device);
   const auto run = record.runs.find(of.Run());
@@ -78,11 +82,12 @@ const ProductionRun& Context::Production() {
   if (production_) return *production_;
   ProductionRun run;
   if (settings_.staged) {
-    auto read = ReadProduction(ProductionArtifact(settings_.output_dir), Stamp(settings_));
+    auto read = ReadProduction(LocateProductionArtifact(settings_.output_dir), IdentifyRun(settings_));
     if (read.ok()) {
       run = std::move(read).value();
     } else {
-      run.message = MissingStage("production", read.error());
+      run.message = DescribeMissingStage("production", read.error());
+      run.remedy = kRunAll;
     }
   } else if (production_of_) {
     run = production_of_(*this);
@@ -90,7 +95,7 @@ const ProductionRun& Context::Production() {
   return production_.emplace(std::move(run));
 }
 
-double Context::LimitOf(const std::string& name) const {
+double Context::GetLimit(const std::string& name) const {
   if (const auto overridden = profile().limits.find(name); overridden != profile().limits.end())
     return overridden->second;
   for (const Limit& limit : kLimits) {

@@ -32,13 +32,13 @@ class Context {
   harness::Export& exported() { return *export_; }
 
   // What another check says, for one whose own sentence depends on it.
-  const Outcome& OutcomeOf(const std::string& id) { return outcome_of_(id); }
+  const Outcome& GetOutcome(const std::string& id) { return outcome_of_(id); }
   void TakeOutcomesFrom(std::function<const Outcome&(const std::string&)> source) { outcome_of_ = std::move(source); }
 
   // What generation on `device` gave: from the stage's artifact where CTest staged it, else computed now, once.
   const GenerationRecord& Generation(const std::string& device);
   // Of one case; empty where the record has none.
-  const GenerationRun& RunOf(const GenerationCase& of);
+  const GenerationRun& GetRun(const GenerationCase& of);
   // The payload statistics of a file: likewise.
   const harness::Result<harness::PayloadScan>& Payload(harness::Role role);
   // What the sound in `audio`, below the output folder, measures as a whole: read and computed once.
@@ -48,7 +48,7 @@ class Context {
   void TakeProductionFrom(std::function<ProductionRun(Context&)> source) { production_of_ = std::move(source); }
   const std::map<std::string, GenerationRecord>& generations() const { return generations_; }
 
-  double LimitOf(const std::string& name) const;
+  double GetLimit(const std::string& name) const;
 
   // The run can't go on as it should, for reasons that are not the export's: it ends with exit status 2.
   void FailRun(const std::string& why);

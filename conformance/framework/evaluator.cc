@@ -24,17 +24,17 @@ const Outcome& Evaluator::Evaluate(const std::string& id) {
 const Outcome& Evaluator::Evaluate(const Check& check) {
   if (const auto known = outcomes_.find(check.id); known != outcomes_.end()) return known->second;
   if (journal_ != nullptr) journal_->Started(check.id);
-  Outcome outcome = Printable(Judge(check));
+  Outcome outcome = MakePrintable(EvaluateNow(check));
   // A device that somebody asks for by name, and that can't be used, fails, and did not run either.
   const bool not_run = outcome.status == CheckStatus::kSkip || outcome.status == CheckStatus::kUnsupported ||
                        outcome.reason == reason::kDeviceUnusable;
   if (not_run && outcome.requirement.empty()) outcome.requirement = check.requirement;
-  if (outcome.run_failed()) context_.FailRun(outcome.message);
+  if (outcome.run_failed()) context_.FailRun(JoinRemedy(outcome.message, outcome.remedy));
   if (journal_ != nullptr) journal_->Finished(ToResult(check, outcome));
   return outcomes_[check.id] = std::move(outcome);
 }
 
-std::optional<Outcome> Evaluator::Obstacle(const Check& check) {
+std::optional<Outcome> Evaluator::FindObstacle(const Check& check) {
   // With its reason, and not its requirement, which is its own: a chain of skips has one reason.
   const auto handed_on = [](const std::string& id, Outcome outcome) {
     if (outcome.blocked_by.empty()) outcome.blocked_by = id;
@@ -56,7 +56,7 @@ std::optional<Outcome> Evaluator::Obstacle(const Check& check) {
   return std::nullopt;
 }
 
-Outcome Evaluator::Judge(const Check& check) {
+Outcome Evaluator::EvaluateNow(const Check& check) {
   const Settings& settings = context_.settings();
   if (!settings.export_dir) {
     Outcome outcome = Skip(reason::kNoExport, "AUDIOCRAFT_EXPORT_DIR is not set: there is no export to judge")
@@ -68,18 +68,18 @@ Outcome Evaluator::Judge(const Check& check) {
     }
     return outcome;
   }
-  if (auto obstacle = Obstacle(check)) return *std::move(obstacle);
+  if (auto obstacle = FindObstacle(check)) return *std::move(obstacle);
   try {
-    Outcome outcome = check.judge(context_);
-    if (auto changed = Changed(check.id)) return *std::move(changed);
+    Outcome outcome = check.evaluate(context_);
+    if (auto changed = FindChange(check.id)) return *std::move(changed);
     return outcome;
   } catch (const std::bad_alloc&) {
-    return RunFailed(
-        fmt::format("there was no memory for {}. Give it more (ulimit -v, the container's limit)", check.id));
+    return RunFailed(fmt::format("there was not enough memory for {}", check.id))
+        .WithRemedy("Give it more (ulimit -v, the container's limit)");
   }
 }
 
-std::optional<Outcome> Evaluator::Changed(const std::string& check_id) {
+std::optional<Outcome> Evaluator::FindChange(const std::string& check_id) {
   if (!changed_.empty()) return Blocked(changed_);
   std::filesystem::path path;
   const harness::Status status = harness::MappedFilesUnchanged(&path);
@@ -88,7 +88,8 @@ std::optional<Outcome> Evaluator::Changed(const std::string& check_id) {
   for (const auto role : kRoles) {
     if (path == *context_.settings().export_dir / harness::FileName(role)) changed_ = ids::kPresent(role);
   }
-  const Outcome changed = Fail(status.error().message).WithReason(reason::kFileChanged);
+  const Outcome changed =
+      Fail(status.error().message).WithReason(reason::kFileChanged).WithRemedy(status.error().remedy);
   if (changed_ == check_id) return changed;
   outcomes_[changed_] = changed;
   return Blocked(changed_);
@@ -96,11 +97,11 @@ std::optional<Outcome> Evaluator::Changed(const std::string& check_id) {
 
 std::string Evaluator::NoteChangedFiles() {
   if (!context_.settings().export_dir || !changed_.empty()) return "";
-  const auto outcome = Changed("");
-  return outcome && outcome->failed() ? outcome->message : "";
+  const auto outcome = FindChange("");
+  return outcome && outcome->failed() ? JoinRemedy(outcome->message, outcome->remedy) : "";
 }
 
-std::vector<harness::CheckResult> Evaluator::Results() const {
+std::vector<harness::CheckResult> Evaluator::CollectResults() const {
   std::vector<harness::CheckResult> results;
   for (const Check& check : graph_.checks()) {
     const auto outcome = outcomes_.find(check.id);

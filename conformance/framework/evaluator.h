@@ -1,4 +1,4 @@
-// Judges the checks of a graph, each once, what it needs first. The one evaluator: of the direct run, of CTest's tests
+// Evaluates the checks of a graph, each once, what it needs first. The one evaluator: of the direct run, of CTest's tests
 // and of the stages.
 #pragma once
 
@@ -24,7 +24,7 @@ class Evaluator {
   const Outcome& Evaluate(const Check& check);
   const Outcome& Evaluate(const std::string& id);
   // What keeps `check` from being judged: its outcome then; nullopt where nothing does.
-  std::optional<Outcome> Obstacle(const Check& check);
+  std::optional<Outcome> FindObstacle(const Check& check);
 
   // Where each check is noted when it starts and when it was judged; may be null.
   void KeepJournal(Journal* journal) { journal_ = journal; }
@@ -35,12 +35,12 @@ class Evaluator {
   std::string NoteChangedFiles();
 
   // Everything judged in this process, in the graph's order.
-  std::vector<harness::CheckResult> Results() const;
+  std::vector<harness::CheckResult> CollectResults() const;
 
  private:
-  Outcome Judge(const Check& check);
+  Outcome EvaluateNow(const Check& check);
   // What `check` is worth once a file has changed under it; none where none has.
-  std::optional<Outcome> Changed(const std::string& check_id);
+  std::optional<Outcome> FindChange(const std::string& check_id);
 
   Context& context_;
   const CheckGraph& graph_;

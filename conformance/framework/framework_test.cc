@@ -100,16 +100,16 @@ TEST(Profile, RefusesWhatItDoesNotKnow) {
 
 TEST(Artifact, IsReadOnlyByItsOwnRun) {
   const fs::path path = Scratch("a.json");
-  ASSERT_TRUE(WriteArtifact(path, "stamp", {{"x", 1}}).ok());
-  const auto own = ReadArtifact(path, "stamp");
+  ASSERT_TRUE(WriteArtifact(path, "this run", {{"x", 1}}).ok());
+  const auto own = ReadArtifact(path, "this run");
   ASSERT_TRUE(own.ok());
   EXPECT_EQ((*own)["x"], 1);
   const auto other = ReadArtifact(path, "another export");
   ASSERT_FALSE(other.ok());
   EXPECT_EQ(other.error().code, ErrorCode::kMismatch);
-  EXPECT_EQ(ReadArtifact(Scratch("absent.json"), "stamp").error().code, ErrorCode::kNotFound);
-  std::ofstream(path) << "{\"stamp\": \"sta";
-  EXPECT_EQ(ReadArtifact(path, "stamp").error().code, ErrorCode::kCorrupt);
+  EXPECT_EQ(ReadArtifact(Scratch("absent.json"), "this run").error().code, ErrorCode::kNotFound);
+  std::ofstream(path) << "{\"run_id\": \"th";
+  EXPECT_EQ(ReadArtifact(path, "this run").error().code, ErrorCode::kCorrupt);
 }
 
 TEST(Artifact, KeepsAPayloadScan) {
@@ -131,9 +131,19 @@ TEST(Artifact, KeepsAPayloadScan) {
   ASSERT_TRUE(back.ok()) << back.error().message;
   EXPECT_EQ(PayloadToJson(*back), PayloadToJson(scan));
   EXPECT_GT(back->statistics[0].min, back->statistics[0].max);
-  const auto failed = PayloadFromJson(PayloadToJson(harness::Error{ErrorCode::kCorrupt, "does not inflate"}));
+  const harness::TensorStatistics& s = back->statistics[0];
+  EXPECT_EQ(fmt::format("{} {} {} {} {} {}", s.tensor, s.elements, s.nan, s.infinite, s.beyond_float16, s.zeros),
+            "3 4 1 2 5 6");
+  EXPECT_EQ(fmt::format("{} {} {}", s.first_nan, s.first_infinite, s.first_beyond_float16), "7 8 9");
+  const auto& r = back->records[0];
+  EXPECT_EQ(fmt::format("{} {} {} {} {}", r.record, r.file_offset, r.size_bytes, r.stored, r.computed),
+            "a/data/0 64 8 1 2");
+  const auto failed =
+      PayloadFromJson(PayloadToJson(harness::Error{ErrorCode::kCorrupt, "does not inflate", "Copy it again"}));
   ASSERT_FALSE(failed.ok());
+  EXPECT_EQ(failed.error().code, ErrorCode::kCorrupt);
   EXPECT_EQ(failed.error().message, "does not inflate");
+  EXPECT_EQ(failed.error().remedy, "Copy it again");
   EXPECT_EQ(PayloadFromJson(nlohmann::json{{"records", 3}}).error().code, ErrorCode::kCorrupt);
 }
 
@@ -142,6 +152,7 @@ TEST(GenerationRecord, SurvivesTheWayToAnotherProcess) {
   record.device = "cpu";
   record.runs["prompt1"] = {.status = GenerationRun::Status::kDone,
                             .message = "m",
+                            .remedy = "x",
                             .reason = "r",
                             .prompt = "p",
                             .melody = "w",
@@ -165,8 +176,14 @@ TEST(GenerationRecord, SurvivesTheWayToAnotherProcess) {
   record.compute_capability = "c";
   record.driver_version = "d";
   record.gpu_choice = "g";
-  record.float16_readiness = {.not_run = "", .reason = "", .passed = true, .message = "f", .measured = 1, .limit = 2};
+  record.problem = "p";
+  record.remedy = "q";
+  record.reason = "o";
+  record.skipped = true;
+  record.float16_readiness = {
+      .not_run = "", .reason = "", .passed = true, .message = "f", .remedy = "y", .measured = 1, .limit = 2};
   record.cuda_agreement.not_run = "no card";
+  record.greedy = {.problem = "", .prompt = "p", .tokens = "t", .gaps = "g", .duration_s = 1, .cfg_coef = 2};
   const fs::path path = Scratch("generation.json");
   ASSERT_TRUE(WriteRecord(path, "s", record).ok());
   const auto back = ReadRecord(path, "s");
@@ -175,7 +192,9 @@ TEST(GenerationRecord, SurvivesTheWayToAnotherProcess) {
   const GenerationRun& run = back->runs.at("prompt1");
   EXPECT_EQ(run.status, GenerationRun::Status::kDone);
   EXPECT_EQ(run.prompt, "p");
-  EXPECT_EQ(fmt::format("{} {} {} {} {}", run.message, run.reason, run.tokens, run.audio, run.frames), "m r t a 1");
+  EXPECT_EQ(run.melody, "w");
+  EXPECT_EQ(fmt::format("{} {} {} {} {} {}", run.message, run.remedy, run.reason, run.tokens, run.audio, run.frames),
+            "m x r t a 1");
   EXPECT_EQ(fmt::format("{} {} {} {}", run.num_codebooks, run.cardinality, run.sample_rate_hz, run.channels),
             "2 3 4 5");
   EXPECT_EQ(fmt::format("{} {} {}", run.samples, run.repeated_frames, run.differing_codes), "6 7 8");
@@ -184,9 +203,20 @@ TEST(GenerationRecord, SurvivesTheWayToAnotherProcess) {
   EXPECT_EQ(
       fmt::format("{} {} {} {}", back->device_name, back->compute_capability, back->driver_version, back->gpu_choice),
       "n c d g");
+  EXPECT_EQ(fmt::format("{} {} {} {} {}", back->device, back->problem, back->remedy, back->reason, back->skipped),
+            "cpu p q o true");
+  const ModelProbe& probe = back->float16_readiness;
+  EXPECT_EQ(fmt::format("{}{}{} {} {} {} {}", probe.not_run, probe.reason, probe.passed, probe.message, probe.remedy,
+                        probe.measured.dump(), probe.limit.dump()),
+            "true f y 1 2");
+  EXPECT_EQ(back->cuda_agreement.not_run, "no card");
+  const GreedyRun& greedy = back->greedy;
+  EXPECT_EQ(fmt::format("{}{} {} {} {} {}", greedy.problem, greedy.prompt.value_or(""), greedy.tokens, greedy.gaps,
+                        greedy.duration_s, greedy.cfg_coef),
+            "p t g 1 2");
 }
 
-// A run of everything: both devices, a text, a melody, the real loader.
+// A run of everything: both devices, a text, a melody, the reference.
 RunPlan WholePlan() {
   Settings settings;
   settings.profile.melody = "a.wav";
@@ -208,15 +238,15 @@ TEST(CheckGraph, HasUniqueReadableNamesAndNoLooseEnds) {
     for (const std::string& need : check.needs) EXPECT_TRUE(ids.contains(need)) << check.id << " needs " << need;
     for (const std::string& id : check.explained_by) EXPECT_TRUE(ids.contains(id)) << check.id << " names " << id;
   }
-  for (const std::string& category : Categories()) EXPECT_FALSE(graph.OfCategory(category).empty()) << category;
+  for (const std::string& category : ListCategories()) EXPECT_FALSE(graph.SelectCategory(category).empty()) << category;
 }
 
 TEST(CheckGraph, NamesTestsByTheirIds) {
-  EXPECT_EQ(ids::TestName(ids::kFloat16Range(harness::Role::kLanguageModel)), "LanguageModelFloat16Range");
-  EXPECT_EQ(ids::TestName(ids::kRuns({"cpu", 12})), "CpuPrompt12Runs");
-  EXPECT_EQ(ids::TestName(ids::kStuck({"cuda", std::nullopt})), "CudaMelodyStuck");
-  EXPECT_EQ(ids::TestName(ids::kFolderName), "FolderName");
-  EXPECT_EQ(ids::SuiteName("shape_config_agreement"), "ShapeConfigAgreement");
+  EXPECT_EQ(ids::MakeTestName(ids::kFloat16Range(harness::Role::kLanguageModel)), "LanguageModelFloat16Range");
+  EXPECT_EQ(ids::MakeTestName(ids::kRuns({"cpu", 12})), "CpuPrompt12Runs");
+  EXPECT_EQ(ids::MakeTestName(ids::kStuck({"cuda", std::nullopt})), "CudaMelodyStuck");
+  EXPECT_EQ(ids::MakeTestName(ids::kFolderName), "FolderName");
+  EXPECT_EQ(ids::MakeSuiteName("shape_config_agreement"), "ShapeConfigAgreement");
 }
 
 TEST(CheckGraph, IsDescribedForPeople) {

@@ -17,8 +17,9 @@ static json ToJson(const GreedyRun& greedy) {
 }
 
 static json ToJson(const ModelProbe& probe) {
-  return {{"not_run", probe.not_run}, {"reason", probe.reason},     {"passed", probe.passed},
-          {"message", probe.message}, {"measured", probe.measured}, {"limit", probe.limit}};
+  return {{"not_run", probe.not_run}, {"reason", probe.reason}, {"passed", probe.passed},
+          {"message", probe.message}, {"remedy", probe.remedy}, {"measured", probe.measured},
+          {"limit", probe.limit}};
 }
 
 // Throws json::exception.
@@ -27,21 +28,23 @@ static ModelProbe ProbeFromJson(const json& from) {
           .reason = from.at("reason").get<std::string>(),
           .passed = from.at("passed").get<bool>(),
           .message = from.at("message").get<std::string>(),
+          .remedy = from.at("remedy").get<std::string>(),
           .measured = json(from.at("measured")),
           .limit = json(from.at("limit"))};
 }
 
-std::string PromptText(const GenerationRun& run) {
+std::string DescribePrompt(const GenerationRun& run) {
   const std::string text = run.prompt ? fmt::format("prompt '{}'", *run.prompt) : "unconditional";
   return run.melody.empty() ? text : fmt::format("{}, melody {}", text, run.melody);
 }
 
-harness::Status WriteRecord(const std::filesystem::path& path, const std::string& stamp,
+harness::Status WriteRecord(const std::filesystem::path& path, const std::string& run_id,
                             const GenerationRecord& record) {
   json runs = json::object();
   for (const auto& [name, run] : record.runs) {
     runs[name] = {{"status", static_cast<int>(run.status)},
                   {"message", run.message},
+                  {"remedy", run.remedy},
                   {"reason", run.reason},
                   {"prompt", run.prompt ? json(*run.prompt) : json(nullptr)},
                   {"melody", run.melody},
@@ -62,9 +65,10 @@ harness::Status WriteRecord(const std::filesystem::path& path, const std::string
                   {"step_s", run.step_s},
                   {"memory_peak_bytes", run.memory_peak_bytes}};
   }
-  return WriteArtifact(path, stamp,
+  return WriteArtifact(path, run_id,
                        {{"device", record.device},
                         {"problem", record.problem},
+                        {"remedy", record.remedy},
                         {"skipped", record.skipped},
                         {"reason", record.reason},
                         {"device_name", record.device_name},
@@ -77,12 +81,13 @@ harness::Status WriteRecord(const std::filesystem::path& path, const std::string
                         {"greedy", ToJson(record.greedy)}});
 }
 
-harness::Result<GenerationRecord> ReadRecord(const std::filesystem::path& path, const std::string& stamp) {
-  HARNESS_ASSIGN_OR_RETURN(const json body, ReadArtifact(path, stamp));
+harness::Result<GenerationRecord> ReadRecord(const std::filesystem::path& path, const std::string& run_id) {
+  HARNESS_ASSIGN_OR_RETURN(const json body, ReadArtifact(path, run_id));
   GenerationRecord record;
   try {
     record.device = body.at("device").get<std::string>();
     record.problem = body.at("problem").get<std::string>();
+    record.remedy = body.at("remedy").get<std::string>();
     record.skipped = body.at("skipped").get<bool>();
     record.reason = body.at("reason").get<std::string>();
     record.device_name = body.at("device_name").get<std::string>();
@@ -93,6 +98,7 @@ harness::Result<GenerationRecord> ReadRecord(const std::filesystem::path& path, 
       GenerationRun& run = record.runs[name];
       run.status = static_cast<GenerationRun::Status>(from.at("status").get<int>());
       run.message = from.at("message").get<std::string>();
+      run.remedy = from.at("remedy").get<std::string>();
       run.reason = from.at("reason").get<std::string>();
       if (!from.at("prompt").is_null()) run.prompt = from.at("prompt").get<std::string>();
       run.melody = from.at("melody").get<std::string>();

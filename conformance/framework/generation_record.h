@@ -17,6 +17,7 @@ struct GenerationRun {
   enum class Status { kNotRun, kSkipped, kUnsupported, kFailed, kDone };
   Status status = Status::kNotRun;
   std::string message;  // why it was skipped, or how it failed
+  std::string remedy;   // what to do about that; empty: nothing
   std::string reason;   // of a skip: its code
   std::optional<std::string> prompt;
   std::string melody;         // the WAV file, or empty
@@ -34,7 +35,7 @@ struct GenerationRun {
   int64_t memory_peak_bytes = 0;  // CUDA: of LibTorch's allocator, weights included; CPU: resident, of the process
 };
 
-// What the production loader's codes are compared with: generated where AUDIOCRAFT_PYTHON is set.
+// What the codes of the reference are compared with: generated where AUDIOCRAFT_PYTHON is set.
 struct GreedyRun {
   std::string problem = "no greedy run was left";  // why there is none; empty where there is
   std::optional<std::string> prompt;
@@ -42,18 +43,20 @@ struct GreedyRun {
   double duration_s = 0, cfg_coef = 0;
 };
 
-// A comparison of the language model with itself, in another arithmetic or on another device.
+// A comparison of the language model with itself, in another precision or on another device.
 struct ModelProbe {
   std::string not_run = "no probe was left";  // why; empty where it ran
   std::string reason = "stage_left_nothing";  // its code
   bool passed = false;
   std::string message;
+  std::string remedy = {};
   nlohmann::json measured, limit;
 };
 
 struct GenerationRecord {
   std::string device;
   std::string problem;                        // nothing ran: why (models that could not be loaded); empty otherwise
+  std::string remedy;                         // what to do about it
   bool skipped = false;                       // `problem` is a reason to skip, not a failure
   std::string reason;                         // its code
   std::string device_name;                    // "cpu", or the card's
@@ -67,12 +70,12 @@ struct GenerationRecord {
 };
 
 // "unconditional", "prompt 'rock'": for messages.
-std::string PromptText(const GenerationRun& run);
+std::string DescribePrompt(const GenerationRun& run);
 
-// "generation-cpu.json" under OUTPUT/stages. `stamp` is that of the run.
-harness::Status WriteRecord(const std::filesystem::path& path, const std::string& stamp,
+// "generation-cpu.json" under OUTPUT/stages. `run_id`: IdentifyRun.
+harness::Status WriteRecord(const std::filesystem::path& path, const std::string& run_id,
                             const GenerationRecord& record);
-// Errors: kNotFound; kMismatch, when the stamp is another; kCorrupt.
-harness::Result<GenerationRecord> ReadRecord(const std::filesystem::path& path, const std::string& stamp);
+// Errors: kNotFound; kMismatch, where it is of another run; kCorrupt.
+harness::Result<GenerationRecord> ReadRecord(const std::filesystem::path& path, const std::string& run_id);
 
 }  // namespace conformance

@@ -19,7 +19,7 @@ harness::CheckResult ToResult(const Check& check, const Outcome& outcome) {
           .limit = outcome.limit};
 }
 
-const std::vector<std::string>& Categories() {
+const std::vector<std::string>& ListCategories() {
   static const std::vector<std::string> categories = {
       "file_presence",       "state_dict_integrity", "shape_config_agreement",
       "codec_compatibility", "generation",           "audio_output"};
@@ -27,14 +27,15 @@ const std::vector<std::string>& Categories() {
 }
 
 CheckGraph::CheckGraph(const RunPlan& plan) {
-  for (std::vector<Check> category : {FilePresenceChecks(), StateDictIntegrityChecks(), ShapeConfigAgreementChecks(),
-                                      CodecCompatibilityChecks(), GenerationChecks(plan), AudioOutputChecks(plan)}) {
+  for (std::vector<Check> category :
+       {ListFilePresenceChecks(), ListStateDictIntegrityChecks(), ListShapeConfigAgreementChecks(),
+        ListCodecCompatibilityChecks(), ListGenerationChecks(plan), ListAudioOutputChecks(plan)}) {
     std::move(category.begin(), category.end(), std::back_inserter(checks_));
   }
   for (size_t i = 0; i < checks_.size(); ++i) places_.emplace(checks_[i].id, i);
 }
 
-std::vector<Check> CheckGraph::OfCategory(const std::string& category) const {
+std::vector<Check> CheckGraph::SelectCategory(const std::string& category) const {
   std::vector<Check> checks;
   for (const Check& check : checks_) {
     if (check.category() == category) checks.push_back(check);
@@ -57,7 +58,7 @@ nlohmann::json CheckGraph::ToJson() const {
   nlohmann::json list = nlohmann::json::array();
   for (const Check& check : checks_) {
     list.push_back({{"id", check.id},
-                    {"test", ids::SuiteName(check.category()) + ".Holds/" + check.test_name()},
+                    {"test", ids::MakeSuiteName(check.category()) + ".Holds/" + check.test_name()},
                     {"needs", check.needs},
                     {"explained_by", check.explained_by},
                     {"requirement", check.requirement},

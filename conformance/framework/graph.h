@@ -12,22 +12,22 @@
 namespace conformance {
 
 // One function a category, in the order in which a person should read them; each in checks/CATEGORY/.
-std::vector<Check> FilePresenceChecks();
-std::vector<Check> StateDictIntegrityChecks();
-std::vector<Check> ShapeConfigAgreementChecks();
-std::vector<Check> CodecCompatibilityChecks();
-std::vector<Check> GenerationChecks(const RunPlan& plan);
-std::vector<Check> AudioOutputChecks(const RunPlan& plan);
+std::vector<Check> ListFilePresenceChecks();
+std::vector<Check> ListStateDictIntegrityChecks();
+std::vector<Check> ListShapeConfigAgreementChecks();
+std::vector<Check> ListCodecCompatibilityChecks();
+std::vector<Check> ListGenerationChecks(const RunPlan& plan);
+std::vector<Check> ListAudioOutputChecks(const RunPlan& plan);
 
 // The categories, in that order.
-const std::vector<std::string>& Categories();
+const std::vector<std::string>& ListCategories();
 
 class CheckGraph {
  public:
   explicit CheckGraph(const RunPlan& plan);
 
   const std::vector<Check>& checks() const { return checks_; }  // in the order in which a person should read them
-  std::vector<Check> OfCategory(const std::string& category) const;
+  std::vector<Check> SelectCategory(const std::string& category) const;
   std::vector<std::string> ids() const;
   const Check* Find(const std::string& id) const;  // null: none
   // [{id, test, needs, explained_by, requirement, device}]

@@ -27,7 +27,7 @@ Outcome Make(CheckStatus status, std::string reason, std::string message, json m
   return outcome;
 }
 
-const char* ReasonOf(ErrorCode code) {
+const char* GetReason(ErrorCode code) {
   switch (code) {
     case ErrorCode::kNotFound: return "not_found";
     case ErrorCode::kCorrupt: return "corrupt";
@@ -40,19 +40,19 @@ const char* ReasonOf(ErrorCode code) {
   return "";
 }
 
-std::string PrintableText(const std::string& text) { return harness::SafeLine(harness::ShortenMessage(text)); }
+std::string MakePrintable(const std::string& text) { return harness::SafeLine(harness::ShortenMessage(text)); }
 
-json PrintableJson(const json& value) {
-  if (value.is_string()) return PrintableText(value.get_ref<const std::string&>());
+json MakePrintable(const json& value) {
+  if (value.is_string()) return MakePrintable(value.get_ref<const std::string&>());
   if (value.is_array()) {
     json list = json::array();
-    for (size_t i = 0; i < std::min(value.size(), kMaxItems); ++i) list.push_back(PrintableJson(value[i]));
+    for (size_t i = 0; i < std::min(value.size(), kMaxItems); ++i) list.push_back(MakePrintable(value[i]));
     if (value.size() > kMaxItems) list.push_back(fmt::format("and {} more", value.size() - kMaxItems));
     return list;
   }
   if (!value.is_object()) return value;
   json object = json::object();
-  for (const auto& [key, item] : value.items()) object[harness::SafeLine(harness::Shorten(key))] = PrintableJson(item);
+  for (const auto& [key, item] : value.items()) object[harness::SafeLine(harness::Shorten(key))] = MakePrintable(item);
   return object;
 }
 
@@ -76,21 +76,25 @@ Outcome Blocked(const std::string& by) {
   return outcome;
 }
 Outcome RunFailed(const std::string& why) {
-  return Skip(reason::kRunFailed, fmt::format("the run failed, and nothing is said of the export: {}", why));
+  return Skip(reason::kRunFailed, fmt::format("the run failed, and says nothing about the export: {}", why));
 }
 Outcome FromStatus(const harness::Status& status) {
   if (status.ok()) return Pass();
   const harness::Error& error = status.error();
-  if (error.code == ErrorCode::kMachine) return RunFailed(error.message);
+  if (error.code == ErrorCode::kMachine) return RunFailed(error.message).WithRemedy(error.remedy);
   if (error.code == ErrorCode::kUnsupported) return Unsupported(error.message).WithRemedy(error.remedy);
-  return Fail(error.message).WithReason(ReasonOf(error.code)).WithRemedy(error.remedy);
+  return Fail(error.message).WithReason(GetReason(error.code)).WithRemedy(error.remedy);
 }
 
-Outcome Printable(Outcome outcome) {
-  outcome.message = PrintableText(outcome.message);
-  outcome.remedy = PrintableText(outcome.remedy);
-  outcome.measured = PrintableJson(outcome.measured);
-  outcome.limit = PrintableJson(outcome.limit);
+std::string JoinRemedy(const std::string& message, const std::string& remedy) {
+  return remedy.empty() ? message : fmt::format("{}. {}", message, remedy);
+}
+
+Outcome MakePrintable(Outcome outcome) {
+  outcome.message = MakePrintable(outcome.message);
+  outcome.remedy = MakePrintable(outcome.remedy);
+  outcome.measured = MakePrintable(outcome.measured);
+  outcome.limit = MakePrintable(outcome.limit);
   return outcome;
 }
 

@@ -27,6 +27,10 @@ inline constexpr const char* kUnsupported = "unsupported";     // well formed, a
 inline constexpr const char* kRunFailed = "run_failed";        // this machine is to blame: exit status 2
 }  // namespace reason
 
+// The remedy where neither the export nor whoever made it can be to blame.
+inline constexpr const char* kReportDefect =
+    "Run it again; if it happens again, report it with the export: this suite or the machine is at fault";
+
 struct Outcome {
   harness::CheckStatus status = harness::CheckStatus::kFail;  // a forgotten one must not pass
   std::string message;                                        // empty on a pass, unless there is something to know
@@ -62,8 +66,11 @@ Outcome RunFailed(const std::string& why);
 // Pass where ok; unsupported where this suite can't judge; the run's failure (kMachine); else fail.
 Outcome FromStatus(const harness::Status& status);
 
+// "message. remedy": for whoever has one line for both.
+std::string JoinRemedy(const std::string& message, const std::string& remedy);
+
 // Texts may come out of the files under test: without what would steer a terminal, and none at a length that only an
 // attacker would write.
-Outcome Printable(Outcome outcome);
+Outcome MakePrintable(Outcome outcome);
 
 }  // namespace conformance

@@ -8,10 +8,12 @@ namespace conformance {
 
 using nlohmann::json;
 
-harness::Status WriteProduction(const std::filesystem::path& path, const std::string& stamp, const ProductionRun& run) {
-  return WriteArtifact(path, stamp,
+harness::Status WriteProduction(const std::filesystem::path& path, const std::string& run_id,
+                                const ProductionRun& run) {
+  return WriteArtifact(path, run_id,
                        {{"outcome", static_cast<int>(run.outcome)},
                         {"message", run.message},
+                        {"remedy", run.remedy},
                         {"stage", run.stage},
                         {"audiocraft", run.audiocraft},
                         {"load_s", run.load_s},
@@ -21,12 +23,13 @@ harness::Status WriteProduction(const std::filesystem::path& path, const std::st
                         {"gap", run.gap}});
 }
 
-harness::Result<ProductionRun> ReadProduction(const std::filesystem::path& path, const std::string& stamp) {
-  HARNESS_ASSIGN_OR_RETURN(const json body, ReadArtifact(path, stamp));
+harness::Result<ProductionRun> ReadProduction(const std::filesystem::path& path, const std::string& run_id) {
+  HARNESS_ASSIGN_OR_RETURN(const json body, ReadArtifact(path, run_id));
   ProductionRun run;
   try {
     run.outcome = static_cast<ProductionRun::Outcome>(body.at("outcome").get<int>());
     run.message = body.at("message").get<std::string>();
+    run.remedy = body.at("remedy").get<std::string>();
     run.stage = body.at("stage").get<std::string>();
     run.audiocraft = body.at("audiocraft").get<std::string>();
     run.load_s = body.at("load_s").get<double>();

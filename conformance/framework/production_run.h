@@ -1,4 +1,4 @@
-// What the real loader did with the export: an artifact of the production stage, judged by
+// What the reference did with the export: an artifact of the production stage, judged by
 // generation/production_loader.
 #pragma once
 
@@ -9,11 +9,12 @@
 
 namespace conformance {
 
-// What the real loader did. Kept by the stage of a run that CTest drives, as OUTPUT/stages/production.json.
+// What the reference did. Kept by the stage of a run that CTest drives, as OUTPUT/stages/production.json.
 struct ProductionRun {
   enum class Outcome { kNotRun, kRuns, kRaises };
   Outcome outcome = Outcome::kNotRun;
   std::string message;     // why it did not run; or the stage and the error
+  std::string remedy;      // of what did not run
   std::string stage;       // that raised: "import", "load", "generate"
   std::string audiocraft;  // its version
   double load_s = 0;
@@ -23,7 +24,7 @@ struct ProductionRun {
   double gap = 0;           // between the two best logits there, in this suite's own run
 };
 
-harness::Status WriteProduction(const std::filesystem::path& path, const std::string& stamp, const ProductionRun& run);
-harness::Result<ProductionRun> ReadProduction(const std::filesystem::path& path, const std::string& stamp);
+harness::Status WriteProduction(const std::filesystem::path& path, const std::string& run_id, const ProductionRun& run);
+harness::Result<ProductionRun> ReadProduction(const std::filesystem::path& path, const std::string& run_id);
 
 }  // namespace conformance

@@ -128,7 +128,7 @@ harness::Result<Profile> ParseProfile(const std::string& yaml, const std::string
 harness::Result<Profile> ReadProfile(const std::filesystem::path& path) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(path, error)) {
-    return Error{ErrorCode::kNotFound, fmt::format("CONFORMANCE_PROFILE: {} is no file", path.string())};
+    return Error{ErrorCode::kNotFound, fmt::format("CONFORMANCE_PROFILE: {} is not a file", path.string())};
   }
   if (std::filesystem::file_size(path, error) > (1 << 20)) {
     return Error{ErrorCode::kMismatch, fmt::format("CONFORMANCE_PROFILE: {} is larger than 1 MiB", path.string())};

@@ -16,7 +16,7 @@ namespace conformance {
 inline constexpr size_t kMaxPrompts = 1000;
 
 struct Profile {
-  std::vector<std::string> devices;  // empty: production's rule
+  std::vector<std::string> devices;  // empty: the rule of the reference
   std::vector<std::optional<std::string>> prompts = {std::nullopt, "upbeat lo fi hip hop beat"};
   double duration_s = 2.0;
   std::string sampling = "top_k";  // top_k, greedy, top_p
@@ -56,7 +56,7 @@ inline constexpr std::array kLimits = {
     Limit{"audio.max_repeated_share",
           0.5},  // of 50 ms windows that repeat an earlier one: loops give 0.87, codes at random 0
     Limit{"codebook.max_dead_share", 0.9},     // of a codec's codebook: all zero, or equal to an earlier entry
-    Limit{"production.max_seconds", 1800},     // of the real loader and its short generation
+    Limit{"production.max_seconds", 1800},     // of the reference and its short generation
     Limit{"tokens.max_dominant_share", 0.95},  // of one code in a codebook
     Limit{"tokens.max_run_share", 0.9},        // of the longest run of one code in a codebook
 };

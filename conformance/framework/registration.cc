@@ -11,21 +11,22 @@ namespace {
 
 using harness::CheckStatus;
 
-// Evaluates the check, records it for report.json, and tells GoogleTest.
+// Evaluates the check, records it for report.json, and reports it to GoogleTest.
 void RunAsTest(const Check& check) {
-  Context& context = CurrentRun().context;
+  Context& context = GetCurrentRun().context;
   const Settings& settings = context.settings();
-  Tested().push_back(check.id);
-  const Outcome& outcome = CurrentRun().evaluator.Evaluate(check);
+  GetTestedIds().push_back(check.id);
+  const Outcome& outcome = GetCurrentRun().evaluator.Evaluate(check);
   // Text: a number would be cut to an integer.
   if (!outcome.measured.is_null()) testing::Test::RecordProperty("measured", outcome.measured.dump());
   if (!outcome.limit.is_null()) testing::Test::RecordProperty("limit", outcome.limit.dump());
   if (!outcome.reason.empty()) testing::Test::RecordProperty("reason", outcome.reason);
   if (settings.staged && settings.export_dir) {
     const auto status = harness::WriteCheckResult(settings.output_dir / "checks", ToResult(check, outcome));
-    if (!status.ok()) context.FailRun(status.error().message);
+    if (!status.ok()) context.FailRun(JoinRemedy(status.error().message, status.error().remedy));
   }
-  if (outcome.passed() && !outcome.message.empty()) testing::Test::RecordProperty("note", outcome.message);
+  if (outcome.passed() && !outcome.message.empty())
+    testing::Test::RecordProperty("note", JoinRemedy(outcome.message, outcome.remedy));
   const std::string remedy = outcome.remedy.empty() ? "" : "\nWhat to do: " + outcome.remedy;
   switch (outcome.status) {
     case CheckStatus::kPass: return;
@@ -44,14 +45,14 @@ void RunAsTest(const Check& check) {
 
 }  // namespace
 
-std::vector<Check> TestsOf(const std::string& category) {
-  const Run& run = CurrentRun();
-  std::vector<Check> checks = run.graph.OfCategory(category);
+std::vector<Check> ListTests(const std::string& category) {
+  const Run& run = GetCurrentRun();
+  std::vector<Check> checks = run.graph.SelectCategory(category);
   if (!run.context.settings().export_dir) std::erase_if(checks, [](const Check& c) { return c.id != ids::kFolder; });
   return checks;
 }
 
-std::vector<std::string>& Tested() {
+std::vector<std::string>& GetTestedIds() {
   static std::vector<std::string> ids;
   return ids;
 }
@@ -60,11 +61,11 @@ std::vector<std::string>& Tested() {
 void PrintTo(const Check& check, std::ostream* stream) { *stream << check.id; }
 
 // A category without a check is one that this run has no use for: the unit tests hold that each has some.
-#define CONFORMANCE_SUITE(Suite, category)                                \
-  class Suite : public testing::TestWithParam<Check> {};                  \
-  GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Suite);                   \
-  TEST_P(Suite, Holds) { RunAsTest(GetParam()); }                         \
-  INSTANTIATE_TEST_SUITE_P(, Suite, testing::ValuesIn(TestsOf(category)), \
+#define CONFORMANCE_SUITE(Suite, category)                                  \
+  class Suite : public testing::TestWithParam<Check> {};                    \
+  GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Suite);                     \
+  TEST_P(Suite, Holds) { RunAsTest(GetParam()); }                           \
+  INSTANTIATE_TEST_SUITE_P(, Suite, testing::ValuesIn(ListTests(category)), \
                            [](const testing::TestParamInfo<Check>& of) { return of.param.test_name(); })
 
 CONFORMANCE_SUITE(FilePresence, "file_presence");

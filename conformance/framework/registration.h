@@ -11,9 +11,9 @@
 namespace conformance {
 
 // The checks of the current run that are tests: all of its graph, or without an export the one that says so.
-std::vector<Check> TestsOf(const std::string& category);
+std::vector<Check> ListTests(const std::string& category);
 
 // The ids of the checks that ran as tests in this process, not only because another needs them.
-std::vector<std::string>& Tested();
+std::vector<std::string>& GetTestedIds();
 
 }  // namespace conformance

@@ -4,7 +4,7 @@
 
 namespace conformance {
 
-static std::unique_ptr<Run>& Instance() {
+static std::unique_ptr<Run>& GetInstance() {
   static std::unique_ptr<Run> instance;
   return instance;
 }
@@ -12,12 +12,12 @@ static std::unique_ptr<Run>& Instance() {
 Run::Run(Settings settings, const RunPlan& plan, Context::Generator generator)
     : context(std::move(settings), plan, std::move(generator)), graph(plan), evaluator(context, graph) {}
 
-Run& CurrentRun() { return *Instance(); }
+Run& GetCurrentRun() { return *GetInstance(); }
 
 Run& StartRun(Settings settings, const RunPlan& plan, Context::Generator generator) {
   harness::ForgetMappedFiles();
-  Instance() = std::make_unique<Run>(std::move(settings), plan, std::move(generator));
-  return *Instance();
+  GetInstance() = std::make_unique<Run>(std::move(settings), plan, std::move(generator));
+  return *GetInstance();
 }
 
 }  // namespace conformance

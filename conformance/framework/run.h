@@ -15,7 +15,7 @@ struct Run {
 };
 
 // Precondition of CurrentRun: StartRun was called.
-Run& CurrentRun();
+Run& GetCurrentRun();
 Run& StartRun(Settings settings, const RunPlan& plan, Context::Generator generator);
 
 }  // namespace conformance

@@ -32,24 +32,27 @@ constexpr Word kWords[] = {{"cuda", &Applicable::cuda},
                            {"codec", &Applicable::codec}};
 
 // Why CUDA is not run, where it is not: no device, one that can't be used, or a profile that leaves it out.
-Outcome WhyNoCuda(const Settings& settings, std::string problem, const std::function<harness::Status()>& can_use_cuda) {
+Outcome ExplainNoCuda(const Settings& settings, std::string problem,
+                      const std::function<harness::Status()>& can_use_cuda) {
   if (!settings.profile.devices.empty() && !settings.profile.names_device("cuda")) {
     return Skip(reason::kNotAsked, "cuda is not run: the profile's devices leave it out")
-        .WithRemedy("devices: [cpu, cuda] in the profile runs both");
+        .WithRemedy("Write devices: [cpu, cuda] into the profile to run both");
   }
-  if (!CudaDevicePresent()) {
-    return Skip(reason::kNoDevice,
-                fmt::format("cuda is not run: no CUDA device: there is no /dev/nvidia0 to /dev/nvidia{} ({} NVIDIA "
-                            "driver in {}; LibTorch {} here is built {} CUDA)",
-                            kMostCards - 1, Exists(kDriver) ? "an" : "no", kDriver, CONFORMANCE_LIBTORCH_VERSION,
-                            CONFORMANCE_LIBTORCH_CUDA ? "with" : "without"))
+  if (!HasCudaDevice()) {
+    return Skip(
+               reason::kNoDevice,
+               fmt::format("cuda is not run: there is no CUDA device: none of /dev/nvidia0 to /dev/nvidia{} ({} NVIDIA "
+                           "driver in {}; LibTorch {} here is built {} CUDA)",
+                           kMostCards - 1, Exists(kDriver) ? "an" : "no", kDriver, CONFORMANCE_LIBTORCH_VERSION,
+                           CONFORMANCE_LIBTORCH_CUDA ? "with" : "without"))
         .WithRemedy("Run this suite on a machine with a GPU before people use the export on one");
   }
   if (problem.empty() && can_use_cuda) {
-    if (const auto status = can_use_cuda(); !status.ok()) problem = status.error().message;
+    if (const auto status = can_use_cuda(); !status.ok())
+      problem = JoinRemedy(status.error().message, status.error().remedy);
   }
   return Skip(reason::kDeviceUnusable, fmt::format("cuda is not run: {}. This run takes the CPU", problem))
-      .WithRemedy("CONFORMANCE_REQUIRE=cuda, or devices: [cuda] in the profile, makes that a failure");
+      .WithRemedy("Set CONFORMANCE_REQUIRE=cuda, or devices: [cuda] in the profile, to make that a failure");
 }
 
 // The melody's case on `device`: generated, or said not to be, where somebody could expect it.
@@ -68,7 +71,7 @@ void PlanMelody(const Settings& settings, const Applicable& applicable, const st
                             }});
   } else if (given || settings.require.contains("melody")) {
     plan.not_run.push_back(
-        {id, device, "melody", [] { return Skip(reason::kTakesNoMelody, "the model takes no melody"); }});
+        {id, device, "melody", [] { return Skip(reason::kTakesNoMelody, "the model does not take a melody"); }});
   }
 }
 
@@ -100,7 +103,7 @@ RunPlan MakePlan(const Settings& settings, const Applicable& applicable,
   if (!applicable.cuda) {
     plan.not_run.push_back(
         {ids::kRuns({"cuda", 0}), "cuda", "cuda", [settings, problem = applicable.cuda_problem, can_use_cuda] {
-           return WhyNoCuda(settings, problem, can_use_cuda);
+           return ExplainNoCuda(settings, problem, can_use_cuda);
          }});
   }
   const auto& prompts = settings.profile.prompts;
@@ -128,19 +131,19 @@ RunPlan MakePlan(const Settings& settings, const Applicable& applicable,
   return plan;
 }
 
-const GenerationCase* RunPlan::FirstCase(const std::string& device) const {
+const GenerationCase* RunPlan::FindFirstCase(const std::string& device) const {
   const auto first = std::find_if(cases.begin(), cases.end(), [&](const auto& of) { return of.device == device; });
   return first == cases.end() ? nullptr : &*first;
 }
 
-bool CudaDevicePresent() {
+bool HasCudaDevice() {
   for (int i = 0; i < kMostCards; ++i) {
     if (Exists(fmt::format("/dev/nvidia{}", i))) return true;
   }
   return Exists(kWslNode);
 }
 
-std::string WhoAsksFor(const Settings& settings, const std::string& device) {
+std::string DescribeWhoAsksFor(const Settings& settings, const std::string& device) {
   if (settings.profile.names_device(device)) return "the profile (devices)";
   return settings.require.contains(device) ? "CONFORMANCE_REQUIRE" : "";
 }

@@ -45,7 +45,7 @@ struct RunPlan {
   bool float16_readiness = true;
 
   // The first case on `device`, which stands for the others where none can run; null: there is none.
-  const GenerationCase* FirstCase(const std::string& device) const;
+  const GenerationCase* FindFirstCase(const std::string& device) const;
   bool is_text(const GenerationCase& of) const { return of.prompt && text_prompts[*of.prompt]; }
 };
 
@@ -54,10 +54,10 @@ RunPlan MakePlan(const Settings& settings, const Applicable& applicable,
                  const std::function<harness::Status()>& can_use_cuda = nullptr);
 
 // Whether "cuda" may be had here: an NVIDIA device node. Never loads CUDA.
-bool CudaDevicePresent();
+bool HasCudaDevice();
 
 // Which of the profile and CONFORMANCE_REQUIRE names `device`, for messages; empty: neither. Where a device that was
 // asked for can't be used, that is a failure.
-std::string WhoAsksFor(const Settings& settings, const std::string& device);
+std::string DescribeWhoAsksFor(const Settings& settings, const std::string& device);
 
 }  // namespace conformance

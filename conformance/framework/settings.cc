@@ -16,19 +16,19 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string Variable(const char* name) {
+std::string ReadVariable(const char* name) {
   const char* value = std::getenv(name);
   return value != nullptr ? value : "";
 }
 
-fs::path DefaultOutputDir() {
+fs::path ChooseDefaultOutputDir() {
   std::error_code error;
   const fs::path build = ThisProgram().parent_path().parent_path();
   return (fs::exists(build / "CMakeCache.txt", error) ? build : fs::current_path(error)) / "conformance-artifacts";
 }
 
 // Size, times of change and identity of a file, links followed; "absent" where there is none.
-std::string FileStamp(const fs::path& path) {
+std::string IdentifyFile(const fs::path& path) {
   struct stat info = {};
   if (stat(path.c_str(), &info) != 0) return "absent";
   return fmt::format("{}:{}:{}.{}:{}.{}:{}", info.st_ino, info.st_size, info.st_mtim.tv_sec, info.st_mtim.tv_nsec,
@@ -47,7 +47,7 @@ fs::path ResolveInput(const std::string& given) {
   std::error_code error;
   if (path.is_absolute()) return path.lexically_normal();
   const fs::path here = fs::current_path(error) / path;
-  const std::string pwd = Variable("PWD");
+  const std::string pwd = ReadVariable("PWD");
   if (fs::exists(here, error) || pwd.empty()) return here.lexically_normal();
   const fs::path there = fs::path(pwd) / path;
   return (fs::exists(there, error) ? there : here).lexically_normal();
@@ -55,20 +55,20 @@ fs::path ResolveInput(const std::string& given) {
 
 harness::Result<Settings> ReadSettings() {
   Settings settings;
-  settings.staged = Variable("CONFORMANCE_STAGED") == "1";
-  settings.plan = Variable("CONFORMANCE_PLAN");
-  settings.audiocraft_python = Variable("AUDIOCRAFT_PYTHON");
-  settings.export_dir_as_given = Variable("AUDIOCRAFT_EXPORT_DIR");
+  settings.staged = ReadVariable("CONFORMANCE_STAGED") == "1";
+  settings.plan = ReadVariable("CONFORMANCE_PLAN");
+  settings.audiocraft_python = ReadVariable("AUDIOCRAFT_PYTHON");
+  settings.export_dir_as_given = ReadVariable("AUDIOCRAFT_EXPORT_DIR");
   if (!settings.export_dir_as_given.empty()) settings.export_dir = ResolveInput(settings.export_dir_as_given);
 
   // CTest works in the build folder; the shell that started it says where its user is.
-  const std::string shell_dir = Variable("PWD");
+  const std::string shell_dir = ReadVariable("PWD");
   std::error_code error;
   settings.working_dir = settings.staged && !shell_dir.empty() ? fs::path(shell_dir) : fs::current_path(error);
 
-  const std::string output = Variable("CONFORMANCE_OUTPUT_DIR");
+  const std::string output = ReadVariable("CONFORMANCE_OUTPUT_DIR");
   if (output.empty()) {
-    settings.output_dir = DefaultOutputDir();
+    settings.output_dir = ChooseDefaultOutputDir();
   } else if (fs::path(output).is_absolute()) {
     settings.output_dir = output;
   } else {
@@ -78,7 +78,7 @@ harness::Result<Settings> ReadSettings() {
   const auto hub = harness::HubCache::FromEnvironment(harness::HubCache::OfProcess);
   settings.hub_root = ResolveInput(hub.root().string());
 
-  std::stringstream words(Variable("CONFORMANCE_REQUIRE"));
+  std::stringstream words(ReadVariable("CONFORMANCE_REQUIRE"));
   for (std::string word; std::getline(words, word, ',');) {
     word.erase(0, word.find_first_not_of(' '));
     word.erase(word.find_last_not_of(' ') + 1);
@@ -87,41 +87,41 @@ harness::Result<Settings> ReadSettings() {
     if (!kKnown.contains(word)) {
       return harness::Error{
           harness::ErrorCode::kMismatch,
-          fmt::format("CONFORMANCE_REQUIRE knows export, cuda, text, codec and melody, found '{}'", word)};
+          fmt::format("CONFORMANCE_REQUIRE: expected are export, cuda, text, codec and melody, found '{}'", word)};
     }
     settings.require.insert(word);
   }
 
-  if (const std::string profile = Variable("CONFORMANCE_PROFILE"); !profile.empty()) {
+  if (const std::string profile = ReadVariable("CONFORMANCE_PROFILE"); !profile.empty()) {
     settings.profile_path = ResolveInput(profile);
     HARNESS_ASSIGN_OR_RETURN(settings.profile, ReadProfile(settings.profile_path));
   }
   return settings;
 }
 
-std::string ExportFileStamp(const Settings& settings, harness::Role role) {
-  return FileStamp(settings.export_dir.value_or("") / harness::FileName(role));
+std::string IdentifyExportFile(const Settings& settings, harness::Role role) {
+  return IdentifyFile(settings.export_dir.value_or("") / harness::FileName(role));
 }
 
-std::string Stamp(const Settings& settings) {
+std::string IdentifyRun(const Settings& settings) {
   std::error_code error;
-  nlohmann::json stamp;
-  stamp["export"] = settings.export_dir ? harness::SafeLine(settings.export_dir->string()) : "";
-  stamp["as_given"] = harness::SafeLine(settings.export_dir_as_given);
+  nlohmann::json identity;
+  identity["export"] = settings.export_dir ? harness::SafeLine(settings.export_dir->string()) : "";
+  identity["as_given"] = harness::SafeLine(settings.export_dir_as_given);
   if (settings.export_dir) {
     for (const auto role : {harness::Role::kLanguageModel, harness::Role::kCodec}) {
-      stamp["files"].push_back(ExportFileStamp(settings, role));
+      identity["files"].push_back(IdentifyExportFile(settings, role));
     }
   }
-  stamp["profile"] = settings.profile_path.empty() ? "" : FileStamp(settings.profile_path);
-  stamp["hub"] = settings.hub_root.string();
+  identity["profile"] = settings.profile_path.empty() ? "" : IdentifyFile(settings.profile_path);
+  identity["hub"] = settings.hub_root.string();
   for (const char* name : {"HOME", "CONFORMANCE_REQUIRE", "AUDIOCRAFT_PYTHON"}) {
-    stamp["variables"][name] = Variable(name);
+    identity["variables"][name] = ReadVariable(name);
   }
   for (const char* program : {"conformance", "conformance_judge"}) {
-    stamp["programs"].push_back(FileStamp(ThisProgram().parent_path() / program));
+    identity["programs"].push_back(IdentifyFile(ThisProgram().parent_path() / program));
   }
-  return stamp.dump(-1, ' ', /*ensure_ascii=*/false, nlohmann::json::error_handler_t::replace);
+  return identity.dump(-1, ' ', /*ensure_ascii=*/false, nlohmann::json::error_handler_t::replace);
 }
 
 }  // namespace conformance

@@ -38,10 +38,10 @@ std::filesystem::path ThisProgram();
 std::filesystem::path ResolveInput(const std::string& given);
 
 // Size, times and identity of one of the export's files, links followed: another text where it is another file.
-std::string ExportFileStamp(const Settings& settings, harness::Role role);
+std::string IdentifyExportFile(const Settings& settings, harness::Role role);
 
-// What every artifact of a run is stamped with: the export's files, the profile, the variables and the programs. An
-// artifact with another stamp is never judged.
-std::string Stamp(const Settings& settings);
+// What tells a run from others: the export's files, the profile, the variables and the programs. An artifact of another
+// run is never judged.
+std::string IdentifyRun(const Settings& settings);
 
 }  // namespace conformance

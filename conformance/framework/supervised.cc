@@ -23,7 +23,7 @@ namespace {
 
 using nlohmann::json;
 
-std::string SignalName(int signal) {
+std::string DescribeSignal(int signal) {
   const char* abbreviation = sigabbrev_np(signal);
   const char* description = sigdescr_np(signal);
   return fmt::format("{}{} ({})", abbreviation != nullptr ? "SIG" : "signal ",
@@ -123,21 +123,23 @@ std::optional<std::string> AskChild(const std::function<std::string()>& question
   return answer;
 }
 
-std::string DescribeEnding(const Ending& ending) {
-  if (ending.signal == 0) return fmt::format("ended with status {} and left no result", ending.exit_code);
-  const char* cause =
-      "That is a fault of this suite, of a library or of the machine, which this export brings out: "
-      "report it, with the export";
-  if (ending.signal == SIGKILL) {
-    cause =
-        "As a rule that is the system, where memory ran out: run it on a machine with more memory, or ask its "
-        "limits (ulimit, the container's, the job's)";
-  } else if (ending.signal == SIGABRT) {
-    cause =
-        "Its last words stand above: no memory, as a rule, or a fault of this suite or of a library. Run it on a "
-        "machine with more memory; if it ends there, too, report it, with the export";
+EndingText DescribeEnding(const Ending& ending) {
+  if (ending.signal == 0) {
+    return {fmt::format("ended with status {} and left no result", ending.exit_code), "Report it, with the export"};
   }
-  return fmt::format("was ended by {}. {}", SignalName(ending.signal), cause);
+  const std::string ended = fmt::format("was ended by {}", DescribeSignal(ending.signal));
+  if (ending.signal == SIGKILL) {
+    return {ended + ", which as a rule the system sends where memory ran out",
+            "Run it on a machine with more memory, or look at its limits (ulimit, the container's, the job's)"};
+  }
+  if (ending.signal == SIGABRT) {
+    return {ended +
+                ". Its last words stand above: there was not enough memory, as a rule, or it is a fault of this "
+                "suite or of a library",
+            "Run it on a machine with more memory; if it ends there, too, report it with the export"};
+  }
+  return {ended + ". That is a fault of this suite, of a library or of the machine, which this export brings out",
+          "Report it, with the export"};
 }
 
 }  // namespace conformance

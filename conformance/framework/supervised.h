@@ -50,7 +50,10 @@ Ending RunInChild(const std::function<int()>& work);
 // most.
 std::optional<std::string> AskChild(const std::function<std::string()>& question);
 
-// What a message says after the name of what was ended: how, why that is, and what to do.
-std::string DescribeEnding(const Ending& ending);
+// What a message says after the name of what was ended: how, and why that is; and what to do.
+struct EndingText {
+  std::string message, remedy;
+};
+EndingText DescribeEnding(const Ending& ending);
 
 }  // namespace conformance

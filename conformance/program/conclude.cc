@@ -13,9 +13,9 @@ namespace conformance {
 
 void Print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
 
-int Report(const harness::Status& status) {
+int ReportStatus(const harness::Status& status) {
   if (status.ok()) return EXIT_SUCCESS;
-  const std::string line = harness::SafeLine(status.error().message) + "\n";
+  const std::string line = harness::SafeLine(JoinRemedy(status.error().message, status.error().remedy)) + "\n";
   std::fwrite(line.data(), 1, line.size(), stderr);
   return kUsageExitCode;
 }
@@ -29,7 +29,7 @@ int Conclude(Context& context, harness::Report report, std::optional<int> own) {
   harness::SummaryOptions style;
   style.report_path = context.settings().output_dir / "report.json";
   if (auto status = WriteReports(context, report); !status.ok()) {
-    context.FailRun(status.error().message);
+    context.FailRun(JoinRemedy(status.error().message, status.error().remedy));
     mark_failed();
     style.report_path.clear();
   }
@@ -41,10 +41,11 @@ int Conclude(Context& context, harness::Report report, std::optional<int> own) {
 
 int ConcludeRun(const Context& context, int code) {
   if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
-    return Report(harness::Error{harness::ErrorCode::kMachine, "the standard output can't be written: a full disk?"});
+    return ReportStatus(harness::Error{harness::ErrorCode::kMachine, "the standard output can't be written",
+                                       "Look whether the disk has room"});
   }
   for (const std::string& why : context.run_failures()) {
-    code = Report(harness::Error{harness::ErrorCode::kMachine, "the run failed, not the export: " + why});
+    code = ReportStatus(harness::Error{harness::ErrorCode::kMachine, "the run failed, not the export: " + why});
   }
   return code;
 }

@@ -16,7 +16,7 @@ inline constexpr int kUsageExitCode = 2;  // the settings, or this machine: noth
 void Print(const std::string& text);
 
 // The exit status of an error that is the run's, never the export's, after it was printed; 0 where there is none.
-int Report(const harness::Status& status);
+int ReportStatus(const harness::Status& status);
 
 // Writes the report, prints the summary, and gives the exit code that the verdict asks for, or `own`, where the report
 // was written.

@@ -153,7 +153,7 @@ int Finish(const std::vector<NamedReport>& reports, const fs::path& output, int 
   const fs::path path = output / "junit.xml";
   std::ofstream file(path, std::ios::binary);
   file << harness::RenderJUnit(reports);
-  if (!file.flush()) return Report(Error{ErrorCode::kMachine, fmt::format("{} can't be written", path.string())});
+  if (!file.flush()) return ReportStatus(Error{ErrorCode::kMachine, fmt::format("{} can't be written", path.string())});
   Print(fmt::format("\n{} of {} exports pass\nJUnit  {}\n", passed, reports.size(), harness::SafeLine(path.string())));
   return status;
 }
@@ -165,7 +165,7 @@ int JudgeMany(const CommandLine& line, const fs::path& program, const fs::path& 
   std::vector<std::string> free;
   if (!line.gpus.empty()) {
     auto read = ReadGpus(line.gpus);
-    if (!read.ok()) return Report(read.error());
+    if (!read.ok()) return ReportStatus(read.error());
     free = *std::move(read);
   }
   // Where GPUs are shared out, each of them works.

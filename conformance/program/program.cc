@@ -65,13 +65,14 @@ class LastLook : public testing::Environment {
 };
 
 // All tests, the report and the summary of a run that CTest does not drive; gives the program's exit code.
-int JudgeAll(Run& run, bool generates) {
+int RunAllChecks(Run& run, bool generates) {
   Context& context = run.context;
   auto* last_look = new LastLook(run.evaluator);
   testing::AddGlobalTestEnvironment(last_look);  // takes it
   const int code = RUN_ALL_TESTS();
-  harness::Report report = AssembleReport(context, run.evaluator.Results(), context.generations());
-  const size_t tested = std::set<std::string>(Tested().begin(), Tested().end()).size(), all = run.graph.checks().size();
+  harness::Report report = AssembleReport(context, run.evaluator.CollectResults(), context.generations());
+  const size_t tested = std::set<std::string>(GetTestedIds().begin(), GetTestedIds().end()).size(),
+               all = run.graph.checks().size();
   const bool filtered = tested < all;
   if (filtered) {
     report.environment["part"] = fmt::format(
@@ -89,6 +90,7 @@ int JudgeAll(Run& run, bool generates) {
 
 // The report of a run whose process did not live to write it.
 int ConcludeFor(Run& run, const Journal::Left& left, const Ending& ending) {
+  const EndingText text = DescribeEnding(ending);
   std::vector<harness::CheckResult> checks;
   for (const Check& check : run.graph.checks()) {
     const auto known = std::find_if(left.checks.begin(), left.checks.end(),
@@ -96,27 +98,28 @@ int ConcludeFor(Run& run, const Journal::Left& left, const Ending& ending) {
     if (known != left.checks.end()) {
       checks.push_back(*known);
     } else if (check.id == left.judging) {
-      checks.push_back(ToResult(
-          check, Fail(fmt::format("the process that judged this check {}. What was judged before stands, and what "
-                                  "stands behind it did not run",
-                                  DescribeEnding(ending)))
-                     .WithReason(reason::kProcessEnded)));
+      checks.push_back(ToResult(check, Fail(fmt::format("the process that judged this check {}. The checks before it "
+                                                        "were judged, those after it did not run",
+                                                        text.message))
+                                           .WithReason(reason::kProcessEnded)
+                                           .WithRemedy(text.remedy)));
     } else if (!left.judging.empty()) {
       checks.push_back(ToResult(check, Blocked(left.judging)));
     }
   }
   harness::Report report = AssembleReport(run.context, std::move(checks), {});
-  report.environment["part"] = fmt::format("the run did not finish: its process {}", DescribeEnding(ending));
+  report.environment["part"] =
+      fmt::format("the run did not finish: its process {}", JoinRemedy(text.message, text.remedy));
   return ConcludeRun(run.context, Conclude(run.context, std::move(report), EXIT_FAILURE));
 }
 
-// JudgeAll, outlived by this process.
-int JudgeSupervised(Run& run, bool generates) {
+// RunAllChecks in a child process, which this one outlives.
+int RunSupervised(Run& run, bool generates) {
   Journal journal;
-  if (!journal.available()) return JudgeAll(run, generates);
+  if (!journal.available()) return RunAllChecks(run, generates);
   run.evaluator.KeepJournal(&journal);
   const Ending ending = RunInChild([&] {
-    const int code = JudgeAll(run, generates);
+    const int code = RunAllChecks(run, generates);
     journal.Concluded();
     return code;
   });
@@ -146,18 +149,18 @@ int RunTests(Run& run, const CommandLine& line, bool generates) {
   std::optional<OutputFolder> folder;
   if (context.settings().export_dir && !lists) {
     auto taken = conclude ? OutputFolder::Claim(context.settings()) : OutputFolder::Join(context.settings());
-    if (!taken.ok()) return Report(taken.error());
+    if (!taken.ok()) return ReportStatus(taken.error());
     folder.emplace(std::move(taken).value());
   }
   if (conclude) {
-    if (auto status = ClearArtifacts(context.settings()); !status.ok()) return Report(status);
+    if (auto status = ClearArtifacts(context.settings()); !status.ok()) return ReportStatus(status);
   }
   if (line.quiet) {
     auto& listeners = testing::UnitTest::GetInstance()->listeners();
     delete listeners.Release(listeners.default_result_printer());
   }
   if (!conclude) return ConcludeRun(context, RUN_ALL_TESTS());
-  const int code = JudgeSupervised(run, generates);
+  const int code = RunSupervised(run, generates);
   folder->Leave();
   return code;
 }
@@ -168,22 +171,22 @@ int RunProgram(int argc, char** argv, const Hooks& hooks) {
   using Action = CommandLine::Action;
   std::signal(SIGXFSZ, SIG_IGN);  // a limit on the size of files is then an error of the write, with a message
   const auto parsed = ParseCommandLine({argv + 1, argv + argc});
-  if (!parsed.ok()) return Report(parsed.error());
+  if (!parsed.ok()) return ReportStatus(parsed.error());
   const CommandLine& line = *parsed;
   if (line.action == Action::kHelp)
     return Print(fmt::format(kHelp, std::filesystem::path(argv[0]).filename().string())), EXIT_SUCCESS;
   if (line.action == Action::kVersion) return Print(CONFORMANCE_VERSION "\n"), EXIT_SUCCESS;
-  if (line.action == Action::kWriteCTest) return Report(WriteCTestFolder(line.ctest_folder));
+  if (line.action == Action::kWriteCTest) return ReportStatus(WriteCTestFolder(line.ctest_folder));
   if (line.exports.size() == 1 && !line.many) setenv("AUDIOCRAFT_EXPORT_DIR", line.exports.front().c_str(), 1);
   if (line.many && line.action == Action::kJudge) {
     const auto settings = ReadSettings();  // before the first export rather than by each
-    if (!settings.ok()) return Report(settings.error());
+    if (!settings.ok()) return ReportStatus(settings.error());
     return JudgeMany(line, ThisProgram(), settings->output_dir);
   }
-  if (auto gpu = UseAssignedGpu(); !gpu.ok()) return Report(gpu.error());
-  if (line.action == Action::kAskForCuda) return Report(hooks.can_use_cuda());
+  if (auto gpu = UseAssignedGpu(); !gpu.ok()) return ReportStatus(gpu.error());
+  if (line.action == Action::kAskForCuda) return ReportStatus(hooks.can_use_cuda());
   auto settings = ReadSettings();
-  if (!settings.ok()) return Report(settings.error());
+  if (!settings.ok()) return ReportStatus(settings.error());
   if (line.action == Action::kCollect) return CollectMany(line, settings->output_dir);
   const Applicable applicable =
       settings->plan.empty() ? FindApplicable(*settings, hooks.can_use_cuda) : Applicable::FromText(settings->plan);
@@ -196,7 +199,7 @@ int RunProgram(int argc, char** argv, const Hooks& hooks) {
   options.push_back(nullptr);
   testing::InitGoogleTest(&count, options.data());  // asks the run for its tests
   if (count > 1) {
-    return Report(
+    return ReportStatus(
         harness::Error{harness::ErrorCode::kMismatch,
                        fmt::format("GoogleTest has no option {}; --help shows those that there are", options[1])});
   }
@@ -206,7 +209,7 @@ int RunProgram(int argc, char** argv, const Hooks& hooks) {
     return ConcludeRun(run.context, EXIT_SUCCESS);
   }
   if (auto place = CheckOutputPlace(run.context.settings()); !testing::GTEST_FLAG(list_tests) && !place.ok())
-    return Report(place);
+    return ReportStatus(place);
   if (line.action == Action::kStage) return ConcludeRun(run.context, RunStage(run, line.stage, hooks.generator));
   return RunTests(run, line, hooks.generator != nullptr);
 }

@@ -29,7 +29,7 @@ const CheckResult* Find(const std::vector<CheckResult>& checks, const std::strin
 }
 
 // Capabilities that the run did not exercise, whether or not they were required.
-std::vector<std::string> NotRun(const Context& context, const std::vector<CheckResult>& checks) {
+std::vector<std::string> ListNotRun(const Context& context, const std::vector<CheckResult>& checks) {
   std::set<std::string> words = context.plan().unexercised;
   const auto& required = context.settings().require;
   for (const CheckResult& check : checks) {
@@ -37,7 +37,7 @@ std::vector<std::string> NotRun(const Context& context, const std::vector<CheckR
     const bool skipped = check.status == CheckStatus::kSkip || check.status == CheckStatus::kUnsupported;
     // A device that was asked for and can't be used fails its check, and did not run either.
     if (!skipped && check.reason != reason::kDeviceUnusable) continue;
-    // Most models take no melody: worth telling only to who asked for one.
+    // Most models take no melody: that is worth a word only where one was asked for.
     if (check.reason == reason::kTakesNoMelody && !required.contains(check.requirement)) continue;
     words.insert(check.requirement);
   }
@@ -45,7 +45,7 @@ std::vector<std::string> NotRun(const Context& context, const std::vector<CheckR
 }
 
 // Keys of the profile, and variables, that this version accepts and does nothing with.
-std::vector<std::string> NotApplied(const Context& context) {
+std::vector<std::string> ListNotApplied(const Context& context) {
   static const std::set<std::string> kKeys = {"reference_audio", "expect_trained"};
   std::vector<std::string> list;
   for (const std::string& key : context.profile().keys) {
@@ -54,7 +54,7 @@ std::vector<std::string> NotApplied(const Context& context) {
   return list;
 }
 
-json ExportInfo(const Context& context, const std::vector<CheckResult>& checks) {
+json DescribeExport(const Context& context, const std::vector<CheckResult>& checks) {
   json info = {{"path", context.settings().export_dir ? context.settings().export_dir->string() : ""}};
   for (const auto role : kRoles) {
     json file = {{"file", harness::FileName(role)}};
@@ -69,19 +69,19 @@ json ExportInfo(const Context& context, const std::vector<CheckResult>& checks) 
   return info;
 }
 
-json Environment(const Context& context) {
+json DescribeEnvironment(const Context& context) {
   return {{"suite", CONFORMANCE_VERSION},
           {"libtorch", CONFORMANCE_LIBTORCH_VERSION},
           {"compiler", __VERSION__},
           {"cores", std::thread::hardware_concurrency()},
-          {"cuda_device", CudaDevicePresent()},
-          {"gpu_choice", GpuChoiceText([](const char* name) { return std::getenv(name); })},
+          {"cuda_device", HasCudaDevice()},
+          {"gpu_choice", DescribeGpuChoice([](const char* name) { return std::getenv(name); })},
           {"profile", context.settings().profile_path.string()},
           {"require", context.settings().require}};
 }
 
 // What the checks of one case measured, by the last word of their ids.
-json Metrics(const std::vector<CheckResult>& checks, const GenerationCase& of) {
+json CollectMetrics(const std::vector<CheckResult>& checks, const GenerationCase& of) {
   json metrics = json::object();
   for (const char* category : {"generation/", "audio_output/"}) {
     const std::string prefix = category + of.Path() + "/";
@@ -98,10 +98,10 @@ json Metrics(const std::vector<CheckResult>& checks, const GenerationCase& of) {
 harness::Report AssembleReport(const Context& context, std::vector<CheckResult> checks,
                                const std::map<std::string, GenerationRecord>& records) {
   harness::Report report;
-  report.not_run = NotRun(context, checks);
-  report.not_applied = NotApplied(context);
-  report.export_info = ExportInfo(context, checks);
-  report.environment = Environment(context);
+  report.not_run = ListNotRun(context, checks);
+  report.not_applied = ListNotApplied(context);
+  report.export_info = DescribeExport(context, checks);
+  report.environment = DescribeEnvironment(context);
   for (const GenerationCase& of : context.plan().cases) {
     const auto record = records.find(of.device);
     if (record == records.end()) continue;
@@ -115,7 +115,7 @@ harness::Report AssembleReport(const Context& context, std::vector<CheckResult> 
                                  .tokens = run.tokens,
                                  .audio = run.audio,
                                  .frames = run.frames,
-                                 .metrics = Metrics(checks, of)});
+                                 .metrics = CollectMetrics(checks, of)});
   }
   report.checks = std::move(checks);
   return report;
@@ -130,7 +130,7 @@ harness::Status WriteReports(const Context& context, const harness::Report& repo
 // "file_presence.folder.json": a check of any run.
 static bool IsCheckResult(const fs::path& path) {
   const std::string name = path.filename().string();
-  const auto& categories = Categories();
+  const auto& categories = ListCategories();
   return path.extension() == ".json" &&
          std::find(categories.begin(), categories.end(), name.substr(0, name.find('.'))) != categories.end();
 }
@@ -145,23 +145,25 @@ harness::Status ClearArtifacts(const Settings& settings) {
   std::error_code error;
   fs::create_directories(settings.output_dir, error);
   if (error) {
-    return harness::Error{harness::ErrorCode::kIo, fmt::format("CONFORMANCE_OUTPUT_DIR: {} can't be made: {}",
-                                                               settings.output_dir.string(), error.message())};
+    return harness::Error{
+        harness::ErrorCode::kIo,
+        fmt::format("CONFORMANCE_OUTPUT_DIR: {} can't be made: {}", settings.output_dir.string(), error.message()),
+        "Name a folder that can be written"};
   }
   for (const auto& entry : fs::directory_iterator(settings.output_dir / "checks", error)) {
     if (IsCheckResult(entry.path())) fs::remove(entry.path(), error);
   }
   for (const char* device : {"cpu", "cuda"}) {
-    fs::remove(GenerationArtifact(settings.output_dir, device), error);
+    fs::remove(LocateGenerationArtifact(settings.output_dir, device), error);
     for (const auto& run : fs::directory_iterator(settings.output_dir / "generation" / device, error)) {
       if (!IsRun(run.path().filename().string())) continue;
       for (const char* file : {"tokens.npy", "audio.wav", "gaps.npy"}) fs::remove(run.path() / file, error);
     }
   }
   for (const auto role : kRoles) {
-    fs::remove(PayloadArtifact(settings.output_dir, role), error);
+    fs::remove(LocatePayloadArtifact(settings.output_dir, role), error);
   }
-  fs::remove(ProductionArtifact(settings.output_dir), error);
+  fs::remove(LocateProductionArtifact(settings.output_dir), error);
   for (const char* file : {"report.json", "report.html"}) fs::remove(settings.output_dir / file, error);
   return {};
 }

@@ -19,7 +19,7 @@ namespace {
 using harness::CheckStatus;
 
 // Reads every payload once, for all the checks that judge it.
-int PayloadStage(Run& run) {
+int RunPayloadStage(Run& run) {
   Context& context = run.context;
   for (const auto role : kRoles) {
     const Outcome& storages = run.evaluator.Evaluate(ids::kStorages(role));
@@ -27,95 +27,100 @@ int PayloadStage(Run& run) {
       Print(fmt::format("{} is not read: {}\n", harness::FileName(role), storages.message));
       continue;
     }
-    const auto path = PayloadArtifact(context.settings().output_dir, role);
+    const auto path = LocatePayloadArtifact(context.settings().output_dir, role);
     const auto leave = [&](const harness::Result<harness::PayloadScan>& scan) {
-      return Report(WriteArtifact(path, Stamp(context.settings()), PayloadToJson(scan)));
+      return ReportStatus(WriteArtifact(path, IdentifyRun(context.settings()), PayloadToJson(scan)));
     };
     const Ending ending = RunInChild([&] { return leave(context.exported().payload(role)); });
     if (ending.signal == 0 && ending.exit_code != EXIT_SUCCESS) return ending.exit_code;
     if (ending.signal == 0) continue;
-    const std::string victim =
-        fmt::format("{}: the process that reads the weights {}", harness::FileName(role), DescribeEnding(ending));
-    Print(victim + "\n");
-    if (const int code = leave(harness::Error{harness::ErrorCode::kIo, victim}); code != EXIT_SUCCESS) return code;
+    EndingText text = DescribeEnding(ending);
+    text.message = fmt::format("{}: the process that reads the weights {}", harness::FileName(role), text.message);
+    Print(JoinRemedy(text.message, text.remedy) + "\n");
+    if (const int code = leave(harness::Error{harness::ErrorCode::kIo, text.message, text.remedy});
+        code != EXIT_SUCCESS)
+      return code;
   }
   return EXIT_SUCCESS;
 }
 
 // The first check of a device's generation, without which nothing is generated; null: the plan has none.
-const Check* FirstRuns(const Run& run, const std::string& device) {
-  const GenerationCase* first = run.context.plan().FirstCase(device);
+const Check* FindFirstRuns(const Run& run, const std::string& device) {
+  const GenerationCase* first = run.context.plan().FindFirstCase(device);
   return first == nullptr ? nullptr : run.graph.Find(ids::kRuns(*first));
 }
 
 // Judges what stands before generation in this process, and leaves nothing where that fails.
-int GenerationStage(Run& run, const std::string& device, const Context::Generator& generator) {
+int RunGenerationStage(Run& run, const std::string& device, const Context::Generator& generator) {
   Context& context = run.context;
-  const Check* runs = FirstRuns(run, device);
+  const Check* runs = FindFirstRuns(run, device);
   if (runs == nullptr) {
     Print(fmt::format("nothing is generated on {}: it is not part of this run\n", device));
     return kSkipExitCode;
   }
-  if (const auto obstacle = run.evaluator.Obstacle(*runs)) {
-    Print(fmt::format("nothing is generated: {}\n", Printable(*obstacle).message));
+  if (const auto obstacle = run.evaluator.FindObstacle(*runs)) {
+    Print(fmt::format("nothing is generated: {}\n", MakePrintable(*obstacle).message));
     return EXIT_SUCCESS;
   }
-  const auto path = GenerationArtifact(context.settings().output_dir, device);
+  const auto path = LocateGenerationArtifact(context.settings().output_dir, device);
   const Ending ending = RunInChild([&] {
     const GenerationRecord record = generator(context, device);
-    if (!record.problem.empty()) Print(harness::SafeLine(record.problem) + "\n");
+    if (!record.problem.empty()) Print(harness::SafeLine(JoinRemedy(record.problem, record.remedy)) + "\n");
     if (!record.gpu_choice.empty()) Print(harness::SafeLine(record.gpu_choice) + "\n");
     if (!record.device_name.empty()) Print(fmt::format("{}: {}\n", device, harness::SafeLine(record.device_name)));
-    return Report(WriteRecord(path, Stamp(context.settings()), record));
+    return ReportStatus(WriteRecord(path, IdentifyRun(context.settings()), record));
   });
   if (ending.signal == 0) return ending.exit_code;
   GenerationRecord victim;
   victim.device = device;
   victim.reason = reason::kProcessEnded;
-  victim.problem = fmt::format("the process that generates on {} {}", device, DescribeEnding(ending));
-  Print(victim.problem + "\n");
+  const EndingText text = DescribeEnding(ending);
+  victim.problem = fmt::format("the process that generates on {} {}", device, text.message);
+  victim.remedy = text.remedy;
+  Print(JoinRemedy(victim.problem, victim.remedy) + "\n");
   // Success: the checks that need this stage run, and say so.
-  return Report(WriteRecord(path, Stamp(context.settings()), victim));
+  return ReportStatus(WriteRecord(path, IdentifyRun(context.settings()), victim));
 }
 
-// Runs the real loader, only where everything else passed.
-int ProductionStage(Run& run) {
+// Runs the reference, only where everything else passed.
+int RunProductionStage(Run& run) {
   Context& context = run.context;
   const Check* loader = run.graph.Find(ids::kProductionLoader);
   if (loader == nullptr) {
-    Print("the real loader is not run: AUDIOCRAFT_PYTHON is not set\n");
+    Print("audiocraft is not run: AUDIOCRAFT_PYTHON is not set\n");
     return kSkipExitCode;
   }
-  if (const auto obstacle = run.evaluator.Obstacle(*loader)) {
-    Print(fmt::format("the real loader is not run: {}\n", Printable(*obstacle).message));
+  if (const auto obstacle = run.evaluator.FindObstacle(*loader)) {
+    Print(fmt::format("audiocraft is not run: {}\n", MakePrintable(*obstacle).message));
     return EXIT_SUCCESS;
   }
-  return Report(WriteProduction(ProductionArtifact(context.settings().output_dir), Stamp(context.settings()),
-                                RunProduction(context)));
+  return ReportStatus(WriteProduction(LocateProductionArtifact(context.settings().output_dir),
+                                      IdentifyRun(context.settings()), RunProduction(context)));
 }
 
-constexpr const char* kBegin = "begin";  // the stamp of what the first stage leaves for the last one
+constexpr const char* kBegin =
+    "begin";  // in the place of a run's identity, in what the first stage leaves for the last one
 
 // What the export's files were before anything was judged.
-int BeginStage(const Context& context) {
-  if (auto status = ClearArtifacts(context.settings()); !status.ok()) return Report(status);
+int RunBeginStage(const Context& context) {
+  if (auto status = ClearArtifacts(context.settings()); !status.ok()) return ReportStatus(status);
   nlohmann::json files;
-  for (const auto role : kRoles) files[Slug(role)] = ExportFileStamp(context.settings(), role);
-  return Report(WriteArtifact(BeginArtifact(context.settings().output_dir), kBegin, files));
+  for (const auto role : kRoles) files[Slug(role)] = IdentifyExportFile(context.settings(), role);
+  return ReportStatus(WriteArtifact(LocateBeginArtifact(context.settings().output_dir), kBegin, files));
 }
 
 // Each check's process sees a file change under itself only. What changed between two of them is seen here.
 void FailChanged(const Context& context, std::vector<harness::CheckResult>& checks) {
-  const auto begin = ReadArtifact(BeginArtifact(context.settings().output_dir), kBegin);
+  const auto begin = ReadArtifact(LocateBeginArtifact(context.settings().output_dir), kBegin);
   if (!begin.ok()) return;  // a stage that was run by itself
   for (const auto role : kRoles) {
-    if (begin->value(Slug(role), "") == ExportFileStamp(context.settings(), role)) continue;
+    if (begin->value(Slug(role), "") == IdentifyExportFile(context.settings(), role)) continue;
     for (harness::CheckResult& check : checks) {
       if (check.id != ids::kPresent(role) || check.status == CheckStatus::kFail) continue;
       check.status = CheckStatus::kFail;
       check.reason = reason::kFileChanged;
       check.message = fmt::format(
-          "{} changed while it was read: its size, its time or its place on the disk is another one than at the start. "
+          "{}: changed while it was read: its size, its time or its place on the disk is another one than at the start. "
           "What was judged is not what is there now",
           harness::FileName(role));
       check.remedy = "Wait until nothing writes to it, and run again";
@@ -123,20 +128,21 @@ void FailChanged(const Context& context, std::vector<harness::CheckResult>& chec
   }
 }
 
-int ReportStage(Run& run) {
+int RunReportStage(Run& run) {
   Context& context = run.context;
   const std::vector<std::string> ids = run.graph.ids();
   auto collected = harness::ReadCheckResults(context.settings().output_dir / "checks", ids);
-  if (!collected.ok()) return Report(collected.error());
+  if (!collected.ok()) return ReportStatus(collected.error());
   FailChanged(context, collected->checks);
   std::set<std::string> failures;  // a skip is handed on to the checks behind it, with its reason
   for (const harness::CheckResult& check : collected->checks) {
-    if (check.reason == reason::kRunFailed) failures.insert(check.message);
+    if (check.reason == reason::kRunFailed) failures.insert(JoinRemedy(check.message, check.remedy));
   }
   for (const std::string& why : failures) context.FailRun(why);
   std::map<std::string, GenerationRecord> records;
   for (const std::string& device : context.plan().devices) {
-    auto record = ReadRecord(GenerationArtifact(context.settings().output_dir, device), Stamp(context.settings()));
+    auto record =
+        ReadRecord(LocateGenerationArtifact(context.settings().output_dir, device), IdentifyRun(context.settings()));
     if (record.ok()) records[device] = std::move(record).value();
   }
   if (!collected->missing.empty()) {
@@ -155,18 +161,18 @@ int RunStage(Run& run, const std::string& stage, const Context::Generator& gener
     return kSkipExitCode;
   }
   auto folder = stage == "begin" ? OutputFolder::Claim(context.settings()) : OutputFolder::Join(context.settings());
-  if (!folder.ok()) return Report(folder.error());
-  if (stage == "begin") return BeginStage(context);
-  if (stage == "payload") return PayloadStage(run);
-  if (stage == "generate-cpu" && generator) return GenerationStage(run, "cpu", generator);
-  if (stage == "generate-cuda" && generator) return GenerationStage(run, "cuda", generator);
-  if (stage == "production") return ProductionStage(run);
+  if (!folder.ok()) return ReportStatus(folder.error());
+  if (stage == "begin") return RunBeginStage(context);
+  if (stage == "payload") return RunPayloadStage(run);
+  if (stage == "generate-cpu" && generator) return RunGenerationStage(run, "cpu", generator);
+  if (stage == "generate-cuda" && generator) return RunGenerationStage(run, "cuda", generator);
+  if (stage == "production") return RunProductionStage(run);
   if (stage == "report") {
-    const int code = ReportStage(run);
+    const int code = RunReportStage(run);
     folder->Leave();
     return code;
   }
-  return Report(
+  return ReportStatus(
       harness::Error{harness::ErrorCode::kMismatch, fmt::format("there is no stage '{}' in this program", stage)});
 }
 
@@ -176,7 +182,7 @@ std::string ListForCTest(const Run& run, const std::string& plan) {
   const auto stage = [&text](const std::string& name, const char* program) {
     text += fmt::format("conformance_stage({} {})\n", name, program);
   };
-  const auto generates = [&](const std::string& device) { return FirstRuns(run, device) != nullptr; };
+  const auto generates = [&](const std::string& device) { return FindFirstRuns(run, device) != nullptr; };
   if (run.context.settings().export_dir) {
     stage("begin", "judge");
     stage("payload", "judge");
@@ -186,15 +192,15 @@ std::string ListForCTest(const Run& run, const std::string& plan) {
     if (run.graph.Find(ids::kProductionLoader) != nullptr) stage("production", "judge");
     stage("report", "judge");
   }
-  for (const std::string& category : Categories()) {
-    for (const Check& check : TestsOf(category)) {
+  for (const std::string& category : ListCategories()) {
+    for (const Check& check : ListTests(category)) {
       // Which stages leave what the check judges.
       std::string stages = category == "file_presence" ? "" : " payload";
       const bool sounds = category == "generation" || category == "audio_output";
       if (sounds && !check.device.empty() && generates(check.device)) stages += " " + check.device;
       if (check.id == ids::kProductionLoader) stages += " cpu production";
-      text +=
-          fmt::format("conformance_check({} {} {}{})\n", ids::SuiteName(category), check.test_name(), category, stages);
+      text += fmt::format("conformance_check({} {} {}{})\n", ids::MakeSuiteName(category), check.test_name(), category,
+                          stages);
     }
   }
   return text;

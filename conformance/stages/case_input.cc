@@ -8,7 +8,7 @@ namespace conformance {
 namespace {
 
 // The text of a melody's run: the first of the profile, so that both conditions show.
-std::optional<std::string> FirstText(const Profile& profile) {
+std::optional<std::string> FindFirstText(const Profile& profile) {
   for (const auto& prompt : profile.prompts) {
     if (prompt) return prompt;
   }
@@ -17,28 +17,29 @@ std::optional<std::string> FirstText(const Profile& profile) {
 
 }  // namespace
 
-std::optional<std::string> EncodableText(const harness::Models& models, const Profile& profile) {
+std::optional<std::string> FindEncodableText(const harness::Models& models, const Profile& profile) {
   const bool can = models.without_text.empty() && models.conditions.has_text_encoder();
-  return can ? FirstText(profile) : std::nullopt;
+  return can ? FindFirstText(profile) : std::nullopt;
 }
 
-std::optional<harness::ConditioningInput> InputOf(const Context& context, const harness::Models& models,
-                                                  const GenerationCase& of, GenerationRun& run) {
+std::optional<harness::ConditioningInput> MakeInput(const Context& context, const harness::Models& models,
+                                                    const GenerationCase& of, GenerationRun& run) {
   const Profile& profile = context.profile();
   harness::ConditioningInput sample;
   if (of.is_melody()) {
     if (!models.conditions.has_melody_encoder()) {
       run.status = GenerationRun::Status::kSkipped;
       run.reason = reason::kTakesNoMelody;
-      run.message = "the model takes no melody";
+      run.message = "the model does not take a melody";
       return std::nullopt;
     }
     run.melody = *profile.melody;
-    run.prompt = EncodableText(models, profile);
+    run.prompt = FindEncodableText(models, profile);
     const auto read = harness::ReadMelody(ResolveInput(*profile.melody), models.codec->facts(), sample);
     if (!read.ok()) {
       run.status = GenerationRun::Status::kFailed;
       run.message = "generation.melody: " + read.error().message;
+      run.remedy = read.error().remedy;
       return std::nullopt;
     }
   } else {

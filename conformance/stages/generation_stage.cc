@@ -28,7 +28,7 @@ constexpr int64_t kRepeatedFrames = 25;
 // numbers of a config would decide how long a run takes.
 constexpr int64_t kMaxFrames = 18000;
 
-Sampling SamplingOf(const Profile& profile) {
+Sampling MakeSampling(const Profile& profile) {
   Sampling sampling;
   sampling.mode = profile.sampling == "greedy"  ? Sampling::Mode::kGreedy
                   : profile.sampling == "top_p" ? Sampling::Mode::kTopP
@@ -63,7 +63,7 @@ harness::Status WriteArtifacts(const fs::path& output, const harness::GeneratedM
 }
 
 // No memory, no room on the disk: the run fails, and nothing is said of the export.
-void NotTheExport(Context& context, GenerationRun& run) {
+void BlameMachine(Context& context, GenerationRun& run) {
   run.status = GenerationRun::Status::kSkipped;
   run.reason = reason::kRunFailed;
   context.FailRun(run.message);
@@ -74,7 +74,7 @@ struct Repeat {
   int64_t frames, compared;
 };
 
-Repeat RepeatOf(const harness::PatternSpec& pattern, int64_t frames) {
+Repeat ChooseRepeat(const harness::PatternSpec& pattern, int64_t frames) {
   // Where all frames of one codebook come before the next one's, nothing shorter compares.
   if (!pattern.frame_by_frame()) return {frames, frames};
   // A later codebook's frame comes up to its delay later: that much more must be generated for the frames to compare.
@@ -96,21 +96,24 @@ void GenerateCase(Context& context, const harness::Models& models, const harness
   run.tokens = fmt::format("generation/{}/tokens.npy", of.Path());
   run.audio = fmt::format("generation/{}/audio.wav", of.Path());
   if (run.frames < 1) {
-    run.message = fmt::format("generation.duration_s is {} s: less than one frame at {} Hz",
+    run.message = fmt::format("generation.duration_s of the profile is {} s, less than one frame at {} Hz",
                               context.profile().duration_s, codec.frame_rate_hz);
+    run.remedy = "Set a longer duration_s";
     return;
   }
   if (run.frames > kMaxFrames) {
     run.status = GenerationRun::Status::kUnsupported;
     run.message = fmt::format(
-        "{} s are {} frames at {} Hz (encodec.sample_rate / product of seanet.ratios), "
-        "more than the {} that this suite generates",
+        "compression_state_dict.bin: {} s are {} frames at {} Hz (encodec.sample_rate / product of seanet.ratios), more "
+        "than the {} that this suite generates",
         context.profile().duration_s, run.frames, codec.frame_rate_hz, kMaxFrames);
+    run.remedy = "Set a shorter generation.duration_s in the profile";
     return;
   }
-  const Sampling sampling = SamplingOf(context.profile());
+  const Sampling sampling = MakeSampling(context.profile());
   StepTimes times;
-  const auto music = harness::GenerateMusic(models, {sample}, run.frames, sampling, times.Watch(Progress(of.Path())));
+  const auto music =
+      harness::GenerateMusic(models, {sample}, run.frames, sampling, times.Watch(ShowProgress(of.Path())));
   if (!music.ok()) {
     // An input that can't be encoded here (texts through spaCy, a style): the export is not to blame.
     if (music.error().code == harness::ErrorCode::kUnsupported) {
@@ -118,25 +121,28 @@ void GenerateCase(Context& context, const harness::Models& models, const harness
       run.reason = reason::kUnsupported;
     }
     run.message = music.error().message;
-    if (music.error().code == harness::ErrorCode::kMachine) NotTheExport(context, run);
+    run.remedy = music.error().remedy;
+    if (music.error().code == harness::ErrorCode::kMachine) BlameMachine(context, run);
     return;
   }
   run.first_code_s = times.first_s();
   run.step_s = times.step_s();
   run.generate_s = music->generate_s;
   run.decode_s = music->decode_s;
-  run.memory_peak_bytes = MemoryPeakBytes(device, *music);
+  run.memory_peak_bytes = ReadMemoryPeakBytes(device, *music);
   if (auto status = WriteArtifacts(context.settings().output_dir, *music, static_cast<int>(codec.sample_rate_hz), run);
       !status.ok()) {
     run.message = status.error().message;
-    return NotTheExport(context, run);
+    run.remedy = status.error().remedy;
+    return BlameMachine(context, run);
   }
-  const Repeat repeat = RepeatOf(lm.pattern, run.frames);
+  const Repeat repeat = ChooseRepeat(lm.pattern, run.frames);
   run.repeated_frames = repeat.compared;
   const auto again = harness::GenerateMusicCodes(models, {sample}, repeat.frames, sampling);
   if (!again.ok()) {
     run.message = "the second time, with the same seed: " + again.error().message;
-    if (again.error().code == harness::ErrorCode::kMachine) NotTheExport(context, run);
+    run.remedy = again.error().remedy;
+    if (again.error().code == harness::ErrorCode::kMachine) BlameMachine(context, run);
     return;
   }
   run.differing_codes = (again->narrow(2, 0, run.repeated_frames) != music->codes.narrow(2, 0, run.repeated_frames))
@@ -145,23 +151,23 @@ void GenerateCase(Context& context, const harness::Models& models, const harness
   run.status = GenerationRun::Status::kDone;
 }
 
-// The run that the production loader's codes are compared with: short, greedy, with the lead of each code's logit.
+// The run that the codes of the reference are compared with: short, greedy, with the lead of each code's logit.
 void GenerateGreedy(Context& context, const harness::Models& models, GreedyRun& greedy) {
   constexpr double kDurationS = 0.5;
   const double frame_rate_hz = models.codec->facts().frame_rate_hz;
   const auto frames = static_cast<int64_t>(kDurationS * frame_rate_hz);
   if (frames < 1 || frames > kMaxFrames) {
-    greedy.problem = fmt::format("{} s at {} frames a second are no run to compare", kDurationS, frame_rate_hz);
+    greedy.problem = fmt::format("{} s at {} frames a second are not a run to compare", kDurationS, frame_rate_hz);
     return;
   }
   greedy.duration_s = kDurationS;
   greedy.cfg_coef = context.profile().cfg_coef;
-  greedy.prompt = EncodableText(models, context.profile());
+  greedy.prompt = FindEncodableText(models, context.profile());
   Sampling sampling;
   sampling.mode = Sampling::Mode::kGreedy;
   sampling.cfg_coef = greedy.cfg_coef;
   at::Tensor gaps = at::zeros({models.language_model.spec().num_codebooks, frames});
-  harness::GenerationCallbacks callbacks = Progress("to compare with the production loader");
+  harness::GenerationCallbacks callbacks = ShowProgress("to compare with audiocraft");
   callbacks.logits = [&gaps](const at::Tensor& logits, const std::vector<harness::Coordinate>& step) {
     const at::Tensor best = std::get<0>(logits[0].topk(2, -1));
     for (const harness::Coordinate& at : step) {
@@ -201,6 +207,7 @@ GenerationRecord GenerateOn(Context& context, const std::string& device) {
     record.skipped = machine || models.error().code == harness::ErrorCode::kUnsupported;
     record.reason = machine ? reason::kRunFailed : reason::kUnsupported;
     record.problem = models.error().message;
+    record.remedy = models.error().remedy;
     if (machine) context.FailRun(record.problem);
     return record;
   }
@@ -211,7 +218,7 @@ GenerationRecord GenerateOn(Context& context, const std::string& device) {
     GenerationRun& run = record.runs[of.Run()];
     if (first == nullptr) first = &run;
     run.load_s = load_s;
-    auto sample = InputOf(context, *models, of, run);
+    auto sample = MakeInput(context, *models, of, run);
     if (sample) GenerateCase(context, *models, *opened, of, *sample, run);
   }
   if (first == nullptr) return record;

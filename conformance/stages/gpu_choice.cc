@@ -28,14 +28,13 @@ std::vector<std::string> Split(std::string_view text, char separator) {
 
 }  // namespace
 
-harness::Result<std::string> AssignedGpu(const std::function<const char*(const char*)>& variable) {
+harness::Result<std::string> FindAssignedGpu(const std::function<const char*(const char*)>& variable) {
   const char* assigned = variable(kGpus);
   if (assigned == nullptr || *assigned == '\0') return std::string();
   const auto wrong = [&](std::string_view why) {
-    return Error{ErrorCode::kMismatch,
-                 fmt::format("{}='{}': {}. Ids of a resource specification's gpus are the numbers of CUDA's devices, "
-                             "from 0 on (scripts/cluster/resources.json is an example)",
-                             kGpus, assigned, why)};
+    return Error{ErrorCode::kMismatch, fmt::format("{}='{}': {}", kGpus, assigned, why),
+                 "Give the gpus of the resource specification the numbers of CUDA's devices as ids, from 0 on "
+                 "(scripts/cluster/resources.json is an example)"};
   };
   if (std::string_view(assigned).find(';') != std::string_view::npos) return wrong("expected one GPU");
   const std::string id = Split(assigned, ',').front();
@@ -43,7 +42,7 @@ harness::Result<std::string> AssignedGpu(const std::function<const char*(const c
   size_t number = 0;
   const char* end = id.data() + id.size();
   const auto parsed = std::from_chars(id.data() + 3, end, number);
-  if (parsed.ec != std::errc() || parsed.ptr != end) return wrong("the id is no number");
+  if (parsed.ec != std::errc() || parsed.ptr != end) return wrong("the id is not a number");
   const char* visible = variable(kVisible);
   if (visible == nullptr) return fmt::format("{}", number);
   const std::vector<std::string> cards = Split(visible, ',');
@@ -54,12 +53,12 @@ harness::Result<std::string> AssignedGpu(const std::function<const char*(const c
 }
 
 harness::Status UseAssignedGpu() {
-  HARNESS_ASSIGN_OR_RETURN(const std::string gpu, AssignedGpu([](const char* name) { return std::getenv(name); }));
+  HARNESS_ASSIGN_OR_RETURN(const std::string gpu, FindAssignedGpu([](const char* name) { return std::getenv(name); }));
   if (!gpu.empty()) setenv(kVisible, gpu.c_str(), 1);
   return {};
 }
 
-std::string GpuChoiceText(const std::function<const char*(const char*)>& variable) {
+std::string DescribeGpuChoice(const std::function<const char*(const char*)>& variable) {
   const char* visible = variable(kVisible);
   if (visible == nullptr) return "";
   const char* assigned = variable(kGpus);

@@ -15,12 +15,12 @@ namespace conformance {
 // `variable` looks one up, null where it is not set: CTEST_RESOURCE_GROUP_COUNT, CTEST_RESOURCE_GROUP_0_GPUS
 // ("id:1,slots:1"; ctest(1), "Resource Allocation") and CUDA_VISIBLE_DEVICES.
 // Errors: kMismatch (no number, or beyond the visible devices; more than one GPU), with the variables.
-harness::Result<std::string> AssignedGpu(const std::function<const char*(const char*)>& variable);
+harness::Result<std::string> FindAssignedGpu(const std::function<const char*(const char*)>& variable);
 
 // Applies it to this process. Precondition: CUDA has not been asked for anything yet.
 harness::Status UseAssignedGpu();
 
 // "CTest assigned GPU 1", "CUDA_VISIBLE_DEVICES=2", or empty: for messages and the report.
-std::string GpuChoiceText(const std::function<const char*(const char*)>& variable);
+std::string DescribeGpuChoice(const std::function<const char*(const char*)>& variable);
 
 }  // namespace conformance

@@ -33,7 +33,7 @@ TEST(GpuChoice, CountsTheDevicesThatAreVisible) {
   };
   for (const auto& c : cases) {
     SCOPED_TRACE(c.name);
-    const auto gpu = AssignedGpu(Of(c.variables));
+    const auto gpu = FindAssignedGpu(Of(c.variables));
     ASSERT_TRUE(gpu.ok()) << gpu.error().message;
     EXPECT_EQ(*gpu, c.expected);
   }
@@ -45,8 +45,8 @@ TEST(GpuChoice, RefusesWhatNamesNoDevice) {
     Variables variables;
     const char* words;
   } cases[] = {
-      {"NotANumber", {{"CTEST_RESOURCE_GROUP_0_GPUS", "id:card,slots:1"}}, "the id is no number"},
-      {"NumberAndMore", {{"CTEST_RESOURCE_GROUP_0_GPUS", "id:1a,slots:1"}}, "the id is no number"},
+      {"NotANumber", {{"CTEST_RESOURCE_GROUP_0_GPUS", "id:card,slots:1"}}, "the id is not a number"},
+      {"NumberAndMore", {{"CTEST_RESOURCE_GROUP_0_GPUS", "id:1a,slots:1"}}, "the id is not a number"},
       {"NoId", {{"CTEST_RESOURCE_GROUP_0_GPUS", "slots:1"}}, "expected id:NUMBER,slots:NUMBER"},
       {"Two", {{"CTEST_RESOURCE_GROUP_0_GPUS", "id:0,slots:1;id:1,slots:1"}}, "expected one GPU"},
       {"BeyondTheVisible",
@@ -58,7 +58,7 @@ TEST(GpuChoice, RefusesWhatNamesNoDevice) {
   };
   for (const auto& c : cases) {
     SCOPED_TRACE(c.name);
-    const auto gpu = AssignedGpu(Of(c.variables));
+    const auto gpu = FindAssignedGpu(Of(c.variables));
     ASSERT_FALSE(gpu.ok());
     EXPECT_EQ(gpu.error().code, harness::ErrorCode::kMismatch);
     EXPECT_THAT(gpu.error().message, testing::HasSubstr(c.words));
@@ -66,11 +66,11 @@ TEST(GpuChoice, RefusesWhatNamesNoDevice) {
 }
 
 TEST(GpuChoice, IsToldInWords) {
-  EXPECT_EQ(GpuChoiceText(Of({})), "");
+  EXPECT_EQ(DescribeGpuChoice(Of({})), "");
   const Variables scheduler = {{"CUDA_VISIBLE_DEVICES", "2"}};
-  EXPECT_EQ(GpuChoiceText(Of(scheduler)), "CUDA_VISIBLE_DEVICES=2");
+  EXPECT_EQ(DescribeGpuChoice(Of(scheduler)), "CUDA_VISIBLE_DEVICES=2");
   const Variables both = {{"CUDA_VISIBLE_DEVICES", "2"}, {"CTEST_RESOURCE_GROUP_0_GPUS", "id:0,slots:1"}};
-  EXPECT_EQ(GpuChoiceText(Of(both)), "CTest assigned id:0,slots:1: CUDA_VISIBLE_DEVICES=2");
+  EXPECT_EQ(DescribeGpuChoice(Of(both)), "CTest assigned id:0,slots:1: CUDA_VISIBLE_DEVICES=2");
 }
 
 }  // namespace

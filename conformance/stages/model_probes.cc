@@ -18,13 +18,15 @@ using harness::LmConditions;
 using harness::Result;
 
 using Clock = std::chrono::steady_clock;
-double SecondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double MeasureSecondsSince(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 // Half a second of most codecs: what diverges does so in the first steps, and the reference runs on the CPU.
 constexpr int64_t kComparedFrames = 25;
 
 // [K, T] int64, at most `frames` of them.
-at::Tensor CodesOf(const Context& context, const harness::LmSpec& spec, const GenerationRun& run, int64_t frames) {
+at::Tensor ReadCodes(const Context& context, const harness::LmSpec& spec, const GenerationRun& run, int64_t frames) {
   if (run.status == GenerationRun::Status::kDone) {
     const auto codes = harness::ReadNpy<int32_t>(context.settings().output_dir / run.tokens);
     if (codes.ok() && codes->shape.size() == 2 && codes->shape[0] == spec.num_codebooks) {
@@ -38,7 +40,7 @@ at::Tensor CodesOf(const Context& context, const harness::LmSpec& spec, const Ge
 }
 
 // Of the first prompt, as the profile has it; without a text where it can't be encoded here.
-Result<LmConditions> ConditionsOf(const Context& context, const harness::Models& models) {
+Result<LmConditions> EncodeConditions(const Context& context, const harness::Models& models) {
   return harness::CatchTorch<LmConditions>("encoding a prompt", [&]() -> Result<LmConditions> {
     harness::ConditioningInput sample;
     const auto& prompts = context.profile().prompts;
@@ -49,13 +51,14 @@ Result<LmConditions> ConditionsOf(const Context& context, const harness::Models&
   });
 }
 
-// What can't be done here (options that are not built; a text that needs spaCy) is no failure of the export.
-ModelProbe Problem(const harness::Error& error) {
+// What can't be done here (options that are not built; a text that needs spaCy) is not a failure of the export.
+ModelProbe MakeFailedProbe(const harness::Error& error) {
   ModelProbe probe;
   const bool unsupported = error.code == harness::ErrorCode::kUnsupported;
   probe.not_run = unsupported ? error.message : "";
   probe.reason = unsupported ? reason::kUnsupported : "";
   probe.message = error.message;
+  probe.remedy = error.remedy;
   return probe;
 }
 
@@ -66,19 +69,19 @@ ModelProbe ProbeFloat16(Context& context, const harness::Models& models, const G
   const int64_t steps = context.profile().float16_steps;
   if (steps == 0) return probe;
   const auto start = Clock::now();
-  const auto conditions = ConditionsOf(context, models);
-  if (!conditions.ok()) return Problem(conditions.error());
+  const auto conditions = EncodeConditions(context, models);
+  if (!conditions.ok()) return MakeFailedProbe(conditions.error());
   const auto float16 =
       harness::LoadLanguageModel(context.exported(), {at::kCPU, harness::Arithmetic::kFloat16Autocast});
-  if (!float16.ok()) return Problem(float16.error());
+  if (!float16.ok()) return MakeFailedProbe(float16.error());
   const auto readiness = harness::CheckFloat16Readiness(*float16, models.language_model, *conditions,
-                                                        CodesOf(context, models.language_model.spec(), run, steps));
-  if (!readiness.ok()) return Problem(readiness.error());
+                                                        ReadCodes(context, models.language_model.spec(), run, steps));
+  if (!readiness.ok()) return MakeFailedProbe(readiness.error());
   probe.not_run.clear();
   probe.passed = readiness->ready();
   probe.message = readiness->ready() ? "" : "state_dict.bin: " + harness::Describe(*readiness);
   probe.measured = {{"steps", readiness->steps},
-                    {"seconds", SecondsSince(start)},
+                    {"seconds", MeasureSecondsSince(start)},
                     {"largest", readiness->largest},
                     {"largest_layer", readiness->largest_layer},
                     {"first_layer", readiness->first_layer}};
@@ -88,19 +91,19 @@ ModelProbe ProbeFloat16(Context& context, const harness::Models& models, const G
 
 ModelProbe ProbeAgreement(Context& context, const harness::Models& models, const GenerationRun& run) {
   const auto start = Clock::now();
-  const auto conditions = ConditionsOf(context, models);
-  if (!conditions.ok()) return Problem(conditions.error());
+  const auto conditions = EncodeConditions(context, models);
+  if (!conditions.ok()) return MakeFailedProbe(conditions.error());
   const auto reference = harness::LoadLanguageModel(context.exported(), {at::kCPU, harness::Arithmetic::kFloat32});
-  if (!reference.ok()) return Problem(reference.error());
+  if (!reference.ok()) return MakeFailedProbe(reference.error());
   const auto agreement = harness::CompareModels(*reference, models.language_model, *conditions,
-                                                CodesOf(context, models.language_model.spec(), run, kComparedFrames));
-  if (!agreement.ok()) return Problem(agreement.error());
+                                                ReadCodes(context, models.language_model.spec(), run, kComparedFrames));
+  if (!agreement.ok()) return MakeFailedProbe(agreement.error());
   ModelProbe probe;
   probe.not_run.clear();
   probe.passed = agreement->agrees();
   probe.message = agreement->agrees() ? "" : "state_dict.bin: " + harness::Describe(*agreement);
   probe.measured = {{"difference", agreement->difference},
-                    {"seconds", SecondsSince(start)},
+                    {"seconds", MeasureSecondsSince(start)},
                     {"largest_logit", agreement->largest_logit},
                     {"layers", agreement->layers},
                     {"first_layer", agreement->first_layer}};

@@ -13,7 +13,7 @@ namespace {
 
 using nlohmann::json;
 
-ProductionRun Raises(std::string message) {
+ProductionRun MakeRaised(std::string message) {
   ProductionRun run;
   run.outcome = ProductionRun::Outcome::kRaises;
   run.message = std::move(message);
@@ -21,7 +21,7 @@ ProductionRun Raises(std::string message) {
 }
 
 // The last line of the output that is a JSON object: libraries print what they like before it.
-json LastJson(const std::string& output) {
+json FindLastJson(const std::string& output) {
   size_t end = output.size();
   while (end > 0) {
     const size_t start = output.rfind('\n', end - 1);
@@ -34,7 +34,7 @@ json LastJson(const std::string& output) {
   return nullptr;
 }
 
-// Counts what differs between production's codes and ours.
+// Counts what differs between the reference's codes and this suite's.
 ProductionRun Compare(const json& theirs, const harness::NpyArray<int32_t>& codes,
                       const harness::NpyArray<float>& gaps) {
   ProductionRun run;
@@ -44,7 +44,8 @@ ProductionRun Compare(const json& theirs, const harness::NpyArray<int32_t>& code
   bool same_shape = static_cast<int64_t>(rows.size()) == num_codebooks;
   for (const auto& row : rows) same_shape &= static_cast<int64_t>(row.size()) == num_frames;
   if (!same_shape) {
-    return Raises(fmt::format("production generates codes of another shape than [{}, {}]", num_codebooks, num_frames));
+    return MakeRaised(
+        fmt::format("audiocraft generates codes of another shape than [{}, {}]", num_codebooks, num_frames));
   }
   run.codes = num_codebooks * num_frames;
   run.first_frame = num_frames;
@@ -94,16 +95,16 @@ ProductionRun RunProduction(Context& context) {
     if (rest.starts_with(':')) rest.remove_prefix(1);
     environment.push_back(fmt::format("LD_LIBRARY_PATH={}", rest));
   }
-  const double limit_s = context.LimitOf("production.max_seconds");
+  const double limit_s = context.GetLimit("production.max_seconds");
   const auto process = RunProcess(argv, environment, output, limit_s);
-  if (!process.ok()) return Raises("AUDIOCRAFT_PYTHON: " + process.error().message);
-  if (process->timed_out) return Raises(fmt::format("it was still running after {} s", limit_s));
-  if (process->signal != 0) return Raises(fmt::format("it was ended by signal {}", process->signal));
-  const json result = LastJson(process->output);
+  if (!process.ok()) return MakeRaised("AUDIOCRAFT_PYTHON: " + process.error().message);
+  if (process->timed_out) return MakeRaised(fmt::format("it was still running after {} s", limit_s));
+  if (process->signal != 0) return MakeRaised(fmt::format("it was ended by signal {}", process->signal));
+  const json result = FindLastJson(process->output);
   try {
     if (result.at("outcome") == "raises") {
       const auto stage = result.at("stage").get<std::string>();
-      run = Raises(fmt::format("{}: {}", stage, result.at("error").get<std::string>()));
+      run = MakeRaised(fmt::format("{}: {}", stage, result.at("error").get<std::string>()));
       run.stage = stage;
       return run;
     }
@@ -112,7 +113,7 @@ ProductionRun RunProduction(Context& context) {
     run.load_s = result.at("load_s").get<double>();
     return run;
   } catch (const json::exception&) {
-    return Raises(
+    return MakeRaised(
         fmt::format("it gave no result (exit status {}); its output ends: {}", process->exit_code,
                     process->output.substr(process->output.size() - std::min<size_t>(process->output.size(), 400))));
   }

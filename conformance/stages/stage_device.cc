@@ -23,7 +23,7 @@ const harness::Result<DeviceFacts>& Open(const std::string& device) {
 }
 
 // LibTorch looks for CUDA's part once, at the first operation that could use it, a convolution on the CPU: a process
-// that runs both devices has to have loaded it by then. What can't be used is told when it is CUDA's turn.
+// that runs both devices has to have loaded it by then. What can't be used is reported when it is CUDA's turn.
 void LoadCudaBeforeTheCpu(const Context& context) {
   const auto& devices = context.plan().devices;
   if (!context.settings().staged && std::find(devices.begin(), devices.end(), "cuda") != devices.end()) Open("cuda");
@@ -32,7 +32,7 @@ void LoadCudaBeforeTheCpu(const Context& context) {
 }  // namespace
 
 std::optional<DeviceFacts> OpenForRun(const Context& context, const std::string& device, GenerationRecord& record) {
-  if (device == "cuda") record.gpu_choice = GpuChoiceText([](const char* name) { return std::getenv(name); });
+  if (device == "cuda") record.gpu_choice = DescribeGpuChoice([](const char* name) { return std::getenv(name); });
   if (device == "cpu") LoadCudaBeforeTheCpu(context);
   const auto& facts = Open(device);
   if (facts.ok()) {
@@ -42,9 +42,10 @@ std::optional<DeviceFacts> OpenForRun(const Context& context, const std::string&
     return *facts;
   }
   record.problem = facts.error().message;
+  record.remedy = facts.error().remedy;
   if (!record.gpu_choice.empty()) record.problem += fmt::format(" ({})", record.gpu_choice);
-  // Production takes what it can use; who asks for a device by name wants it judged.
-  const std::string asks = WhoAsksFor(context.settings(), device);
+  // The reference takes what it can use; a device that is asked for by name is to be judged.
+  const std::string asks = DescribeWhoAsksFor(context.settings(), device);
   record.reason = reason::kDeviceUnusable;
   record.skipped = asks.empty();
   record.problem = record.skipped
@@ -56,7 +57,7 @@ std::optional<DeviceFacts> OpenForRun(const Context& context, const std::string&
   return std::nullopt;
 }
 
-int64_t MemoryPeakBytes(const DeviceFacts& device, const harness::GeneratedMusic& music) {
+int64_t ReadMemoryPeakBytes(const DeviceFacts& device, const harness::GeneratedMusic& music) {
   if (!device.device.is_cpu()) return music.peak_memory_bytes.value_or(0);
   std::ifstream status("/proc/self/status");
   for (std::string line; std::getline(status, line);) {

@@ -19,7 +19,7 @@ std::optional<harness::DeviceFacts> OpenForRun(const Context& context, const std
 
 // What GenerateMusic measured on a CUDA device; on the CPU the most that the process ever had resident (VmHWM,
 // proc(5)), mapped weights included. 0 where it is not known.
-int64_t MemoryPeakBytes(const harness::DeviceFacts& device, const harness::GeneratedMusic& music);
+int64_t ReadMemoryPeakBytes(const harness::DeviceFacts& device, const harness::GeneratedMusic& music);
 
 // Opens CUDA and runs a kernel on it. A process that did so can't hand CUDA to a child.
 harness::Status CanUseCuda();

@@ -16,7 +16,7 @@ namespace {
 
 // When the system started this process, in seconds of its monotonic clock: field 22 of /proc/self/stat (proc(5)), in
 // ticks of 10 ms.
-double ProcessStartS() {
+double ReadProcessStartS() {
   std::ifstream stream("/proc/self/stat");
   std::string text((std::istreambuf_iterator<char>(stream)), {});
   std::istringstream fields(text.substr(std::min(text.size(), text.rfind(')') + 1)));
@@ -25,7 +25,7 @@ double ProcessStartS() {
   return static_cast<double>(std::strtoll(field.c_str(), nullptr, 10)) / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
-double NowS() {
+double ReadNowS() {
   timespec now = {};
   clock_gettime(CLOCK_BOOTTIME, &now);
   return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
@@ -33,7 +33,7 @@ double NowS() {
 
 }  // namespace
 
-harness::GenerationCallbacks Progress(const std::string& what) {
+harness::GenerationCallbacks ShowProgress(const std::string& what) {
   harness::GenerationCallbacks callbacks;
   if (isatty(STDERR_FILENO) == 0) return callbacks;
   callbacks.progress = [what](int64_t done, int64_t total) {
@@ -45,12 +45,12 @@ harness::GenerationCallbacks Progress(const std::string& what) {
 
 StepTimes::StepTimes() {
   static bool is_first = true;
-  start_s_ = std::exchange(is_first, false) ? ProcessStartS() : NowS();
+  start_s_ = std::exchange(is_first, false) ? ReadProcessStartS() : ReadNowS();
 }
 
 harness::GenerationCallbacks StepTimes::Watch(harness::GenerationCallbacks callbacks) {
   callbacks.progress = [this, next = callbacks.progress](int64_t done, int64_t total) {
-    times_.push_back(NowS());
+    times_.push_back(ReadNowS());
     if (next) next(done, total);
   };
   return callbacks;

@@ -9,7 +9,7 @@
 namespace conformance {
 
 // One line that is redrawn, on a terminal only.
-harness::GenerationCallbacks Progress(const std::string& what);
+harness::GenerationCallbacks ShowProgress(const std::string& what);
 
 // When each step of a generation was done, which starts where this is made.
 class StepTimes {

@@ -17,7 +17,7 @@
 namespace conformance {
 namespace {
 
-harness::Error System(const std::string& doing) {
+harness::Error MakeSystemError(const std::string& doing) {
   return {harness::ErrorCode::kIo, fmt::format("{}: {}", doing, std::strerror(errno))};
 }
 
@@ -36,7 +36,7 @@ harness::Error System(const std::string& doing) {
 }
 
 // This process's environment with `added` in the place of what it overrides; null-terminated, as exec wants it.
-std::vector<char*> Environment(const std::vector<std::string>& added) {
+std::vector<char*> MakeEnvironment(const std::vector<std::string>& added) {
   std::vector<char*> entries;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view name = std::string_view(*entry).substr(0, std::string_view(*entry).find('=') + 1);
@@ -76,12 +76,12 @@ harness::Result<ProcessResult> RunProcess(const std::vector<std::string>& argv,
   std::vector<char*> arguments;
   for (const std::string& argument : argv) arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
-  const std::vector<char*> entries = Environment(environment);
+  const std::vector<char*> entries = MakeEnvironment(environment);
   int output[2], failure[2];
-  if (pipe2(output, O_CLOEXEC) != 0) return System("a pipe");
+  if (pipe2(output, O_CLOEXEC) != 0) return MakeSystemError("a pipe");
   if (pipe2(failure, O_CLOEXEC) != 0) {
     close(output[0]), close(output[1]);
-    return System("a pipe");
+    return MakeSystemError("a pipe");
   }
   const pid_t child = fork();
   if (child == 0) Exec(arguments.data(), entries.data(), folder.c_str(), output[1], failure[1]);
@@ -89,7 +89,7 @@ harness::Result<ProcessResult> RunProcess(const std::vector<std::string>& argv,
   close(failure[1]);
   if (child < 0) {
     close(output[0]), close(failure[0]);
-    return System("fork");
+    return MakeSystemError("fork");
   }
   setpgid(child, child);  // whoever comes first; the other call does nothing
   ProcessResult result;

@@ -4,14 +4,14 @@
 
 namespace conformance {
 
-std::vector<Check> AudioOutputChecks(const RunPlan& plan) {
+std::vector<Check> ListAudioOutputChecks(const RunPlan& plan) {
   std::vector<Check> checks;
   for (const GenerationCase& of : plan.cases) {
     const auto add = [&](const ids::OfCase& id, std::vector<std::string> needs,
-                         Outcome (*judge)(Context&, const GenerationCase&)) {
+                         Outcome (*evaluate)(Context&, const GenerationCase&)) {
       checks.push_back({.id = id(of),
                         .needs = std::move(needs),
-                        .judge = [judge, of](Context& c) { return judge(c, of); },
+                        .evaluate = [evaluate, of](Context& c) { return evaluate(c, of); },
                         .device = of.device});
     };
     // Each waits for what would explain it: codes that collapse make a loop, silence has an offset and no level.

@@ -17,6 +17,6 @@ Outcome CheckOffset(Context& context, const GenerationCase& of);
 Outcome CheckStuck(Context& context, const GenerationCase& of);
 
 // As JSON can hold it: "nan" and its kind as texts.
-nlohmann::json Number(double value);
+nlohmann::json EncodeNumber(double value);
 
 }  // namespace conformance

@@ -9,10 +9,11 @@ struct Figure {
   const char* limit;  // its name in the catalogue
   bool at_least;      // the limit is a minimum
   double (*value)(const harness::SignalMeasures&);
-  const char* what;  // "is {value}, {at most|at least} {limit}": what the figure is, and what a bad one means
-  const char* cause;
+  const char* what;   // "WHAT is {value}, ..."
+  const char* cause;  // what a bad one means
+  const char* remedy;
 };
 
-Outcome JudgeFigure(Context& context, const GenerationCase& of, const Figure& figure);
+Outcome CheckFigure(Context& context, const GenerationCase& of, const Figure& figure);
 
 }  // namespace conformance

@@ -7,16 +7,16 @@ namespace conformance {
 using harness::SignalMeasures;
 
 Outcome CheckFiniteSound(Context& context, const GenerationCase& of) {
-  const auto& sound = context.Sound(context.RunOf(of).audio);
-  if (!sound.ok()) return Fail(sound.error().message);
+  const auto& sound = context.Sound(context.GetRun(of).audio);
+  if (!sound.ok()) return FromStatus(sound.error());
   const SignalMeasures& overall = *sound;
   if (overall.nan == 0 && overall.infinite == 0) return Pass({{"not_finite", 0}}, {{"not_finite", 0}});
-  return Fail(
-      fmt::format("{} ({}): {} NaN and {} infinite of {} samples, although every weight is finite: the codec's decoder "
-                  "overflows. Its weights are far out of range, or of another normalisation",
-                  context.RunOf(of).audio, PromptText(context.RunOf(of)), overall.nan, overall.infinite,
-                  overall.samples),
-      {{"not_finite", overall.nan + overall.infinite}}, {{"not_finite", 0}});
+  return Fail(fmt::format("{} ({}): {} NaN and {} infinite of {} samples, although every weight is finite: the codec's "
+                          "decoder overflows. Its weights are far out of range, or of another normalisation",
+                          context.GetRun(of).audio, DescribePrompt(context.GetRun(of)), overall.nan, overall.infinite,
+                          overall.samples),
+              {{"not_finite", overall.nan + overall.infinite}}, {{"not_finite", 0}})
+      .WithRemedy("Export an earlier checkpoint of the codec, or the norm that it was trained with (seanet.norm)");
 }
 
 }  // namespace conformance

@@ -6,9 +6,9 @@
 namespace conformance {
 
 Outcome CheckLength(Context& context, const GenerationCase& of) {
-  const GenerationRun& run = context.RunOf(of);
+  const GenerationRun& run = context.GetRun(of);
   const auto audio = harness::ReadWav(context.settings().output_dir / run.audio);
-  if (!audio.ok()) return Fail(audio.error().message);
+  if (!audio.ok()) return FromStatus(audio.error());
   const int64_t expected = run.samples;
   const nlohmann::json measured = {
       {"samples", audio->frames()}, {"channels", audio->channels}, {"sample_rate_hz", audio->sample_rate_hz}};
@@ -17,11 +17,13 @@ Outcome CheckLength(Context& context, const GenerationCase& of) {
   if (audio->frames() == expected && audio->channels == run.channels && audio->sample_rate_hz == run.sample_rate_hz) {
     return Pass(measured, limit);
   }
-  return Fail(fmt::format("{}: {} samples, {} channels, {} Hz; expected {} (what {} frames decode to with the "
-                          "codec's ratios), {} and {}",
-                          run.audio, audio->frames(), audio->channels, audio->sample_rate_hz, expected, run.frames,
-                          run.channels, run.sample_rate_hz),
-              measured, limit);
+  return Fail(
+             fmt::format("{}: has {} samples, {} channels and {} Hz, expected are {} samples (what {} frames decode to "
+                         "with the codec's ratios), {} channels and {} Hz",
+                         run.audio, audio->frames(), audio->channels, audio->sample_rate_hz, expected, run.frames,
+                         run.channels, run.sample_rate_hz),
+             measured, limit)
+      .WithRemedy(kReportDefect);
 }
 
 }  // namespace conformance

@@ -1,4 +1,4 @@
-// What codec_compatibility's checks hold against each other, and those of them that judge one number or option; the
+// What codec_compatibility's checks hold against each other, and those of them that look at one number or option; the
 // reference, the training codec and the order stand in codec_compatibility.cc.
 #pragma once
 
@@ -18,27 +18,30 @@ struct Codec {
   const harness::CodecFacts& facts;
   int64_t seanet_channels = 0;  // what it decodes, where that is another number than it announces
 
-  // A model of the hub or DAC: told by its name, not by its config.
+  // A model of the hub or DAC: known by its name, not by its config.
   bool is_named() const { return description.kind != Kind::kOwn && description.kind != Kind::kPackage; }
-  std::string From(const char* key) const { return description.From(key); }
+  // The file and its key, for messages.
+  std::string NameKey(const char* key) const { return description.From(key); }
   using Kind = harness::CodecDescription::Kind;
 };
 
+inline constexpr const char* kExportTrainedCodec = "Export the codec that the model was trained with";
+
 // One number of the LM config that the codec must share.
-std::optional<int64_t> LmNumber(Context& context, const char* key);
+std::optional<int64_t> ReadLmNumber(Context& context, const char* key);
 
 // Precondition: the language model's options are ok, and the codec could be described.
-using Judge = Outcome (*)(Context&, const harness::LmSpec&, const Codec&);
+using CodecCheck = Outcome (*)(Context&, const harness::LmSpec&, const Codec&);
 
 // What the codes are: codec_codes.cc.
-Outcome Codebooks(Context& context, const harness::LmSpec& lm, const Codec& codec);
-Outcome Cardinality(Context& context, const harness::LmSpec& lm, const Codec& codec);
-Outcome Delays(Context& context);
+Outcome CheckCodebooks(Context& context, const harness::LmSpec& lm, const Codec& codec);
+Outcome CheckCardinality(Context& context, const harness::LmSpec& lm, const Codec& codec);
+Outcome CheckDelays(Context& context);
 
 // What they decode to: codec_sound.cc.
-Outcome SampleRate(Context& context, const harness::LmSpec& lm, const Codec& codec);
-Outcome FrameRate(Context& context, const harness::LmSpec& lm, const Codec& codec);
-Outcome Stereo(Context& context, const harness::LmSpec& lm, const Codec& codec);
-Outcome Channels(Context& context, const harness::LmSpec& lm, const Codec& codec);
+Outcome CheckSampleRate(Context& context, const harness::LmSpec& lm, const Codec& codec);
+Outcome CheckFrameRate(Context& context, const harness::LmSpec& lm, const Codec& codec);
+Outcome CheckStereo(Context& context, const harness::LmSpec& lm, const Codec& codec);
+Outcome CheckChannels(Context& context, const harness::LmSpec& lm, const Codec& codec);
 
 }  // namespace conformance::codec_checks

@@ -15,16 +15,16 @@ namespace conformance {
 namespace {
 
 using codec_checks::Codec;
-using codec_checks::Judge;
+using codec_checks::CodecCheck;
 using harness::LmSpec;
 using harness::Role;
 
-const std::optional<std::string>& Reference(Context& context) {
+const std::optional<std::string>& GetReference(Context& context) {
   return context.exported().file(Role::kCodec).package()->pretrained;
 }
 
 // Precondition: codec_compatibility/reference passed, and the codec's options where it has a config of its own.
-Codec Describe(Context& context) {
+Codec DescribeCodec(Context& context) {
   const harness::CodecDescription& description = *context.exported().codec();
   Codec codec{description, description.facts, description.facts.channels};
   const harness::CodecSpec* spec = description.kind == Codec::Kind::kOwn ? &*context.exported().codec_spec()
@@ -37,20 +37,21 @@ Codec Describe(Context& context) {
 }
 
 // `compression_model_checkpoint` of the LM config: the codec that it was trained on; empty where it is not said.
-std::string TrainedOn(Context& context) {
+std::string ReadTrainedOn(Context& context) {
   const auto value = context.exported().file(Role::kLanguageModel).config()->GetString("compression_model_checkpoint");
   return value.ok() ? *value : "";
 }
 
 constexpr std::string_view kPretrained = "//pretrained/";
 
-// CompressionModel.get_pretrained: a DAC name, else a path that is there, else a model on the hub (ORG/NAME or NAME).
+// CompressionModel.get_pretrained takes a DAC name, else a path that is there, else a model on the hub (ORG/NAME or
+// NAME).
 Outcome CheckReference(Context& context) {
-  const auto& reference = Reference(context);
+  const auto& reference = GetReference(context);
   if (!reference) return Pass("own weights");
   if (reference->starts_with(kPretrained)) {
-    return Fail(fmt::format("compression_state_dict.bin: pretrained is '{}': the prefix {} is for training configs, "
-                            "CompressionModel.get_pretrained takes it as the name of a hub model and fails",
+    return Fail(fmt::format("compression_state_dict.bin: pretrained is '{}': the prefix {} is for training configs. "
+                            "CompressionModel.get_pretrained takes it as the name of a model on the hub, and fails",
                             *reference, kPretrained))
         .WithRemedy(fmt::format("Export again with export_pretrained_compression_model('{}')",
                                 reference->substr(kPretrained.size())));
@@ -58,45 +59,46 @@ Outcome CheckReference(Context& context) {
   const auto& codec = context.exported().codec();
   if (!codec.ok()) return FromStatus(codec.error().In("compression_state_dict.bin"));
   Outcome outcome = Pass(*reference);
-  if (!codec->not_run.empty()) outcome.message = "only its known properties are checked: " + codec->not_run;
+  if (!codec->not_run.empty())
+    outcome.message = "only the known properties of the codec are checked: " + codec->not_run;
   return outcome;
 }
 
 // Own weights can't be told apart by name: their rates and channels are held against what the trained-on codec has.
-Outcome TrainedWith(Context& context, const LmSpec&, const Codec& codec) {
-  const std::string trained_on = TrainedOn(context);
+Outcome CheckTrainedWith(Context& context, const LmSpec&, const Codec& codec) {
+  const std::string trained_on = ReadTrainedOn(context);
   if (!trained_on.starts_with(kPretrained)) return Pass(trained_on.empty() ? "the config names none" : trained_on);
   const std::string name = trained_on.substr(kPretrained.size());
+  const std::string export_again = fmt::format("Export with export_pretrained_compression_model('{}')", name);
   if (codec.is_named()) {
     if (codec.description.name == name) return Pass(name, name);
-    return Fail(
-        fmt::format(
-            "compression_state_dict.bin refers to {}, the model was trained on {} (state_dict.bin: "
-            "compression_model_checkpoint): another codec decodes its codes to other sounds, or not at all. Export "
-            "with export_pretrained_compression_model('{}')",
-            codec.description.name, name, name),
-        codec.description.name, name);
+    return Fail(fmt::format("compression_state_dict.bin: pretrained is '{}', but the model was trained on '{}' "
+                            "(state_dict.bin: compression_model_checkpoint). Another codec decodes its codes to other "
+                            "sounds, or not at all",
+                            codec.description.name, name),
+                codec.description.name, name)
+        .WithRemedy(export_again);
   }
   const harness::KnownCodec* known = harness::FindKnownCodec(name);
   if (known == nullptr) return Pass(trained_on);
   if (known->facts.sample_rate_hz != codec.facts.sample_rate_hz || known->facts.channels != codec.facts.channels ||
       known->facts.frame_rate_hz != codec.facts.frame_rate_hz) {
-    return Fail(fmt::format(
-        "the model was trained on {0} ({1} Hz, {2:.6g} frames a second, {3} channel(s); state_dict.bin: "
-        "compression_model_checkpoint), the package holds a codec of {4} Hz, {5:.6g} frames a second and {6} "
-        "channel(s) "
-        "(compression_state_dict.bin: encodec, seanet.ratios): another codec decodes its codes to other sounds. Export "
-        "with export_pretrained_compression_model('{0}')",
-        known->name, known->facts.sample_rate_hz, known->facts.frame_rate_hz, known->facts.channels,
-        codec.facts.sample_rate_hz, codec.facts.frame_rate_hz, codec.facts.channels));
+    return Fail(
+               fmt::format("compression_state_dict.bin: the codec has {4} Hz, {5:.6g} frames a second and {6} "
+                           "channel(s) (encodec, seanet.ratios), but the model was trained on {0}, which has {1} Hz, "
+                           "{2:.6g} frames a second and {3} channel(s) (state_dict.bin: compression_model_checkpoint). "
+                           "Another codec decodes its codes to other sounds",
+                           known->name, known->facts.sample_rate_hz, known->facts.frame_rate_hz, known->facts.channels,
+                           codec.facts.sample_rate_hz, codec.facts.frame_rate_hz, codec.facts.channels))
+        .WithRemedy(export_again);
   }
   return Pass(trained_on);
 }
 
 // There are weights to decode with: the package's own, or those that the reference leads to.
-Outcome Weights(Context& context) {
-  if (!Reference(context)) {
-    const Outcome& own = context.OutcomeOf(ids::kUnexpected(Role::kCodec));
+Outcome CheckCodecWeights(Context& context) {
+  if (!GetReference(context)) {
+    const Outcome& own = context.GetOutcome(ids::kUnexpected(Role::kCodec));
     return own.failed() ? Blocked(ids::kUnexpected(Role::kCodec)) : own;
   }
   const harness::CodecDescription& description = *context.exported().codec();
@@ -104,55 +106,56 @@ Outcome Weights(Context& context) {
 }
 
 // A reference has no config of its own; weights are judged by theirs. `causes`: what would make this one fail as well.
-Outcome WithCodec(Context& context, Judge judge, const std::vector<const char*>& causes) {
-  const Outcome& reference = context.OutcomeOf(ids::kReference);
+Outcome CheckWithCodec(Context& context, CodecCheck check, const std::vector<const char*>& causes) {
+  const Outcome& reference = context.GetOutcome(ids::kReference);
   if (!reference.passed()) return reference;
-  if (!Reference(context)) {
+  if (!GetReference(context)) {
     const std::string id = ids::kOptions(Role::kCodec);
-    const Outcome& options = context.OutcomeOf(id);
+    const Outcome& options = context.GetOutcome(id);
     if (options.failed()) return Blocked(id);
     if (!options.passed()) return options;
   }
   for (const char* cause : causes) {
-    const Outcome& outcome = context.OutcomeOf(cause);
+    const Outcome& outcome = context.GetOutcome(cause);
     if (outcome.failed()) return Blocked(cause);
     if (outcome.status == harness::CheckStatus::kBlocked) return outcome;
   }
-  return judge(context, *context.exported().lm_spec(), Describe(context));
+  return check(context, *context.exported().lm_spec(), DescribeCodec(context));
 }
 
 }  // namespace
 
-std::vector<Check> CodecCompatibilityChecks() {
+std::vector<Check> ListCodecCompatibilityChecks() {
   const std::string options = ids::kOptions(Role::kLanguageModel);
   std::vector<Check> checks = {{ids::kReference, {ids::kPackage(Role::kCodec)}, CheckReference},
-                               {ids::kDelays, {options}, codec_checks::Delays}};
+                               {ids::kDelays, {options}, codec_checks::CheckDelays}};
   struct Row {
     const char* id;
-    Judge judge;
+    CodecCheck evaluate;
     std::vector<const char*> causes = {};  // what would make this one fail as well, and is the cause
   };
   const Row rows[] = {
-      {ids::kStereo, codec_checks::Stereo},
-      {ids::kCodebooks, codec_checks::Codebooks, {ids::kStereo}},
-      {ids::kCardinality, codec_checks::Cardinality},
-      {ids::kSampleRate, codec_checks::SampleRate},
-      {ids::kChannels, codec_checks::Channels, {ids::kStereo}},
-      {ids::kFrameRate, codec_checks::FrameRate, {ids::kSampleRate}},
-      {ids::kTrainedWith, TrainedWith, {ids::kSampleRate, ids::kFrameRate, ids::kChannels}},
+      {ids::kStereo, codec_checks::CheckStereo},
+      {ids::kCodebooks, codec_checks::CheckCodebooks, {ids::kStereo}},
+      {ids::kCardinality, codec_checks::CheckCardinality},
+      {ids::kSampleRate, codec_checks::CheckSampleRate},
+      {ids::kChannels, codec_checks::CheckChannels, {ids::kStereo}},
+      {ids::kFrameRate, codec_checks::CheckFrameRate, {ids::kSampleRate}},
+      {ids::kTrainedWith, CheckTrainedWith, {ids::kSampleRate, ids::kFrameRate, ids::kChannels}},
   };
   for (const Row& row : rows) {
     checks.push_back({row.id, {ids::kReference, options}, [row](Context& c) {
-                        // The wrong reference is told as such, and not by each of its numbers.
-                        const bool named = c.OutcomeOf(ids::kReference).passed() && Reference(c) &&
+                        // The wrong reference is reported as such, and not by each of its numbers.
+                        const bool named = c.GetOutcome(ids::kReference).passed() && GetReference(c) &&
                                            c.exported().codec()->kind != Codec::Kind::kPackage;
-                        if (!named) return WithCodec(c, row.judge, row.causes);
-                        return WithCodec(c, row.judge,
-                                         row.judge == TrainedWith ? std::vector<const char*>{}
-                                                                  : std::vector<const char*>{ids::kTrainedWith});
+                        if (!named) return CheckWithCodec(c, row.evaluate, row.causes);
+                        return CheckWithCodec(c, row.evaluate,
+                                              row.evaluate == CheckTrainedWith
+                                                  ? std::vector<const char*>{}
+                                                  : std::vector<const char*>{ids::kTrainedWith});
                       }});
   }
-  checks.push_back({ids::kWeights, {ids::kReference}, Weights});
+  checks.push_back({ids::kWeights, {ids::kReference}, CheckCodecWeights});
   checks.back().requirement = "codec";
   return checks;
 }

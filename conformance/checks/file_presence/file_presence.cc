@@ -4,7 +4,7 @@
 
 namespace conformance {
 
-std::vector<Check> FilePresenceChecks() {
+std::vector<Check> ListFilePresenceChecks() {
   std::vector<Check> checks = {
       {ids::kFolder, {}, [](Context& c) { return FromStatus(c.exported().Folder()); }},
       {ids::kFolderName, {}, CheckFolderName},

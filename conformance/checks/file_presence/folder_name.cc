@@ -16,8 +16,8 @@ Outcome CheckFolderName(Context& context) {
   for (const std::string_view name : kModelNames) {
     if (given == name) {
       return Fail(fmt::format(
-                      "the folder is given as '{}', which MusicGen.get_pretrained takes as the name of a model on "
-                      "the hub before it looks at any path",
+                      "AUDIOCRAFT_EXPORT_DIR is '{}', which MusicGen.get_pretrained takes as the name of a model "
+                      "on the hub before it looks at any path",
                       name))
           .WithRemedy(fmt::format("Rename the folder, or give it with its path ('./{}')", name));
     }

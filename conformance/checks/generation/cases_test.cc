@@ -31,18 +31,18 @@ GenerationRecord WithRun(GenerationRun::Status status, const std::string& messag
 }
 
 // The check's own judgement, whatever it needs of others.
-Outcome Judge(const std::string& id, const GenerationRecord& record) {
+Outcome Evaluate(const std::string& id, const GenerationRecord& record) {
   Settings settings;
   settings.export_dir = fs::path(testing::TempDir()) / "no-export";
   settings.output_dir = fs::path(testing::TempDir()) / fmt::format("generation_test.{}", getpid());
   Run& run = StartRun(std::move(settings), MakePlan({}, {}), [record](Context&, const std::string&) { return record; });
   const Check* check = run.graph.Find(id);
-  return check != nullptr ? check->judge(run.context) : Fail("there is no check " + id);
+  return check != nullptr ? check->evaluate(run.context) : Fail("there is no check " + id);
 }
 
 TEST(GenerationCheck, MeasuresTheDeviceThatRan) {
   GenerationRecord record = Recorded();
-  const Outcome cpu = Judge("generation/cpu/prompt0/runs", record);
+  const Outcome cpu = Evaluate("generation/cpu/prompt0/runs", record);
   EXPECT_EQ(cpu.status, CheckStatus::kPass) << cpu.message;
   EXPECT_EQ(cpu.measured.at("device"), "a device");
   EXPECT_EQ(cpu.measured.at("frames"), 7);
@@ -50,7 +50,7 @@ TEST(GenerationCheck, MeasuresTheDeviceThatRan) {
   EXPECT_FALSE(cpu.measured.contains("driver_version"));
   record.compute_capability = "9.0";
   record.driver_version = "13.0";
-  const Outcome card = Judge("generation/cpu/prompt0/runs", record);
+  const Outcome card = Evaluate("generation/cpu/prompt0/runs", record);
   EXPECT_EQ(card.measured.at("compute_capability"), "9.0");
   EXPECT_EQ(card.measured.at("driver_version"), "13.0");
 }
@@ -68,14 +68,14 @@ TEST(GenerationCheck, SaysWhyNothingRan) {
   const GenerationRecord failed = WithRun(GenerationRun::Status::kFailed, "NaN logits");
   const struct {
     const char* name;
-    const char* slot;
+    const char* run;
     GenerationRecord record;
     CheckStatus status;
     const char* words;
   } rows[] = {
       {"Absent", "prompt0", absent, CheckStatus::kSkip, "no device"},
       {"Broken", "prompt0", broken, CheckStatus::kFail, "out of memory"},
-      {"BrokenToldOnce", "prompt1", broken, CheckStatus::kBlocked, "blocked by generation/cpu/prompt0/runs"},
+      {"BrokenReportedOnce", "prompt1", broken, CheckStatus::kBlocked, "blocked by generation/cpu/prompt0/runs"},
       {"NothingLeft", "prompt0", empty, CheckStatus::kSkip, "left nothing of cpu/prompt0"},
       {"Beyond", "prompt0", beyond, CheckStatus::kUnsupported, "too many frames"},
       {"Skipped", "prompt0", skipped, CheckStatus::kSkip, "no T5"},
@@ -83,7 +83,7 @@ TEST(GenerationCheck, SaysWhyNothingRan) {
   };
   for (const auto& row : rows) {
     SCOPED_TRACE(row.name);
-    const Outcome outcome = Judge(fmt::format("generation/cpu/{}/runs", row.slot), row.record);
+    const Outcome outcome = Evaluate(fmt::format("generation/cpu/{}/runs", row.run), row.record);
     EXPECT_EQ(outcome.status, row.status);
     EXPECT_THAT(outcome.message, HasSubstr(row.words));
   }
@@ -111,7 +111,7 @@ TEST(GenerationCheck, JudgesTheProbeInFloat16) {
   };
   for (const auto& row : rows) {
     SCOPED_TRACE(row.name);
-    const Outcome outcome = Judge(ids::kFloat16Readiness, row.record);
+    const Outcome outcome = Evaluate(ids::kFloat16Readiness, row.record);
     EXPECT_EQ(outcome.status, row.status);
     EXPECT_EQ(outcome.message, row.message);
     const bool judged = row.status == CheckStatus::kPass || row.status == CheckStatus::kFail;
@@ -140,7 +140,7 @@ TEST(GenerationCheck, StandsForARequirement) {
   }
 }
 
-// What makes the sound wrong is told by its own check, first; a weight beyond float16 also before both probes.
+// What makes the sound wrong is reported by its own check, first; a weight beyond float16 also before both probes.
 TEST(GenerationCheck, ComesAfterWhatExplainsIt) {
   const std::string range = "state_dict_integrity/language_model/float16_range";
   const CheckGraph graph(MakePlan({}, {.cuda = true, .cpu = true, .text = true, .melody = true, .codec = true}));

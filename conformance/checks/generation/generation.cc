@@ -8,15 +8,15 @@ namespace {
 using harness::Role;
 
 // Whatever would make the sound wrong, or the run raise, for a reason that has a name of its own.
-std::vector<std::string> StaticChecks() {
+std::vector<std::string> ListStaticChecks() {
   std::vector<std::string> needs;
-  for (const auto& checks :
-       {FilePresenceChecks(), StateDictIntegrityChecks(), ShapeConfigAgreementChecks(), CodecCompatibilityChecks()}) {
+  for (const auto& checks : {ListFilePresenceChecks(), ListStateDictIntegrityChecks(), ListShapeConfigAgreementChecks(),
+                             ListCodecCompatibilityChecks()}) {
     for (const Check& check : checks) needs.push_back(check.id);
   }
   std::erase_if(needs, [](const std::string& id) {
-    // A name can't change the sound, and float16 matters on CUDA only. Those of the codec's own config are told for a
-    // reference by codec_compatibility/weights.
+    // A name can't change the sound, and float16 matters on CUDA only. Those of the codec's own config are reported
+    // for a reference by codec_compatibility/weights.
     return id == ids::kFolderName || id == ids::kFloat16Range(Role::kLanguageModel) ||
            id.starts_with("shape_config_agreement/codec/");
   });
@@ -26,7 +26,7 @@ std::vector<std::string> StaticChecks() {
 }
 
 // The word of CONFORMANCE_REQUIRE that a case exercises.
-std::string RequirementOf(const RunPlan& plan, const GenerationCase& of) {
+std::string GetRequirement(const RunPlan& plan, const GenerationCase& of) {
   if (of.is_melody()) return "melody";
   if (plan.is_text(of)) return "text";
   return of.device == "cuda" ? "cuda" : "";
@@ -34,57 +34,57 @@ std::string RequirementOf(const RunPlan& plan, const GenerationCase& of) {
 
 }  // namespace
 
-std::vector<Check> GenerationChecks(const RunPlan& plan) {
+std::vector<Check> ListGenerationChecks(const RunPlan& plan) {
   const std::string options = ids::kOptions(Role::kLanguageModel);
   std::vector<Check> checks = {{ids::kProductionDefaults, {options}, CheckProductionDefaults},
                                {ids::kConditioners, {options}, CheckConditioners},
                                {ids::kTextEncoder, {options}, CheckTextEncoder}};
   checks.back().requirement = "text";
-  const std::vector<std::string> needs = StaticChecks();
+  const std::vector<std::string> needs = ListStaticChecks();
   std::vector<std::string> in_float16 = needs;
   in_float16.push_back(ids::kFloat16Range(Role::kLanguageModel));
   for (const GenerationCase& of : plan.cases) {
     checks.push_back({.id = ids::kRuns(of),
                       .needs = of.device == "cuda" ? in_float16 : needs,
-                      .judge = [of](Context& c) { return CheckRuns(c, of); },
+                      .evaluate = [of](Context& c) { return CheckRuns(c, of); },
                       // A text encoder that is not there skips texts only; a broken one stops get_pretrained.
                       .explained_by = {ids::kTextEncoder},
-                      .requirement = RequirementOf(plan, of),
+                      .requirement = GetRequirement(plan, of),
                       .device = of.device});
-    for (const auto& [id, judge] :
+    for (const auto& [id, evaluate] :
          {std::pair(ids::kCodes, &CheckCodes), std::pair(ids::kRepeatable, &CheckRepeatable)}) {
       checks.push_back({.id = id(of),
                         .needs = {ids::kRuns(of)},
-                        .judge = [of, judge = judge](Context& c) { return judge(c, of); },
+                        .evaluate = [of, evaluate = evaluate](Context& c) { return evaluate(c, of); },
                         .device = of.device});
     }
   }
   for (const RunPlan::NotRun& not_run : plan.not_run) {
     checks.push_back({.id = not_run.id,
                       .needs = {},
-                      .judge = [outcome = not_run.outcome](Context&) { return outcome(); },
+                      .evaluate = [outcome = not_run.outcome](Context&) { return outcome(); },
                       .requirement = not_run.requirement,
                       .device = not_run.device});
   }
-  if (plan.float16_readiness && plan.FirstCase("cpu") != nullptr) {
+  if (plan.float16_readiness && plan.FindFirstCase("cpu") != nullptr) {
     checks.push_back({.id = ids::kFloat16Readiness,
                       .needs = in_float16,
-                      .judge = CheckFloat16Readiness,
+                      .evaluate = CheckFloat16Readiness,
                       .explained_by = {ids::kTextEncoder},
                       .device = "cpu"});
   }
-  if (plan.FirstCase("cuda") != nullptr) {
+  if (plan.FindFirstCase("cuda") != nullptr) {
     checks.push_back({.id = ids::kCudaAgreesWithCpu,
                       .needs = in_float16,
-                      .judge = CheckCudaAgreesWithCpu,
+                      .evaluate = CheckCudaAgreesWithCpu,
                       .explained_by = {ids::kTextEncoder},
                       .device = "cuda"});
   }
-  if (const auto* first = plan.FirstCase("cpu"); plan.production_loader && first != nullptr) {
+  if (const auto* first = plan.FindFirstCase("cpu"); plan.production_loader && first != nullptr) {
     // A run that passed has passed all that it needs itself: nothing unsafe is loaded.
     checks.push_back({.id = ids::kProductionLoader,
                       .needs = {ids::kTextEncoder, ids::kRuns(*first)},
-                      .judge = CheckProductionLoader});
+                      .evaluate = CheckProductionLoader});
   }
   return checks;
 }

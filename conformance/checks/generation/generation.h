@@ -1,4 +1,4 @@
-// Category generation: production's defaults can be used, and a short generation ran and gave codes of the right shape
+// Category generation: the reference's defaults can be used, and a short generation ran and gave codes of the right shape
 // and range, the same for the same seed.
 #pragma once
 

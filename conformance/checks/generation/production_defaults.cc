@@ -16,22 +16,21 @@ Outcome CheckProductionDefaults(Context& context) {
   const nlohmann::json measured = {{"segment_duration_s", spec.segment_duration_s}, {"cardinality", spec.cardinality}};
   const nlohmann::json limit = {{"segment_duration_s", kExtendStrideS}, {"cardinality", kDefaultTopK}};
   if (!(spec.segment_duration_s > kExtendStrideS)) {
-    return Fail(
-               fmt::format(
-                   "state_dict.bin: dataset.segment_duration is {} s; MusicGen's constructor sets extend_stride=18 and "
-                   "asserts that it is below: get_pretrained raises AssertionError (\"Cannot stride by more than max "
-                   "generation duration.\")",
-                   spec.segment_duration_s),
-               measured, limit)
+    return Fail(fmt::format("state_dict.bin: dataset.segment_duration is {} s, but must be above {} s. The "
+                            "constructor of MusicGen sets extend_stride=18, and get_pretrained raises an "
+                            "AssertionError (\"Cannot stride by more than max generation duration.\")",
+                            spec.segment_duration_s, kExtendStrideS),
+                measured, limit)
         .WithRemedy("Train on segments above 18 s, or set the key above 18 if the model can do that");
   }
   if (spec.cardinality < kDefaultTopK) {
-    return Fail(fmt::format("state_dict.bin: transformer_lm.card is {}; generate() draws from the 250 most likely "
-                            "codes unless told "
-                            "otherwise, and torch.topk raises where there are fewer",
-                            spec.cardinality),
+    return Fail(fmt::format("state_dict.bin: transformer_lm.card is {}, but must be at least {}. MusicGen.generate "
+                            "draws from the 250 most likely codes by default, and torch.topk raises where there are "
+                            "fewer",
+                            spec.cardinality, kDefaultTopK),
                 measured, limit)
-        .WithRemedy(fmt::format("Tell people to call set_generation_params(top_k={}), or less", spec.cardinality));
+        .WithRemedy(fmt::format("Tell the people who use the export to call set_generation_params(top_k={}), or less",
+                                spec.cardinality));
   }
   return Pass(measured, limit);
 }

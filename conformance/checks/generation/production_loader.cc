@@ -20,24 +20,25 @@ static bool NeedsNewer(Context& context) {
 Outcome CheckProductionLoader(Context& context) {
   const ProductionRun& run = context.Production();
   switch (run.outcome) {
-    case ProductionRun::Outcome::kNotRun: return Skip(reason::kStageLeftNothing, run.message);
+    case ProductionRun::Outcome::kNotRun: return Skip(reason::kStageLeftNothing, run.message).WithRemedy(run.remedy);
     case ProductionRun::Outcome::kRaises:
       return Fail(fmt::format("MusicGen.get_pretrained, run by AUDIOCRAFT_PYTHON, fails on this export although every "
                               "check of this suite passes: {}",
                               run.message))
-          .WithRemedy(run.stage == "load" && NeedsNewer(context)
-                          ? "That audiocraft is too old for this conditioner: name a Python with a newer one"
-                          : "Is that Python's audiocraft complete? Else this suite is wrong: report it");
+          .WithRemedy(
+              run.stage == "load" && NeedsNewer(context)
+                  ? "Name a Python with a newer audiocraft: this one is too old for the conditioner"
+                  : "Look whether that Python's audiocraft is complete; if it is, this suite is wrong: report it");
     case ProductionRun::Outcome::kRuns: break;
   }
   const nlohmann::json measured = {
       {"audiocraft", run.audiocraft}, {"load_s", run.load_s}, {"codes", run.codes}, {"differing_codes", run.differing}};
   if (run.differing == 0 || run.gap < kTie) return Pass(measured, {{"differing_codes", 0}});
-  return Fail(
-      fmt::format("audiocraft {} generates other codes than this suite: {} of {}, from frame {} on, where this suite's "
-                  "best logit leads by {:.3g}. One of the two computes another model than was trained",
-                  run.audiocraft, run.differing, run.codes, run.first_frame, run.gap),
-      measured, {{"differing_codes", 0}});
+  return Fail(fmt::format("audiocraft {} generates other codes than this suite: {} of {}, from frame {} on, where this "
+                          "suite's best logit leads by {:.3g}. One of the two computes another model than was trained",
+                          run.audiocraft, run.differing, run.codes, run.first_frame, run.gap),
+              measured, {{"differing_codes", 0}})
+      .WithRemedy("Report it, with the export");
 }
 
 }  // namespace conformance

@@ -7,20 +7,20 @@ namespace conformance {
 Outcome CheckRuns(Context& context, const GenerationCase& of) {
   const GenerationRecord& record = context.Generation(of.device);
   if (!record.problem.empty()) {
-    if (record.skipped) return Skip(record.reason, record.problem);
-    // One cause, told once: by the first case of the device.
-    const GenerationCase* first = context.plan().FirstCase(of.device);
+    if (record.skipped) return Skip(record.reason, record.problem).WithRemedy(record.remedy);
+    // One cause, reported once: by the first case of the device.
+    const GenerationCase* first = context.plan().FindFirstCase(of.device);
     if (first != nullptr && first->Path() != of.Path()) return Blocked(ids::kRuns(*first));
-    return Fail(record.problem).WithReason(record.reason);
+    return Fail(record.problem).WithReason(record.reason).WithRemedy(record.remedy);
   }
-  const GenerationRun& run = context.RunOf(of);
+  const GenerationRun& run = context.GetRun(of);
   switch (run.status) {
     case GenerationRun::Status::kNotRun:
       return Skip(reason::kStageLeftNothing, fmt::format("the generation stage left nothing of {}", of.Path()));
-    case GenerationRun::Status::kSkipped: return Skip(run.reason, run.message);
-    case GenerationRun::Status::kUnsupported: return Unsupported(run.message);
+    case GenerationRun::Status::kSkipped: return Skip(run.reason, run.message).WithRemedy(run.remedy);
+    case GenerationRun::Status::kUnsupported: return Unsupported(run.message).WithRemedy(run.remedy);
     case GenerationRun::Status::kFailed:
-      return Fail(fmt::format("{} ({}): {}", of.device, PromptText(run), run.message));
+      return Fail(fmt::format("{} ({}): {}", of.device, DescribePrompt(run), run.message)).WithRemedy(run.remedy);
     case GenerationRun::Status::kDone: break;
   }
   nlohmann::json measured = {

@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "conformance/checks/shape_config_agreement/shape_config_agreement.h"
 #include "harness/export/folder_contents.h"
 
@@ -12,7 +14,7 @@ namespace {
 
 // What the builders read of the config; nothing else is ever resolved (models/builders.py, loaders.py, genmodel.py).
 // Of codebooks_pattern, only the chosen pattern's options are read: shape_config_agreement/.../options does.
-const std::vector<std::string>& SubtreesRead(Role role) {
+const std::vector<std::string>& ListSubtreesRead(Role role) {
   static const std::vector<std::string> language_model = {
       "lm_model", "transformer_lm", "codebooks_pattern.modeling", "attribute_dropout", "classifier_free_guidance",
       "fuser",    "conditioners",   "dataset.segment_duration"};
@@ -34,11 +36,11 @@ void FindMissing(const harness::ConfigValue& value, const std::string& path, std
 }
 
 // The first key on the way to `path` that is not there; empty where the whole path is, or can't be followed.
-std::string FirstAbsent(const harness::Config& config, const std::string& path) {
+std::string FindFirstAbsent(const harness::Config& config, const std::string& path) {
   for (size_t end = path.find('.'); end != std::string::npos; end = path.find('.', end + 1)) {
     const std::string parent = path.substr(0, end);
     if (!config.Has(parent)) return parent;
-    if (!config.Keys(parent).ok()) return "";  // an interpolation, ???, or no mapping: told by Get
+    if (!config.Keys(parent).ok()) return "";  // an interpolation, ???, or not a mapping: reported by Get
   }
   return config.Has(path) ? "" : path;
 }
@@ -55,36 +57,44 @@ bool Holds(const harness::Config& config, const std::string& path, const std::st
   return value.ok() && *value == text;
 }
 
-Role OtherThan(Role role) { return role == Role::kLanguageModel ? Role::kCodec : Role::kLanguageModel; }
+Role GetOtherRole(Role role) { return role == Role::kLanguageModel ? Role::kCodec : Role::kLanguageModel; }
+
+struct Explanation {
+  std::string cause, remedy;
+};
 
 // How the config of the other role got into this file, by what the other file holds.
-std::string WhichFileIsWrong(Context& context, Role role) {
-  const Role other = OtherThan(role);
+Explanation ExplainOtherConfig(Context& context, Role role) {
+  const Role other = GetOtherRole(role);
   harness::ExportFile& beside = context.exported().file(other);
-  const bool readable = context.OutcomeOf(ids::kPackage(other)).passed();
+  const bool readable = context.GetOutcome(ids::kPackage(other)).passed();
   const bool has_config = readable && !beside.package()->pretrained && beside.config().ok();
-  if (has_config && beside.config()->Has(SubtreesRead(role).front())) {
-    return fmt::format("The two files are swapped: {} holds the {}. Exchange their names", harness::FileName(other),
-                       harness::Describe(role));
+  const std::string export_it = fmt::format("Write {} with {}", harness::FileName(role), harness::ExporterCall(role));
+  if (has_config && beside.config()->Has(ListSubtreesRead(role).front())) {
+    return {
+        fmt::format("The two files are swapped: {} holds the {}", harness::FileName(other), harness::Describe(role)),
+        "Exchange the names of the two files"};
   }
-  if (has_config && beside.config()->Has(SubtreesRead(other).front())) {
-    return fmt::format("The {} was exported twice: {} holds one, too. {} must come from {}", harness::Describe(other),
-                       harness::FileName(other), harness::FileName(role), harness::ExporterCall(role));
+  if (has_config && beside.config()->Has(ListSubtreesRead(other).front())) {
+    return {
+        fmt::format("The {} was exported twice: {} holds one, too", harness::Describe(other), harness::FileName(other)),
+        export_it};
   }
-  return fmt::format("The two files are swapped, or the {} was exported twice. {} must come from {}",
-                     harness::Describe(other), harness::FileName(role), harness::ExporterCall(role));
+  return {fmt::format("The two files are swapped, or the {} was exported twice", harness::Describe(other)), export_it};
 }
 
 Outcome CheckSubtrees(Context& context, const harness::Config& config, Role role) {
-  const Role other = OtherThan(role);
-  if (!config.Has(SubtreesRead(role).front()) && config.Has(SubtreesRead(other).front())) {
+  const Role other = GetOtherRole(role);
+  if (!config.Has(ListSubtreesRead(role).front()) && config.Has(ListSubtreesRead(other).front())) {
+    Explanation explanation = ExplainOtherConfig(context, role);
     return Fail(fmt::format("{}: has no {}, but {}: this is the config of a {}. {}", config.source(),
-                            SubtreesRead(role).front(), SubtreesRead(other).front(), harness::Describe(other),
-                            WhichFileIsWrong(context, role)));
+                            ListSubtreesRead(role).front(), ListSubtreesRead(other).front(), harness::Describe(other),
+                            explanation.cause))
+        .WithRemedy(std::move(explanation.remedy));
   }
   std::vector<std::string> absent, problems, never_given;
-  for (const std::string& path : SubtreesRead(role)) {
-    if (const std::string key = FirstAbsent(config, path); !key.empty()) {
+  for (const std::string& path : ListSubtreesRead(role)) {
+    if (const std::string key = FindFirstAbsent(config, path); !key.empty()) {
       absent.push_back(key == path ? key : fmt::format("{} (read for {})", key, path));
       continue;
     }
@@ -105,27 +115,30 @@ Outcome CheckSubtrees(Context& context, const harness::Config& config, Role role
     const std::string complaint = OptionsComplaint(context, role);
     std::erase_if(never_given, [&](const std::string& key) { return complaint.find(key) == std::string::npos; });
   }
-  if (absent.empty() && problems.empty() && never_given.empty()) return Pass({{"subtrees", SubtreesRead(role).size()}});
-  std::vector<std::string> sentences;
+  if (absent.empty() && problems.empty() && never_given.empty())
+    return Pass({{"subtrees", ListSubtreesRead(role).size()}});
+  std::vector<std::string> sentences, remedies;
   if (!absent.empty()) {
-    sentences.push_back(fmt::format(
-        "has no {}, which the {} is built from: a part of the config was lost. Export the run's whole config, as "
-        "audiocraft.utils.export.{} does",
-        fmt::join(absent, ", "), harness::Describe(role),
-        role == Role::kLanguageModel ? "export_lm" : "export_encodec"));
+    sentences.push_back(fmt::format("has no {}, which the {} is built from: a part of the config was lost",
+                                    fmt::join(absent, ", "), harness::Describe(role)));
+    remedies.push_back(fmt::format("Export the run's whole config, as audiocraft.utils.export.{} does",
+                                   role == Role::kLanguageModel ? "export_lm" : "export_encodec"));
   }
   if (!never_given.empty()) {
+    const bool one = never_given.size() == 1;
     sentences.push_back(
-        fmt::format("{} {} ???, a value that was never given. Set it to the one that the model was trained with",
-                    fmt::join(never_given, ", "), never_given.size() == 1 ? "is" : "are"));
+        fmt::format("{} {} ???, a value that was never given", fmt::join(never_given, ", "), one ? "is" : "are"));
+    remedies.push_back(one ? "Set the value that the model was trained with"
+                           : "Set the values that the model was trained with");
   }
   if (!problems.empty()) {
-    sentences.push_back(
-        fmt::format("{}. Write the values of the training in its place: where it ran, OmegaConf.to_yaml(cfg, "
-                    "resolve=True) knows them",
-                    fmt::join(problems, "; ")));
+    sentences.push_back(fmt::format("{}", fmt::join(problems, "; ")));
+    remedies.emplace_back(
+        "Write the values of the training in the place of the interpolations: where the training ran, "
+        "OmegaConf.to_yaml(cfg, resolve=True) knows them");
   }
-  return Fail(fmt::format("{}: {}. get_pretrained raises", config.source(), fmt::join(sentences, ". ")));
+  return Fail(fmt::format("{}: {}. MusicGen.get_pretrained raises", config.source(), fmt::join(sentences, ". ")))
+      .WithRemedy(fmt::format("{}", fmt::join(remedies, ". ")));
 }
 
 }  // namespace
@@ -133,14 +146,16 @@ Outcome CheckSubtrees(Context& context, const harness::Config& config, Role role
 Outcome CheckConfig(Context& context, Role role) {
   harness::ExportFile& file = context.exported().file(role);
   if (file.package()->pretrained) {
-    return Skip(reason::kNothingToJudge, fmt::format("the codec is a reference to '{}': it brings no config of its own",
-                                                     *file.package()->pretrained));
+    return Skip(
+        reason::kNothingToJudge,
+        fmt::format("compression_state_dict.bin: is a reference to the codec '{}', and brings no config of its own",
+                    *file.package()->pretrained));
   }
   const auto& config = file.config();
   if (config.ok()) return CheckSubtrees(context, *config, role);
   Outcome outcome = FromStatus(config.error());
   if (outcome.failed() && outcome.remedy.empty())
-    outcome.remedy = "xp.cfg must be what OmegaConf.to_yaml(cfg) gives, cfg being the run's whole config";
+    outcome.remedy = "Write into xp.cfg what OmegaConf.to_yaml(cfg) gives, cfg being the run's whole config";
   return outcome;
 }
 

@@ -9,26 +9,24 @@ using harness::Role;
 namespace {
 
 // What get_pretrained fetches beside the export.
-std::vector<std::string> Fetches(const harness::LmSpec& spec) {
+std::vector<std::string> ListFetches(const harness::LmSpec& spec) {
   std::vector<std::string> fetches;
   for (const harness::ConditionerSpec& conditioner : spec.conditioners)
     fetches.insert(fetches.end(), conditioner.fetches.begin(), conditioner.fetches.end());
   return fetches;
 }
 
-// Empty where audiocraft 1.3.0 builds every conditioner.
-std::string NewerAudiocraft(const harness::LmSpec& spec) {
+// Says in `outcome` which conditioner the newest audiocraft on PyPI can't build, if there is one.
+void NoteNewerAudiocraft(const harness::LmSpec& spec, Outcome& outcome) {
   for (const harness::ConditionerSpec& conditioner : spec.conditioners) {
     if (conditioner.needs_audiocraft.empty()) continue;
-    return fmt::format(
-        "state_dict.bin: conditioners.{}.model is {}, which audiocraft knows from {} on: with 1.3.0, the newest "
-        "release "
-        "on PyPI, get_pretrained raises ValueError \"Unrecognized conditioning model: {}\". Tell people which "
-        "audiocraft "
-        "they need",
+    outcome.message = fmt::format(
+        "state_dict.bin: conditioners.{}.model is {}, which audiocraft knows from {} on. With 1.3.0, the newest release "
+        "on PyPI, get_pretrained raises ValueError \"Unrecognized conditioning model: {}\"",
         conditioner.name, conditioner.model, conditioner.needs_audiocraft, conditioner.model);
+    outcome.remedy = "Say beside the export which audiocraft it needs";
+    return;
   }
-  return "";
 }
 
 }  // namespace
@@ -43,8 +41,8 @@ Outcome CheckOptions(Context& context, Role role) {
                             {"heads", spec->num_heads},
                             {"codebooks", spec->num_codebooks},
                             {"cardinality", spec->cardinality},
-                            {"fetches", Fetches(*spec)}});
-    outcome.message = NewerAudiocraft(*spec);
+                            {"fetches", ListFetches(*spec)}});
+    NoteNewerAudiocraft(*spec, outcome);
     return outcome;
   }
   const auto& spec = exported.codec_spec();

@@ -15,13 +15,13 @@ namespace {
 Outcome FailToLoad(Context& context, Role role, std::string message, size_t count) {
   const harness::CheckedTensors& tensors = context.exported().tensors(role);
   const std::string cause = harness::LikelyCause(tensors.specs, tensors.found, tensors.agreement);
-  message += ". Strict loading raises";
+  message += ". MusicGen.get_pretrained raises (load_state_dict is strict)";
   if (!cause.empty()) message += ". Likely cause: " + cause;
   std::string remedy;
   if (const auto edit = context.exported().SuggestedEdit(role)) {
     const auto now = context.exported().file(role).config()->Get(edit->key);
     remedy = fmt::format(
-        "With `{}` in its xp.cfg{} config and weights would agree: if these are the right weights, export them again "
+        "With `{}` in its xp.cfg{} config and weights would agree. If these are the right weights, export them again "
         "with the config that they were trained with",
         edit->Text(), now.ok() ? fmt::format(" (now {})", harness::YamlText(*now)) : "");
   } else if (cause.empty()) {

@@ -7,7 +7,7 @@ using harness::Role;
 Outcome CheckArchive(Context& context, Role role) {
   Outcome outcome = FromStatus(context.exported().file(role).checkpoint().structure_status());
   if (outcome.failed() && outcome.remedy.empty())
-    outcome.remedy = "Copy the file as it was written, or export it again";
+    outcome.remedy = "Copy the file again as it was written, or export it again";
   return outcome;
 }
 

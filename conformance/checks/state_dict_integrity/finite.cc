@@ -1,5 +1,5 @@
-#include "conformance/checks/state_dict_integrity/over_weights.h"
-#include "conformance/framework/offenders.h"
+#include "conformance/checks/state_dict_integrity/check_weights.h"
+#include "conformance/framework/fault_list.h"
 #include "harness/architecture/agreement.h"
 
 namespace conformance {
@@ -7,8 +7,8 @@ namespace conformance {
 using harness::Role;
 
 Outcome CheckFinite(Context& context, Role role) {
-  return OverWeights(context, role, [&](const std::vector<harness::Weight>& weights) {
-    Offenders bad;
+  return CheckWeights(context, role, [&](const std::vector<harness::Weight>& weights) {
+    FaultList bad;
     int64_t elements = 0;
     for (const harness::Weight& weight : weights) {
       const harness::TensorStatistics* s = weight.statistics;
@@ -20,11 +20,12 @@ Outcome CheckFinite(Context& context, Role role) {
                           harness::ShapeText(weight.shape), s->nan, s->infinite, s->elements, first));
     }
     if (bad.count == 0) return Pass({{"elements", elements}, {"not_finite", 0}}, {{"not_finite", 0}});
-    return Fail(fmt::format("{}: {} values that are not finite: {}. The training diverged, or a cast to half "
-                            "precision overflowed before the export",
-                            harness::FileName(role), Plural(bad.count, "tensor holds", "tensors hold"), bad.Text()),
-                bad.count, 0)
-        .WithRemedy("Export an earlier checkpoint");
+    return Fail(
+               fmt::format("{}: {} values that are not finite: {}. The training diverged, or a cast to half "
+                           "precision overflowed before the export",
+                           harness::FileName(role), FormatCount(bad.count, "tensor holds", "tensors hold"), bad.Join()),
+               bad.count, 0)
+        .WithRemedy("Export an earlier checkpoint, whose weights are finite");
   });
 }
 

@@ -1,7 +1,7 @@
 #include <algorithm>
 
-#include "conformance/checks/state_dict_integrity/over_weights.h"
-#include "conformance/framework/offenders.h"
+#include "conformance/checks/state_dict_integrity/check_weights.h"
+#include "conformance/framework/fault_list.h"
 #include "harness/architecture/agreement.h"
 
 namespace conformance {
@@ -9,8 +9,8 @@ namespace conformance {
 using harness::Role;
 
 Outcome CheckFloat16Range(Context& context, Role role) {
-  return OverWeights(context, role, [&](const std::vector<harness::Weight>& weights) {
-    Offenders bad;
+  return CheckWeights(context, role, [&](const std::vector<harness::Weight>& weights) {
+    FaultList bad;
     double largest = 0;
     for (const harness::Weight& weight : weights) {
       const harness::TensorStatistics* s = weight.statistics;
@@ -24,10 +24,10 @@ Outcome CheckFloat16Range(Context& context, Role role) {
     if (bad.count == 0) return Pass({{"largest", largest}}, {{"largest", harness::kFloat16Overflow}});
     return Fail(fmt::format("{}: {} finite values of {} and more, which become infinite where the language model "
                             "is loaded on CUDA, as float16: {}. It works on the CPU only",
-                            harness::FileName(role), Plural(bad.count, "tensor holds", "tensors hold"),
-                            harness::kFloat16Overflow, bad.Text()),
+                            harness::FileName(role), FormatCount(bad.count, "tensor holds", "tensors hold"),
+                            harness::kFloat16Overflow, bad.Join()),
                 largest, harness::kFloat16Overflow)
-        .WithRemedy("Clamp or retrain them");
+        .WithRemedy("Clamp these weights, or train them again");
   });
 }
 

@@ -7,11 +7,11 @@ using harness::Role;
 
 Outcome CheckPickle(Context& context, Role role) {
   harness::ExportFile& file = context.exported().file(role);
-  if (DamagedMetadata(file)) return Blocked(ids::kChecksums(role));
+  if (FindDamagedMetadata(file)) return Blocked(ids::kChecksums(role));
   Outcome outcome = FromStatus(file.checkpoint().pickle_status());
   if (outcome.failed()) {
-    outcome.message += ". The file was written wrongly, or changed since";
-    outcome.remedy = "Export it again";
+    outcome.message += ". The file was written wrongly, or it was changed since";
+    if (outcome.remedy.empty()) outcome.remedy = "Export it again";
     return outcome;
   }
   return outcome.passed() ? FromStatus(harness::LoadsInProduction(file.checkpoint().pickle(), harness::FileName(role)))

@@ -22,10 +22,14 @@ Outcome CheckFsdp(Context& context, harness::Role role);
 // The weights' values. Precondition of each: the file's storages and package are ok.
 Outcome CheckFinite(Context& context, harness::Role role);
 Outcome CheckFloat16Range(Context& context, harness::Role role);
-Outcome CheckInitialised(Context& context, harness::Role role);
+Outcome CheckZero(Context& context, harness::Role role);
+Outcome CheckConstant(Context& context, harness::Role role);
+Outcome CheckInitialValues(Context& context, harness::Role role);
+Outcome CheckCopies(Context& context, harness::Role role);
+Outcome CheckDeadCodebooks(Context& context, harness::Role role);
 
 // The first record that is not a payload and does not have its CRC-32, in words; nullopt: none. A damaged pickle is
 // named as damaged before anybody puzzles over what it says.
-std::optional<std::string> DamagedMetadata(harness::ExportFile& file);
+std::optional<std::string> FindDamagedMetadata(harness::ExportFile& file);
 
 }  // namespace conformance

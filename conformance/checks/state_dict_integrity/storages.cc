@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
 #include "conformance/checks/state_dict_integrity/state_dict_integrity.h"
-#include "conformance/framework/offenders.h"
+#include "conformance/framework/fault_list.h"
 #include "harness/architecture/agreement.h"
 #include "harness/weights/sharing.h"
 #include "harness/weights/weight_findings.h"
@@ -13,7 +13,7 @@ using harness::Role;
 namespace {
 
 // The tensors whose storage is not all there.
-std::string TensorsWithoutStorage(harness::ExportFile& file) {
+std::string ListTensorsWithoutStorage(harness::ExportFile& file) {
   if (!file.package().ok()) return "";
   std::vector<std::string> names;
   for (const harness::NamedTensor& tensor : file.package()->best_state) {
@@ -35,11 +35,12 @@ Outcome CheckSharing(harness::ExportFile& file, Role role) {
     return FromStatus(harness::Error{
         harness::ErrorCode::kUnsupported,
         fmt::format("{}: {} is a strided view among others of one storage, and this suite does not compare so many "
-                    "elements to see whether they lie on each other. contiguous() each tensor before it is saved",
-                    harness::FileName(role), left_open)});
+                    "elements to see whether they lie on each other",
+                    harness::FileName(role), left_open),
+        "Call contiguous() on each tensor before it is saved"});
   }
   if (shared.empty()) return Pass();
-  Offenders groups;
+  FaultList groups;
   for (const harness::SharedElements& group : shared) {
     if (group.names.size() == 1) {
       groups.Add(fmt::format("{} of the elements of {} lie on others of its own", group.elements, group.names[0]));
@@ -49,13 +50,12 @@ Outcome CheckSharing(harness::ExportFile& file, Role role) {
                    ? fmt::format("{} are the same {} elements", harness::FoldNames(group.names, 4), group.elements)
                    : fmt::format("{} overlap by {} elements", harness::FoldNames(group.names, 4), group.elements));
   }
-  return Fail(
-      fmt::format("{}: tensors lie on each other's bytes: {}. In audiocraft each is a parameter of its own; "
-                  "these have what was written there last. Whoever collected the state dict filled one buffer "
-                  "again and again, or cut a flat one at wrong offsets: clone() each tensor into best_state, or "
-                  "export again",
-                  harness::FileName(role), groups.Text()),
-      shared.size(), 0);
+  return Fail(fmt::format("{}: tensors lie on each other's bytes: {}. In audiocraft each is a parameter of its own; "
+                          "these have what was written there last: whoever collected the state dict filled one buffer "
+                          "again and again, or cut a flat one at wrong offsets",
+                          harness::FileName(role), groups.Join()),
+              shared.size(), 0)
+      .WithRemedy("Put a clone() of each tensor into best_state, or export again");
 }
 
 }  // namespace
@@ -65,7 +65,7 @@ Outcome CheckStorages(Context& context, Role role) {
   const harness::Checkpoint& checkpoint = file.checkpoint();
   if (!checkpoint.storage_status().ok()) {
     Outcome outcome = FromStatus(checkpoint.storage_status());
-    outcome.message += TensorsWithoutStorage(file);
+    outcome.message += ListTensorsWithoutStorage(file);
     return outcome;
   }
   Outcome outcome = FromStatus(checkpoint.tensor_status());

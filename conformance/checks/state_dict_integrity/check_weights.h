@@ -11,16 +11,16 @@
 
 namespace conformance {
 
-// Judges the weights of a file by what the one pass over its payloads found.
+// Gives `body` the weights of a file, with what the one pass over its payloads found.
 template <class Body>
-Outcome OverWeights(Context& context, harness::Role role, Body&& body) {
+Outcome CheckWeights(Context& context, harness::Role role, Body&& body) {
   const auto& scan = context.Payload(role);
   if (!scan.ok()) return FromStatus(scan.error());
   harness::ExportFile& file = context.exported().file(role);
   return body(harness::WeightsOf(file.checkpoint(), file.package()->best_state, *scan));
 }
 
-inline std::string Plural(size_t count, const char* one, const char* many) {
+inline std::string FormatCount(size_t count, const char* one, const char* many) {
   return fmt::format("{} {}", count, count == 1 ? one : many);
 }
 

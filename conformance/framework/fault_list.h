@@ -1,4 +1,4 @@
-// What a message lists of things that are wrong: up to six, then a count.
+// What is wrong, for one message: the first six of a kind in words, and how many more there are.
 #pragma once
 
 #include <fmt/format.h>
@@ -10,19 +10,19 @@
 
 namespace conformance {
 
-struct Offenders {
+struct FaultList {
   std::vector<std::string> shown;
   size_t count = 0;
   void Add(std::string text) {
     if (++count <= 6) shown.push_back(std::move(text));
   }
-  // words() gives the text; it is not called for what is only counted.
-  template <class Words>
-  requires std::invocable<Words>
-  void Add(Words words) {
-    if (++count <= 6) shown.push_back(words());
+  // describe() gives the text; it is not called for what is only counted.
+  template <class Describe>
+  requires std::invocable<Describe>
+  void Add(Describe describe) {
+    if (++count <= 6) shown.push_back(describe());
   }
-  std::string Text() const {
+  std::string Join() const {
     return count > shown.size() ? fmt::format("{} and {} more", fmt::join(shown, ", "), count - shown.size())
                                 : fmt::format("{}", fmt::join(shown, ", "));
   }

@@ -7,7 +7,6 @@ Runs the conformance tests of a build folder from a folder of its own, so that a
 Standard library only.
 """
 import json
-import os
 import shutil
 import struct
 import subprocess

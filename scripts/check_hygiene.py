@@ -18,7 +18,7 @@ import xml.etree.ElementTree as ElementTree
 from collections import OrderedDict
 from pathlib import Path
 
-from ctest_run import FAULTS, GOOD, ROOT, Run, cases_in, clean_environment, expect, main
+from ctest_run import FAULTS, GOOD, Run, cases_in, clean_environment, expect, main
 from derive.archive import Entry, find_entry, read_zip, write_zip
 from derive.export import Export
 from derive.pickling import Raw, Tensor

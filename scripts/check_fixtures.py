@@ -204,9 +204,6 @@ def main() -> int:
     parser.add_argument("--list", action="store_true")
     args = parser.parse_args()
     if args.list:
-        gone = set(DOCUMENTED) - set(find_fixtures())
-        if gone:
-            sys.exit(f"conformance/CHECKS.md names fixtures that are not there: {', '.join(sorted(gone))}")
         print("\n".join(find_fixtures()))
         return 0
     if not args.program or not args.fixture:

@@ -110,7 +110,7 @@ def case_cuda(build: Path, folder: Path) -> None:
     report = run.report()
     status = {check["id"]: check["status"] for check in report["checks"]}
     expect(run.status == 0 and report["verdict"] == "pass" and "cuda" not in report["not_run"], f"{run.status} {report['verdict']} {report['not_run']}")
-    # Production takes the device; the CPU is no part of the run.
+    # The reference takes the device; the CPU is not a part of the run.
     expect(status["generation/cuda/prompt0/runs"] == "pass" and not [name for name in status if "/cpu/" in name], f"{sorted(status)}")
 
 

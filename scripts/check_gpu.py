@@ -33,7 +33,7 @@ with (folder / "started").open("a") as lines:
 does = json.loads((folder / "does.json").read_text()).get(what, "")
 if what == "nvidia-smi":
     print("A Card, 600.1, 81559 MiB, 9.0")
-if does == "hangs":  # with a child in a process group of its own, as the suite starts the production loader
+if does == "hangs":  # with a child in a process group of its own, as the suite starts the reference loader
     child = subprocess.Popen(["sleep", "600"], preexec_fn=lambda: os.setpgid(0, 0))
     (folder / "left").write_text(f"{{os.getpid()}} {{child.pid}}")
     print("hangs", flush=True)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""scripts/gpu/prepare and scripts/gpu/run without a GPU and without building: with stand-ins for cmake, ctest, nvidia-smi
-and the suite, which do what a case asks for.
+"""Tries scripts/gpu/prepare and scripts/gpu/run without a GPU and without building: with stand-ins for cmake, ctest,
+nvidia-smi and the suite, which do what a case asks for.
 
 usage: check_gpu.py [CASE ...]      all cases, or the named ones
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes exports of a few megabytes that ask for too much, judges each, and tells what that took.
+"""Makes exports of a few megabytes that ask for too much, judges each, and reports what that took.
 
 usage: bombs.py [--program build/bin/conformance_judge] [--markdown] [NAME ...]     all, or these
        bombs.py --write FOLDER NAME          leaves the export there, to be looked at

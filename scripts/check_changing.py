@@ -6,8 +6,8 @@ usage: check_changing.py [--program build/bin/conformance_judge] [--rounds 100] 
 Each round takes a copy of a good export with 24 MB more of weights, starts the program, waits for a random part of the
 time that a quiet run takes, and then cuts, overwrites or replaces a file, or ends the judging process by a signal. What
 must hold: the program itself is not ended by a signal; report.json is there; where other bytes came under it, or the
-process died, the verdict is no pass and the report says why; some of the changes are noticed. A change in the last part
-of a run may come after the last look at the file: such a pass is right. Standard library only.
+process died, the verdict is not `pass` and the report says why; some of the changes are noticed. A change in the last part
+of a run may come after the last look at the file: then `pass` is right. Standard library only.
 """
 import argparse
 import json

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The suite as its users run it: through CTest, with the environment's variables, into JUnit; and its stages.
+"""Runs the suite as its users do: through CTest, with the environment's variables, into JUnit; and its stages.
 
 usage: check_ctest.py --build BUILD [CASE ...]      all cases, or the named ones
 
@@ -7,7 +7,6 @@ Runs the conformance tests of a build folder from a folder of its own, so that a
 Standard library only.
 """
 import json
-import os
 import shutil
 import struct
 import subprocess
@@ -347,7 +346,7 @@ def case_production(build: Path, folder: Path) -> None:
     expect(check["status"] == "skip" and not ran.exists(), f"without T5: {check['status']}: {check['message']}")
     derive_recipe(json.loads((FAULTS / "pickle-runs-command-by-reduce.json").read_text()), folder / "export")
     check = judge("unsafe", ROOT / "fixtures" / "hub", python, folder / "export")
-    expect(check["status"] == "blocked" and not ran.exists(), f"a pickle that runs a command was given to production: {check}")
+    expect(check["status"] == "blocked" and not ran.exists(), f"a pickle that runs a command was given to the reference: {check}")
 
 
 def case_flips(build: Path, folder: Path) -> None:

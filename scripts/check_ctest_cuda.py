@@ -106,11 +106,11 @@ def case_cuda(build: Path, folder: Path) -> None:
         expect(agreement["status"] == "pass" and 0 < agreement["measured"]["difference"] < agreement["limit"]["difference"], f"{name}: {agreement}")
     profile.write_text("generation: {prompts: [null], duration_s: 0.4}\n")
     run = Run(build, folder / "ctest", GOOD, **with_stand_in(build, CUDA_STAND_IN_BACKEND=str(backend(build)), CONFORMANCE_PROFILE=str(profile),
-                                                            CONFORMANCE_REQUIRE="cuda"))
+                                                             CONFORMANCE_REQUIRE="cuda"))
     report = run.report()
     status = {check["id"]: check["status"] for check in report["checks"]}
     expect(run.status == 0 and report["verdict"] == "pass" and "cuda" not in report["not_run"], f"{run.status} {report['verdict']} {report['not_run']}")
-    # Production takes the device; the CPU is no part of the run.
+    # The reference takes the device; the CPU is not a part of the run.
     expect(status["generation/cuda/prompt0/runs"] == "pass" and not [name for name in status if "/cpu/" in name], f"{sorted(status)}")
 
 

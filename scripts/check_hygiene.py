@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""What leaves the program: text from files can't steer its readers, nothing of this machine is shown, one run has the
-output folder, and what this machine lacks is not held against the export.
+"""Tests what leaves the program: text from files can't steer terminals and pages, nothing of this machine is shown, only one
+run uses the output folder, and the export does not fail for what this machine lacks.
 
 usage: check_hygiene.py --build BUILD [CASE ...]      all cases, or the named ones
 
-Standard library only. What is unsafe to show is asked of Python's own Unicode data, not of the program's table.
+Standard library only. Python's own Unicode data says what is unsafe to show, not the program's table.
 """
 import json
 import os
@@ -18,7 +18,7 @@ import xml.etree.ElementTree as ElementTree
 from collections import OrderedDict
 from pathlib import Path
 
-from ctest_run import FAULTS, GOOD, ROOT, Run, cases_in, clean_environment, expect, main
+from ctest_run import FAULTS, GOOD, Run, cases_in, clean_environment, expect, main
 from derive.archive import Entry, find_entry, read_zip, write_zip
 from derive.export import Export
 from derive.pickling import Raw, Tensor

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Every kind of report.json against harness/report/report.schema.json: those of the unit tests, and those of real runs.
+"""Holds every kind of report.json against harness/report/report.schema.json: those of the unit tests, and those of real runs.
 
 usage: check_report_schema.py --build BUILD [CASE ...]      all cases, or the named ones
 

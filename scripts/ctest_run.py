@@ -1,4 +1,4 @@
-"""CTest runs of the suite in a folder of their own: and what scripts of cases share. Standard library only."""
+"""CTest runs of the suite in a folder of their own, and what scripts of cases share. Standard library only."""
 import argparse
 import json
 import os

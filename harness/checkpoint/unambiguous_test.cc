@@ -160,6 +160,12 @@ std::vector<BadCase> LayoutCases() {
       {"DescriptorChecksum",
        Patched(zip, storage.data_offset + storage.size + 4, "\x01\x02"s),
        {"its data descriptor"}},
+      // 5 bytes of the payload and 16 of the descriptor are left, which begin with the checksum that the directory gives.
+      {"DescriptorOfAnotherLength",
+       WriteZip(With([](Entries& e) {
+         e[2] = {.name = e[2].name, .data = e[2].data, .size = 19, .compressed_size = 19, .crc = 0xc0000040};
+       })),
+       {"its data descriptor", "21 bytes are there that say something else"}},
       {"GapBetweenRecords",
        WriteZip(With([](Entries& e) {
          e[2] = {.name = e[2].name, .data = std::string(40, 'x'), .flags = 0, .size = 24, .compressed_size = 24};

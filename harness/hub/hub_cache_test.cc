@@ -95,6 +95,10 @@ TEST_F(HubFolder, WantsANameThatTheHubAllows) {
     EXPECT_EQ(snapshot.error().code, ErrorCode::kMismatch) << name;
     EXPECT_THAT(snapshot.error().message, HasSubstr("no name of a model on the hub")) << name;
   }
+  // Each letter of Python's \w, from the first byte of UTF-8 beyond ASCII on, in front, inside and at the end.
+  for (const std::string name : {"a", "_a_", "9/0", "a.b-c", "Àa/aÀ", "éa/aé"}) {
+    EXPECT_EQ(cache_.Snapshot(name).error().code, ErrorCode::kNotFound) << name;
+  }
   EXPECT_EQ(cache_.Snapshot(std::string(97, 'a')).error().code, ErrorCode::kMismatch);
   EXPECT_EQ(cache_.Snapshot(std::string(96, 'a')).error().code, ErrorCode::kNotFound);
 }

@@ -1,5 +1,5 @@
 """Files in which two readers see two things: what a check reads need not be what torch.load reads. And harmless layouts
-of other writers, from which these must be told."""
+of other writers, which a check must not take for these."""
 import io
 import struct
 import tarfile

@@ -2,7 +2,7 @@
 and tensors that share them."""
 import struct
 
-from . import archive, values
+from . import values
 from .export import edit
 from .file_edits import record_of
 from .pickling import Storage

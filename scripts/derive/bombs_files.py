@@ -1,13 +1,12 @@
 """Bombs in archives, in what lies beside them, and in the hub's cache."""
 import json
-import os
 import shutil
 import struct
 import zlib
 from pathlib import Path
 
 from . import archive, pickling
-from .bomb import bomb, config_of, floats, set_config, tensor
+from .bomb import bomb, floats, tensor
 
 FIXTURE_HUB = Path(__file__).resolve().parents[2] / "fixtures" / "hub"
 

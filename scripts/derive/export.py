@@ -11,6 +11,8 @@ EDITS = {}
 
 def edit(function):
     """Registers an edit: its name is the function's, its parameters are the keys of the recipe's object."""
+    if function.__name__ in EDITS:
+        raise ValueError(f"two edits are called {function.__name__}")
     EDITS[function.__name__] = function
     return function
 

@@ -134,4 +134,3 @@ def write(folder: Path):
     lines = ",\n  ".join(json.dumps(row) for row in table)
     banks = ", ".join(json.dumps(bank) for bank in BANKS)
     (folder / "conditioners.json").write_text(f'{{"cases": [\n  {lines}],\n "banks": [{banks}]}}\n')
-

@@ -3,7 +3,7 @@
 
     python scripts/oracle/config_cases.py > harness/config/testdata/omegaconf_cases.json
 
-Needs omegaconf 2.3 and PyYAML 6.0 (as audiocraft 1.3.0 installs them). Each row is read as production reads a config:
+Needs omegaconf 2.3 and PyYAML 6.0 (as audiocraft 1.3.0 installs them). Each row is read as the reference reads a config:
 OmegaConf.create(text), an attribute set on it (cfg.device, so a list fails), then the value at a path; a subtree is
 turned into plain values with OmegaConf.to_container(resolve=True), as audiocraft's dict_from_config does.
 

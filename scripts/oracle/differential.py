@@ -1,4 +1,4 @@
-"""Random faults: does this suite's verdict agree with what the real audiocraft does?
+"""Random faults: does this suite's verdict agree with what the reference, the real audiocraft, does?
 
 usage: differential.py --program build/bin/conformance [--count 320] [--seed 1] [--table FILE] [--keep DIR]
        differential.py ... --only 17,203      the same faults, these only, with every message
@@ -7,8 +7,8 @@ Each fault is drawn from the edits of derive_export.py over every good export, j
 then loaded and run by MusicGen.get_pretrained in a process of its own. Where both run, the greedy tokens must be the
 same. A fault whose pickle this suite finds unsafe is not loaded.
 
-Exit status 1 where the suite passes what production refuses, where tokens differ, or where the suite fails what
-production runs for a reason outside CLASSES.
+Exit status 1 where the suite passes what the reference refuses, where tokens differ, or where the suite fails what
+the reference runs for a reason outside CLASSES.
 """
 import argparse
 import collections
@@ -31,8 +31,8 @@ from derive_export import derive  # noqa: E402
 
 PROFILE = "devices: [cpu]\ngeneration: {prompts: [null], duration_s: 0.4, sampling: greedy}\n"
 
-# Where the suite fails on purpose what production runs: check ids (prefixes), why, and words of the message, one of
-# which must be there, where the check alone does not tell.
+# Where the suite fails on purpose what the reference runs: check ids (prefixes), why, and, where the check alone does not
+# say it, words of the message, one of which must be there.
 CLASSES = [
     ("damaged", ("state_dict_integrity/*/archive", "state_dict_integrity/*/checksums"),
      "the bytes are not those that were written; PyTorch ignores an archive's CRC, and the damage is heard or will be"),
@@ -85,7 +85,7 @@ def native(program: Path, export: Path, folder: Path) -> dict:
             "tokens": tokens if tokens.is_file() else None}
 
 
-def run_production(name: str) -> dict:
+def run_reference(name: str) -> dict:
     import numpy as np
     import torch
     from audiocraft.models import MusicGen
@@ -111,19 +111,19 @@ def judge(ours: dict, theirs: dict) -> str:
     if theirs is None:
         return "unsafe"
     if theirs["outcome"] == "raises" and "explosion/spacy-models" in theirs["error"]:
-        return "not judged"  # spaCy's English model, which production fetches; the report lists it under `fetches`
+        return "not judged"  # spaCy's English model, which the reference fetches; the report lists it under `fetches`
     if theirs["outcome"] == "raises":
         if ours["verdict"] == "pass" and ours["ran"] == "pass":
-            return "DISAGREE: passes, production raises"
+            return "DISAGREE: passes, the reference raises"
         return "agree: both refuse" if ours["verdict"] == "fail" else "not judged"
     if ours["verdict"] == "fail":
-        return class_of(ours["check"], ours["message"]) or "DISAGREE: fails, production runs"
+        return class_of(ours["check"], ours["message"]) or "DISAGREE: fails, the reference runs"
     if ours["ran"] != "pass":
         return "not judged"
     import numpy as np
     if np.load(ours["tokens"]).tolist() != theirs["tokens"]:
         return "DISAGREE: other tokens"
-    return "agree: both run, same tokens" if theirs["finite"] else "DISAGREE: passes, production's sound is not finite"
+    return "agree: both run, same tokens" if theirs["finite"] else "DISAGREE: passes, the reference's sound is not finite"
 
 
 def main() -> int:
@@ -157,13 +157,13 @@ def main() -> int:
                     continue  # this edit can't be made on this tensor or key: draw again
             ours = native(args.program.resolve(), folder / "export", folder)
             unsafe = (ours["check"] or "").endswith("/safety")
-            theirs = None if unsafe else verdicts.in_process(lambda: run_production(str(folder / "export")), folder)
+            theirs = None if unsafe else verdicts.in_process(lambda: run_reference(str(folder / "export")), folder)
             result = judge(ours, theirs)
             rows.append((number, base, kind, edits, result, ours["check"]))
             if result.startswith("DISAGREE") or only:
                 outcome = {key: value for key, value in (theirs or {}).items() if key != "tokens"}
                 print(f"{number} {base} {kind} {json.dumps(edits)}\n    {result}\n    ours: {ours['verdict']} {ours['check']}: "
-                      f"{ours['message'][:400]} {ours.get('ran')} {ours.get('why_not', '')[:200]}\n    production: {outcome}", flush=True)
+                      f"{ours['message'][:400]} {ours.get('ran')} {ours.get('why_not', '')[:200]}\n    reference: {outcome}", flush=True)
                 if args.keep and not only:
                     derive(EXPORTS / base, edits, args.keep / str(number))
             if result.startswith("DISAGREE"):
@@ -197,7 +197,7 @@ def bases() -> list:
 def render(args, rows, counts, disagreements) -> str:
     results = sorted({result for _, result in counts})
     kinds = sorted({kind for kind, _ in counts})
-    lines = ["# Native verdict against production's", "",
+    lines = ["# This suite's verdict against the reference's", "",
              f"`scripts/oracle/differential.py --program build/bin/conformance --count {args.count} --seed {args.seed}`"
              " wrote this table.", "",
              f"{len(rows)} random faults, {len(disagreements)} disagreements.", "",
@@ -205,7 +205,7 @@ def render(args, rows, counts, disagreements) -> str:
     for result in results:
         line = [counts[kind, result] for kind in kinds]
         lines.append(f"| {result} | " + " | ".join(str(n) for n in line) + f" | {sum(line)} |")
-    lines += ["", "Where the suite fails what production runs, on purpose:", "", "| class | why |", "|---|---|"]
+    lines += ["", "What the reference runs and the suite fails, on purpose:", "", "| class | why |", "|---|---|"]
     lines += [f"| {name} | {why} |" for name, _, why, *_ in CLASSES if any(name == result for result in results)]
     return "\n".join(lines) + "\n"
 

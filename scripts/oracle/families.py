@@ -14,7 +14,7 @@ CODEC_16K = ["solver=compression/encodec_audiogen_16khz"]
 MONO_LM = ["model/lm/model_scale=xsmall", "transformer_lm.dim=32", "transformer_lm.num_heads=4",
            "transformer_lm.card=256", T5 + "name=t5-small"]
 MONO_CODEC = ["seanet.n_filters=2", "seanet.dimension=8", "rvq.bins=256"]
-# The others are as small as they go; 250 is the least that production's top_k of 250 can draw from.
+# The others are as small as they go; 250 is the least that the reference's top_k of 250 can draw from.
 TINY = ["model/lm/model_scale=xsmall", "transformer_lm.dim=8", "transformer_lm.num_heads=2", "transformer_lm.card=250"]
 WIDER = TINY + ["transformer_lm.dim=16", "transformer_lm.num_heads=4"]
 T5_SMALL = [T5 + "name=t5-small"]

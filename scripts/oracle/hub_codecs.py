@@ -13,7 +13,7 @@ from pathlib import Path
 
 from hub import snapshot
 
-# Codebook counts that both formulas of upstream agree on: EncodecConfig.num_quantizers counts 10 bits a codebook,
+# Codebook counts that both formulas of the reference agree on: EncodecConfig.num_quantizers counts 10 bits a codebook,
 # HFEncodecCompressionModel log2(codebook_size), and its assertion wants one count to come out whole.
 COMMON = dict(hidden_size=8, num_filters=2, num_residual_layers=1, kernel_size=7, last_kernel_size=7, compress=2,
               residual_kernel_size=3, dilation_growth_rate=2, num_lstm_layers=2, pad_mode="reflect")

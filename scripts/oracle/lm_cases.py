@@ -168,7 +168,7 @@ def cases():
 
     yield case("Unroll", pattern={"modeling": "unroll"})
     yield case("UnrollDelays", n_q=3, pattern={"modeling": "unroll", "unroll": {"flattening": [0, 1, 1],
-                                                                               "delays": [0, 3, 3]}})
+                                                                                "delays": [0, 3, 3]}})
     yield case("CoarseFirst", n_q=3, pattern={"modeling": "coarse_first", "coarse_first": {"delays": [0, 1]}})
     yield case("MusicLm", n_q=4, pattern={"modeling": "musiclm"})
     yield case("Parallel", pattern={"modeling": "parallel"})

@@ -199,7 +199,7 @@ def known_calls() -> dict:
             [by_name(("torch.serialization", "_get_layout")) + text("torch.sparse_coo") + b"\x85R", tuple_of([tensor("2", "LongStorage", 3, 0, (1, 3), (3, 1)), tensor(shape=(3,), strides=(1,)), integer(2) + b"\x85"])]) + b"R",
         "tensor-method": by_name(("torch", "Tensor._make_subclass")) + by_name(("torch", "Tensor")) + tensor() + b"\x86R",
         "qtensor": by_name(("torch._utils", "_rebuild_qtensor")) + tuple_of([storage("0", "ByteStorage", 24), integer(0), tuple_of([integer(2)]), tuple_of([integer(1)]),
-                                                                           tuple_of([by_name(("torch", "per_tensor_affine")), struct.pack(">cd", b"G", 1.0), integer(0)]), b"\x89", ORDERED + b")R"]) + b"R",
+                                                                            tuple_of([by_name(("torch", "per_tensor_affine")), struct.pack(">cd", b"G", 1.0), integer(0)]), b"\x89", ORDERED + b")R"]) + b"R",
         "wrapper-subclass": by_name(("torch._utils", "_rebuild_wrapper_subclass")) + tuple_of(
             [by_name(("torch", "Tensor")), by_name(("torch", "float32")), integer(6) + b"\x85", integer(1) + b"\x85", integer(0), by_name(("torch.serialization", "_get_layout")) + text("torch.strided") + b"\x85R",
              by_name(("torch", "device")) + text("cpu") + b"\x85R", b"\x89"]) + b"R",

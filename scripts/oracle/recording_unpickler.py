@@ -1,4 +1,4 @@
-"""CPython's own unpicklers, told to resolve nothing: every name becomes a recorder that takes whatever the unpickler does
+"""CPython's own unpicklers, made to resolve nothing: every name becomes a recorder that takes whatever the unpickler does
 with it, so that the reading goes on as far as a real one could. What is harmless is real (containers, text, numbers), so that
 names computed from it are those of a real run. Standard library only; Python 3.8 to 3.13.
 """

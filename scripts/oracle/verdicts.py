@@ -1,4 +1,4 @@
-"""Writes into each recipe what production does with the export that it makes.
+"""Writes into each recipe, as `production`, what the reference does with the export that it makes.
 
 usage: verdicts.py [--check] [RECIPE.json ...]     default: all of fixtures/faults and fixtures/harmless
 
@@ -130,7 +130,7 @@ def main() -> int:
             production["same_as_base"] = same(production.pop("greedy"), bases[base])
         print(f"{path.parent.name}/{path.stem}: {json.dumps(production)}", flush=True)
         if path.parent.name == "harmless" and production["outcome"] != "runs":
-            print("    harmless, and yet production fails", file=sys.stderr)
+            print("    harmless, and yet the reference fails", file=sys.stderr)
             differing.append(path.stem)
         if args.check and recipe.get("production") != production:
             differing.append(path.stem)

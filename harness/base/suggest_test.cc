@@ -1,0 +1,61 @@
+#include "harness/base/suggest.h"
+
+#include <gmock/gmock.h>
+
+namespace harness {
+namespace {
+
+using testing::Optional;
+
+constexpr auto kNothing = std::nullopt;
+
+struct Case {
+  const char* name;
+  std::string word;
+  std::vector<std::string> candidates;
+  std::optional<std::string> expected;  // by typing errors alone
+};
+
+// One error for each word, and one more for each four letters of it.
+const Case kCases[] = {
+    {"TheWordItself", "card", {"dim", "card"}, "card"},
+    {"ALetterTooFew", "ab", {"abc"}, "abc"},
+    {"TwoLettersTooFew", "ab", {"abcd"}, kNothing},
+    {"ALetterTooMany", "abc", {"ab"}, "ab"},
+    {"TwoLettersTooMany", "abc", {"a"}, kNothing},
+    {"AnotherLetter", "abc", {"axc"}, "axc"},
+    {"TwoOtherLetters", "abc", {"axy"}, kNothing},
+    {"SwappedNeighboursAreOneError", "ab", {"ba"}, "ba"},
+    {"SwappedOverALetterAreTwo", "abc", {"cba"}, kNothing},
+    {"TwoErrorsOfFourLetters", "head", {"haeds"}, "haeds"},
+    {"ThreeErrorsOfFourLetters", "head", {"haedsx"}, kNothing},
+    {"TheNearest", "num_haeds", {"num_leads", "num_heads", "num_head"}, "num_heads"},
+    {"TheFirstOfTwoAsNear", "bat", {"cat", "rat"}, "cat"},
+    {"NothingAlike", "dim", {"transformer"}, kNothing},
+    {"NoWord", "", {"a"}, kNothing},
+    {"AnEmptyCandidate", "a", {""}, kNothing},
+    {"NoCandidate", "a", {}, kNothing},
+    {"AWordOf64", std::string(64, 'a'), {std::string(64, 'a')}, std::string(64, 'a')},
+    {"AWordOf65", std::string(65, 'a'), {std::string(64, 'a')}, kNothing},
+    {"ACandidateOf65", std::string(64, 'a'), {std::string(65, 'a')}, kNothing},
+};
+
+TEST(Suggest, ByTypingErrors) {
+  for (const Case& c : kCases) {
+    EXPECT_EQ(NearestTypo(c.word, c.candidates), c.expected) << c.name;
+  }
+}
+
+TEST(Suggest, ByAPartOfTheName) {
+  for (const Case& c : kCases) {
+    if (c.expected) EXPECT_EQ(Nearest(c.word, c.candidates), c.expected) << c.name;
+  }
+  EXPECT_THAT(Nearest("heads", {"dim", "num_heads"}), Optional(std::string("num_heads")));
+  EXPECT_THAT(Nearest("dac_44khz_mine", {"dac_44khz"}), Optional(std::string("dac_44khz")));
+  EXPECT_EQ(NearestTypo("dac_44khz_mine", {"dac_44khz"}), kNothing);
+  EXPECT_EQ(Nearest("dim", {"transformer"}), kNothing);
+  EXPECT_EQ(Nearest("ab", {"abcdefgh"}), kNothing) << "a part of three letters at least";
+}
+
+}  // namespace
+}  // namespace harness

@@ -58,6 +58,8 @@ std::vector<Case> Cases() {
       {"ZerosThenNot", std::string(10'000, '\0').append("x"), FileKind::kUnknown, "00 00"},
       {"Text", "sample_rate: 32000\n", FileKind::kText, "plain text (it starts with 'sample_rate: 32000\\n')"},
       {"Binary", "\xde\xad\xbe\xef", FileKind::kUnknown, "de ad be ef"},
+      {"ControlsAmongLetters", "ab\x01\x02", FileKind::kUnknown, "61 62 01 02"},
+      {"BlanksOfAText", "a\tb\r\n\fc", FileKind::kText, "plain text"},
       {"OneByte", "P", FileKind::kText, "plain text"},
   };
 }

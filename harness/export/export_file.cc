@@ -11,20 +11,17 @@
 namespace harness {
 namespace {
 
-// By the file's name, so that a person reads the one call that is missing.
-PackageAdvice AdviceFor(std::string_view file) {
-  const std::string lm = "export_lm('checkpoint.th', 'state_dict.bin')";
-  const std::string codec =
-      "export_encodec('checkpoint.th', 'compression_state_dict.bin'), or export_pretrained_compression_model where the "
-      "codec is a known one";
-  const std::string of_shard =
-      "export_lm was given the file of a rank above 0 of a training with FSDP (checkpoint.th.1 and so on), whose "
-      "fsdp_best_state holds nothing; the whole model is in rank 0's checkpoint.th";
-  const std::string of_codec =
-      "it holds no tensor, nor did the checkpoint's best_state['model'], from which the exporter takes them";
-  if (file == FileName(Role::kLanguageModel)) return {"Make it with audiocraft.utils.export: " + lm, of_shard};
-  if (file == FileName(Role::kCodec)) return {"Make it with audiocraft.utils.export: " + codec, of_codec};
-  return {fmt::format("Make it with audiocraft.utils.export: {} for the language model, {}", lm, codec), of_shard};
+PackageAdvice AdviceFor(Role role) {
+  const std::string call = "Make it with audiocraft.utils.export: ";
+  if (role == Role::kLanguageModel) {
+    return {call + "export_lm('checkpoint.th', 'state_dict.bin')",
+            "export_lm was given the file of a rank above 0 of a training with FSDP (checkpoint.th.1 and so on), whose "
+            "fsdp_best_state holds nothing; the whole model is in rank 0's checkpoint.th"};
+  }
+  return {call +
+              "export_encodec('checkpoint.th', 'compression_state_dict.bin'), or export_pretrained_compression_model "
+              "where the codec is a known one",
+          "it holds no tensor, nor did the checkpoint's best_state['model'], from which the exporter takes them"};
 }
 
 }  // namespace
@@ -85,7 +82,10 @@ const Checkpoint& ExportFile::checkpoint() {
 }
 
 const Result<Package>& ExportFile::package() {
-  if (!package_) package_ = ReadPackage(checkpoint(), AdviceFor(checkpoint().file().name()));
+  if (!package_) {
+    const auto kind = role_ == Role::kLanguageModel ? PackageKind::kLanguageModel : PackageKind::kCodec;
+    package_ = ReadPackage(checkpoint(), kind, AdviceFor(role_));
+  }
   return *package_;
 }
 

@@ -36,9 +36,11 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   (void)LoadsInProduction(checkpoint.pickle(), "state_dict.bin");
   (void)RefusedByNewerTorch(checkpoint.pickle(), "state_dict.bin");
   (void)ScanPayload(checkpoint);
-  const auto package = ReadPackage(checkpoint);
-  if (!package.ok()) return 0;
-  (void)FindSharedElements(checkpoint, package->best_state);
-  if (package->config != kNoNode) (void)ToPlainValue(checkpoint.pickle(), package->config);
+  for (const PackageKind kind : {PackageKind::kLanguageModel, PackageKind::kCodec}) {
+    const auto package = ReadPackage(checkpoint, kind);
+    if (!package.ok()) continue;
+    (void)FindSharedElements(checkpoint, package->best_state);
+    if (package->config != kNoNode) (void)ToPlainValue(checkpoint.pickle(), package->config);
+  }
   return 0;
 }

@@ -189,7 +189,7 @@ Json JudgeFile(const std::string& path) {
                          checkpoint.tensor_status().ok();
   if (!stages_ok) return out;
   const Status loads = LoadsInProduction(checkpoint.pickle(), "file"), checksums = Checksums(checkpoint);
-  const Result<Package> package = ReadPackage(checkpoint);
+  const Result<Package> package = ReadPackage(checkpoint, PackageKind::kLanguageModel);
   out["loads"] = Text(loads);
   out["checksums"] = Text(checksums);
   out["package"] = package.ok() ? "" : package.error().message;

@@ -127,7 +127,7 @@ Result<Package> WithName(size_t size) {
   PickleWriter pickle;
   pickle.Raw("}(").Str("best_state").Raw("}(").Str(std::string(size, 'n'));
   pickle.Tensor("0", "ByteStorage", 1, {1}, {1}, 0).Raw("u").Str("xp.cfg").Str("a: 1").Raw("u");
-  return ReadPackage(Open(WriteZip(TorchEntries(pickle.Stop(), {{"0", "x"}}))));
+  return ReadPackage(Open(WriteZip(TorchEntries(pickle.Stop(), {{"0", "x"}}))), PackageKind::kLanguageModel);
 }
 
 TEST(NameLimit, ATensorsNameHasAThousandBytes) {

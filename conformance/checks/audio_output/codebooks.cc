@@ -11,15 +11,14 @@ Outcome CheckCodebookUse(Context& context, const GenerationCase& of) {
   const GenerationRun& run = context.RunOf(of);
   const auto codes = harness::ReadNpy<int32_t>(context.settings().output_dir / run.tokens);
   if (!codes.ok()) return Fail(codes.error().message);
-  const auto statistics =
-      harness::ComputeTokenStatistics(codes->values, run.num_codebooks, run.frames, run.cardinality);
+  const auto statistics = harness::ComputeTokenStatistics(codes->values, run.num_codebooks, run.frames);
   if (!statistics.ok()) return Fail(statistics.error().message);
   const double max_share = context.LimitOf("tokens.max_dominant_share");
   const double max_run = context.LimitOf("tokens.max_run_share");
   std::vector<std::string> collapsed;
   nlohmann::json measured = nlohmann::json::array();
-  for (size_t k = 0; k < statistics->codebooks.size(); ++k) {
-    const auto& codebook = statistics->codebooks[k];
+  for (size_t k = 0; k < statistics->size(); ++k) {
+    const auto& codebook = (*statistics)[k];
     const double run_share = static_cast<double>(codebook.longest_run_frames) / static_cast<double>(run.frames);
     measured.push_back({{"distinct", codebook.distinct},
                         {"entropy_bits", Number(codebook.entropy_bits)},

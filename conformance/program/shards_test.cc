@@ -66,7 +66,7 @@ TEST(Shards, AreReadFromTheVariables) {
 TEST(Shards, OneAloneNeverPasses) {
   const Report report = ShardReport(0, {"a/one", "a/three"});
   EXPECT_EQ(report.verdict(), Verdict::kIncomplete);
-  EXPECT_THAT(report.part(), HasSubstr("shard 0 of 2 (from 0 on): 2 of 3 tests"));
+  EXPECT_THAT(report.part(), testing::Optional(HasSubstr("shard 0 of 2 (from 0 on): 2 of 3 tests")));
   EXPECT_EQ(ShardReport(0, {"a/three"}, CheckStatus::kFail).verdict(), Verdict::kFail);
 }
 

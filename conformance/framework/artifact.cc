@@ -62,7 +62,10 @@ harness::Result<json> ReadArtifact(const fs::path& path, const std::string& stam
 
 json PayloadToJson(const harness::Result<harness::PayloadScan>& scan) {
   if (!scan.ok()) {
-    return {{"error", {{"code", static_cast<int>(scan.error().code)}, {"message", scan.error().message}}}};
+    return {{"error",
+             {{"code", static_cast<int>(scan.error().code)},
+              {"message", scan.error().message},
+              {"remedy", scan.error().remedy}}}};
   }
   json records = json::array(), statistics = json::array();
   for (const auto& r : scan->records) records.push_back({r.record, r.file_offset, r.size_bytes, r.stored, r.computed});
@@ -77,7 +80,7 @@ harness::Result<harness::PayloadScan> PayloadFromJson(const json& json_value) {
   try {  // nlohmann reports a wrong shape by exceptions; they end here
     if (json_value.contains("error")) {
       return Error{static_cast<ErrorCode>(json_value["error"]["code"].get<int>()),
-                   json_value["error"]["message"].get<std::string>()};
+                   json_value["error"]["message"].get<std::string>(), json_value["error"]["remedy"].get<std::string>()};
     }
     harness::PayloadScan scan;
     scan.bytes_read = json_value.at("bytes_read").get<uint64_t>();

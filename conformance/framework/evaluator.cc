@@ -88,7 +88,8 @@ std::optional<Outcome> Evaluator::Changed(const std::string& check_id) {
   for (const auto role : kRoles) {
     if (path == *context_.settings().export_dir / harness::FileName(role)) changed_ = ids::kPresent(role);
   }
-  const Outcome changed = Fail(status.error().message).WithReason(reason::kFileChanged);
+  const Outcome changed =
+      Fail(status.error().message).WithReason(reason::kFileChanged).WithRemedy(status.error().remedy);
   if (changed_ == check_id) return changed;
   outcomes_[changed_] = changed;
   return Blocked(changed_);

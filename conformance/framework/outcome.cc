@@ -81,7 +81,7 @@ Outcome RunFailed(const std::string& why) {
 Outcome FromStatus(const harness::Status& status) {
   if (status.ok()) return Pass();
   const harness::Error& error = status.error();
-  if (error.code == ErrorCode::kMachine) return RunFailed(error.message);
+  if (error.code == ErrorCode::kMachine) return RunFailed(error.message).WithRemedy(error.remedy);
   if (error.code == ErrorCode::kUnsupported) return Unsupported(error.message).WithRemedy(error.remedy);
   return Fail(error.message).WithReason(ReasonOf(error.code)).WithRemedy(error.remedy);
 }

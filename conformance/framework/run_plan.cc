@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "conformance/framework/check_ids.h"
+#include "harness/base/error_text.h"
 
 namespace conformance {
 namespace {
@@ -46,7 +47,7 @@ Outcome WhyNoCuda(const Settings& settings, std::string problem, const std::func
         .WithRemedy("Run this suite on a machine with a GPU before people use the export on one");
   }
   if (problem.empty() && can_use_cuda) {
-    if (const auto status = can_use_cuda(); !status.ok()) problem = status.error().message;
+    if (const auto status = can_use_cuda(); !status.ok()) problem = harness::FullText(status.error());
   }
   return Skip(reason::kDeviceUnusable, fmt::format("cuda is not run: {}. This run takes the CPU", problem))
       .WithRemedy("CONFORMANCE_REQUIRE=cuda, or devices: [cuda] in the profile, makes that a failure");

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "conformance/framework/settings.h"
+#include "harness/base/error_text.h"
 
 namespace conformance {
 namespace {
@@ -18,7 +19,7 @@ std::optional<std::string> FirstText(const Profile& profile) {
 }  // namespace
 
 std::optional<std::string> EncodableText(const harness::Models& models, const Profile& profile) {
-  const bool can = models.without_text.empty() && models.conditions.has_text_encoder();
+  const bool can = !models.without_text && models.conditions.has_text_encoder();
   return can ? FirstText(profile) : std::nullopt;
 }
 
@@ -38,15 +39,15 @@ std::optional<harness::ConditioningInput> InputOf(const Context& context, const 
     const auto read = harness::ReadMelody(ResolveInput(*profile.melody), models.codec->facts(), sample);
     if (!read.ok()) {
       run.status = GenerationRun::Status::kFailed;
-      run.message = "generation.melody: " + read.error().message;
+      run.message = "generation.melody: " + harness::FullText(read.error());
       return std::nullopt;
     }
   } else {
     run.prompt = profile.prompts[*of.prompt];
-    if (run.prompt && !models.without_text.empty()) {
+    if (run.prompt && models.without_text) {
       run.status = GenerationRun::Status::kSkipped;
       run.reason = reason::kNotInCache;
-      run.message = models.without_text;
+      run.message = harness::FullText(*models.without_text);
       return std::nullopt;
     }
   }

@@ -13,6 +13,7 @@
 #include "conformance/stages/step_times.h"
 #include "harness/audio/npy.h"
 #include "harness/audio/wav.h"
+#include "harness/base/error_text.h"
 #include "harness/pipeline/models.h"
 
 namespace conformance {
@@ -117,7 +118,7 @@ void GenerateCase(Context& context, const harness::Models& models, const harness
       run.status = GenerationRun::Status::kSkipped;
       run.reason = reason::kUnsupported;
     }
-    run.message = music.error().message;
+    run.message = harness::FullText(music.error());
     if (music.error().code == harness::ErrorCode::kMachine) NotTheExport(context, run);
     return;
   }
@@ -200,7 +201,7 @@ GenerationRecord GenerateOn(Context& context, const std::string& device) {
     const bool machine = models.error().code == harness::ErrorCode::kMachine;
     record.skipped = machine || models.error().code == harness::ErrorCode::kUnsupported;
     record.reason = machine ? reason::kRunFailed : reason::kUnsupported;
-    record.problem = models.error().message;
+    record.problem = harness::FullText(models.error());
     if (machine) context.FailRun(record.problem);
     return record;
   }

@@ -8,6 +8,7 @@
 #include <map>
 
 #include "conformance/stages/gpu_choice.h"
+#include "harness/base/error_text.h"
 
 namespace conformance {
 namespace {
@@ -41,7 +42,7 @@ std::optional<DeviceFacts> OpenForRun(const Context& context, const std::string&
     record.driver_version = facts->driver_version;
     return *facts;
   }
-  record.problem = facts.error().message;
+  record.problem = harness::FullText(facts.error());
   if (!record.gpu_choice.empty()) record.problem += fmt::format(" ({})", record.gpu_choice);
   // Production takes what it can use; who asks for a device by name wants it judged.
   const std::string asks = WhoAsksFor(context.settings(), device);

@@ -16,7 +16,7 @@
 
 namespace harness {
 
-// Names: told apart by more than the case of ASCII letters, which PyTorch's miniz doesn't look at; nothing that one
+// Names: they differ by more than the case of ASCII letters, which PyTorch's miniz doesn't look at; nothing that one
 // reader cuts, turns or follows (NUL, backslash, `..`, a leading slash). Names that are alike are ZipArchive's own
 // error.
 void CheckZipNames(ZipDirectory& directory);

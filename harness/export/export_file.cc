@@ -42,14 +42,17 @@ const Status& ExportFile::Present() {
     if (error.code == ErrorCode::kMachine) return *(present_ = error);
     std::error_code ignored;
     const bool is_link = std::filesystem::is_symlink(path_, ignored);
-    const std::string what = error.code == ErrorCode::kNotFound && !is_link
-                                 ? DescribeFolder(path_.parent_path(), role_)
-                                 : fmt::format("Or write it with {}", ExporterCall(role_));
-    present_ = Error{error.code, fmt::format("{}. {}", error.message, what)};
+    if (error.code == ErrorCode::kNotFound && !is_link) {
+      FolderDescription folder = DescribeFolder(path_.parent_path(), role_);
+      present_ = Error{error.code, fmt::format("{}. {}", error.message, folder.what), std::move(folder.remedy)};
+    } else {
+      const std::string before = error.remedy.empty() ? "Write it" : error.remedy + ". Or write it";
+      present_ = Error{error.code, error.message, fmt::format("{} with {}", before, ExporterCall(role_))};
+    }
   } else if (mapped->bytes().empty()) {
     present_ = Error{ErrorCode::kCorrupt,
-                     fmt::format("{} is empty (0 bytes): the copy or the export broke off: copy or export it again",
-                                 path_.string())};
+                     fmt::format("{} is empty (0 bytes): the copy or the export broke off", path_.string()),
+                     "Copy or export it again"};
   } else {
     mapped_ = std::move(mapped).value();
     present_ = Status{};
@@ -64,15 +67,18 @@ const Status& ExportFile::Format() {
     format_ = Status{};
     return *format_;
   }
-  std::string message = fmt::format("{} is no PyTorch checkpoint: it {}", FileName(role_),
-                                    DescribeFileKind(kind, mapped_.bytes(), ExporterCall(role_), of_export_));
-  if (!of_export_) message += ". It lies outside of the export: nothing of what it holds is shown here";
-  // torch.load takes every file that is no archive for a pickle, and runs it before it finds out.
-  if (const Status safety = StraySafety(mapped_.bytes(), FileName(role_)); !safety.ok()) {
+  FileDescription description = DescribeFileKind(kind, mapped_.bytes(), ExporterCall(role_), of_export_);
+  const std::string name = path_.filename() == FileName(role_) ? FileName(role_) : path_.string();
+  const bool is_tar = kind == FileKind::kTorchTar || kind == FileKind::kTar;  // of which torch.load loads some
+  std::string message = fmt::format("{} {}{}", name, description.what, is_tar ? "" : ". audiocraft can't load it");
+  if (!of_export_) message += ". It lies outside of the export, so that nothing of what it holds is shown here";
+  // torch.load takes every file that is not an archive for a pickle, and runs it before it finds out.
+  if (const Status safety = CheckStrayPickles(mapped_.bytes(), name); !safety.ok()) {
     message += of_export_ ? ". It is dangerous, too: " + safety.error().message
                           : ". It is dangerous, too: torch.load runs code that it brings";
+    description.remedy = safety.error().remedy;
   }
-  format_ = Error{ErrorCode::kMismatch, std::move(message)};
+  format_ = Error{ErrorCode::kMismatch, std::move(message), std::move(description.remedy)};
   return *format_;
 }
 

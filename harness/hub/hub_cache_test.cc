@@ -93,7 +93,7 @@ TEST_F(HubFolder, WantsANameThatTheHubAllows) {
     const auto snapshot = cache_.Snapshot(name);
     ASSERT_FALSE(snapshot.ok()) << name;
     EXPECT_EQ(snapshot.error().code, ErrorCode::kMismatch) << name;
-    EXPECT_THAT(snapshot.error().message, HasSubstr("no name of a model on the hub")) << name;
+    EXPECT_THAT(snapshot.error().message, HasSubstr("not the name of a model on the hub")) << name;
   }
   EXPECT_EQ(cache_.Snapshot(std::string(97, 'a')).error().code, ErrorCode::kMismatch);
   EXPECT_EQ(cache_.Snapshot(std::string(96, 'a')).error().code, ErrorCode::kNotFound);

@@ -58,7 +58,10 @@ Outcome CheckReference(Context& context) {
   const auto& codec = context.exported().codec();
   if (!codec.ok()) return FromStatus(codec.error().In("compression_state_dict.bin"));
   Outcome outcome = Pass(*reference);
-  if (!codec->not_run.empty()) outcome.message = "only its known properties are checked: " + codec->not_run;
+  if (codec->not_run) {
+    outcome.message = "only its known properties are checked: " + codec->not_run->message;
+    outcome.remedy = codec->not_run->remedy;
+  }
   return outcome;
 }
 
@@ -100,7 +103,8 @@ Outcome Weights(Context& context) {
     return own.failed() ? Blocked(ids::kUnexpected(Role::kCodec)) : own;
   }
   const harness::CodecDescription& description = *context.exported().codec();
-  return description.not_run.empty() ? Pass(description.name) : Skip(reason::kNotInCache, description.not_run);
+  if (!description.not_run) return Pass(description.name);
+  return Skip(reason::kNotInCache, description.not_run->message).WithRemedy(description.not_run->remedy);
 }
 
 // A reference has no config of its own; weights are judged by theirs. `causes`: what would make this one fail as well.

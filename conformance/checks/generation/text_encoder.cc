@@ -13,7 +13,7 @@ Outcome CheckTextEncoder(Context& context) {
     if (status.ok()) continue;
     const bool absent =
         status.error().code == harness::ErrorCode::kNotFound || status.error().code == harness::ErrorCode::kUnsupported;
-    return absent ? Skip(reason::kNotInCache, status.error().message) : FromStatus(status);
+    return absent ? Skip(reason::kNotInCache, status.error().message).WithRemedy(status.error().remedy) : FromStatus(status);
   }
   return Pass();
 }

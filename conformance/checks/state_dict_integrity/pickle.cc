@@ -11,11 +11,12 @@ Outcome CheckPickle(Context& context, Role role) {
   Outcome outcome = FromStatus(file.checkpoint().pickle_status());
   if (outcome.failed()) {
     outcome.message += ". The file was written wrongly, or changed since";
-    outcome.remedy = "Export it again";
+    if (outcome.remedy.empty()) outcome.remedy = "Export it again";
     return outcome;
   }
-  return outcome.passed() ? FromStatus(harness::LoadsInProduction(file.checkpoint().pickle(), harness::FileName(role)))
-                          : outcome;
+  return outcome.passed()
+             ? FromStatus(harness::CheckLoadsInReference(file.checkpoint().pickle(), harness::FileName(role)))
+             : outcome;
 }
 
 }  // namespace conformance

@@ -4,6 +4,7 @@
 
 #include "conformance/framework/evaluator.h"
 #include "conformance/framework/supervised.h"
+#include "harness/base/error_text.h"
 
 namespace conformance {
 namespace {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "conformance/framework/check_ids.h"
+#include "harness/base/error_text.h"
 
 namespace conformance {
 namespace {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "conformance/framework/settings.h"
+#include "harness/base/error_text.h"
 
 namespace conformance {
 namespace {
@@ -18,7 +19,7 @@ std::optional<std::string> FindFirstText(const Profile& profile) {
 }  // namespace
 
 std::optional<std::string> FindEncodableText(const harness::Models& models, const Profile& profile) {
-  const bool can = models.without_text.empty() && models.conditions.has_text_encoder();
+  const bool can = !models.without_text && models.conditions.has_text_encoder();
   return can ? FindFirstText(profile) : std::nullopt;
 }
 
@@ -44,10 +45,10 @@ std::optional<harness::ConditioningInput> MakeInput(const Context& context, cons
     }
   } else {
     run.prompt = profile.prompts[*of.prompt];
-    if (run.prompt && !models.without_text.empty()) {
+    if (run.prompt && models.without_text) {
       run.status = GenerationRun::Status::kSkipped;
       run.reason = reason::kNotInCache;
-      run.message = models.without_text;
+      run.message = harness::FullText(*models.without_text);
       return std::nullopt;
     }
   }

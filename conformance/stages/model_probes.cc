@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "harness/audio/npy.h"
+#include "harness/base/error_text.h"
 #include "harness/generate/catch_torch.h"
 #include "harness/generate/device_agreement.h"
 #include "harness/generate/float16_readiness.h"
@@ -44,7 +45,7 @@ Result<LmConditions> EncodeConditions(const Context& context, const harness::Mod
   return harness::CatchTorch<LmConditions>("encoding a prompt", [&]() -> Result<LmConditions> {
     harness::ConditioningInput sample;
     const auto& prompts = context.profile().prompts;
-    if (!prompts.empty() && models.without_text.empty()) sample.description = prompts[0];
+    if (!prompts.empty() && !models.without_text) sample.description = prompts[0];
     HARNESS_ASSIGN_OR_RETURN(harness::GuidedConditions conditions,
                              models.conditions.Encode({sample}, /*together=*/true));
     return std::move(conditions.positive);
@@ -55,7 +56,7 @@ Result<LmConditions> EncodeConditions(const Context& context, const harness::Mod
 ModelProbe MakeFailedProbe(const harness::Error& error) {
   ModelProbe probe;
   const bool unsupported = error.code == harness::ErrorCode::kUnsupported;
-  probe.not_run = unsupported ? error.message : "";
+  probe.not_run = unsupported ? harness::FullText(error) : "";
   probe.reason = unsupported ? reason::kUnsupported : "";
   probe.message = error.message;
   probe.remedy = error.remedy;

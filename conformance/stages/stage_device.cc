@@ -8,6 +8,7 @@
 #include <map>
 
 #include "conformance/stages/gpu_choice.h"
+#include "harness/base/error_text.h"
 
 namespace conformance {
 namespace {

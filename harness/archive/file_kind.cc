@@ -47,7 +47,7 @@ bool StartsWithAny(std::string_view text, std::initializer_list<std::string_view
   return std::any_of(starts.begin(), starts.end(), [&](std::string_view start) { return text.starts_with(start); });
 }
 
-// The beginning of a checkpoint of either format, cut before it could be told.
+// The beginning of a checkpoint of either format, cut before the two differ.
 bool IsCutStart(std::string_view head) {
   using namespace std::string_view_literals;
   constexpr std::string_view kZip = "PK\x03\x04"sv,
@@ -135,89 +135,82 @@ FileKind SniffFileKind(std::span<const std::byte> file) {
   return IsText(head) ? FileKind::kText : FileKind::kUnknown;
 }
 
-std::string DescribeFileKind(FileKind kind, std::span<const std::byte> file, std::string_view exporter, bool quote) {
+FileDescription DescribeFileKind(FileKind kind, std::span<const std::byte> file, std::string_view exporter,
+                                 bool quote) {
   const auto starts = [&](std::string_view text) {
     return quote ? fmt::format(" (it starts with '{}')", Printable(text, 80)) : std::string();
   };
-  const std::string export_it = fmt::format("Export with {}", exporter);
+  const std::string copy_again = "Copy it again", export_it = fmt::format("Export with {}", exporter);
   switch (kind) {
-    case FileKind::kTorchZip: return "is a PyTorch checkpoint (ZIP)";
-    case FileKind::kTorchLegacy: return "is a PyTorch checkpoint (legacy format)";
+    case FileKind::kTorchZip: return {"is a PyTorch checkpoint (ZIP)", ""};
+    case FileKind::kTorchLegacy: return {"is a PyTorch checkpoint (legacy format)", ""};
     case FileKind::kTorchTar:
-      return fmt::format(
-          "is a tar archive with the members of a checkpoint from before PyTorch 0.1.10. No audiocraft "
-          "wrote that, and this suite does not read it. {}",
-          export_it);
-    case FileKind::kTorchScript:
-      return fmt::format("is a TorchScript archive (torch.jit.save), not a checkpoint. {}", export_it);
+      return {
+          "is a tar archive with the members of a checkpoint from before PyTorch 0.1.10. No audiocraft wrote that, and "
+          "this suite does not read it",
+          export_it};
+    case FileKind::kTorchScript: return {"is a TorchScript archive (torch.jit.save), not a checkpoint", export_it};
     case FileKind::kOtherZip:
-      return fmt::format(
-          "is a ZIP archive, but not one that torch.save writes: it has no data.pkl (.npz, .docx and .zip "
-          "files are ZIP archives, too). {}",
-          export_it);
+      return {
+          "is a ZIP archive, but not one that torch.save writes: it has no data.pkl (.npz, .docx and .zip files are ZIP "
+          "archives, too)",
+          export_it};
     case FileKind::kTruncatedZip:
-      return fmt::format(
-          "is the beginning of a ZIP archive without its directory, which stands at the end ({} bytes are "
-          "here): an interrupted download or copy, a full disk, or an end that was overwritten. Copy it again",
-          file.size());
+      return {
+          fmt::format("is the beginning of a ZIP archive without its directory, which stands at the end ({} bytes are "
+                      "here): an interrupted download or copy, a full disk, or an end that was overwritten",
+                      file.size()),
+          copy_again};
     case FileKind::kTruncatedStart:
-      return fmt::format(
-          "is the beginning of a PyTorch checkpoint, and only {} bytes of it: an interrupted download or copy, or a "
-          "full disk. Copy it again",
-          file.size());
+      return {fmt::format("is the beginning of a PyTorch checkpoint, and only {} bytes of it: an interrupted download "
+                          "or copy, or a full disk",
+                          file.size()),
+              copy_again};
     case FileKind::kDamagedZip: {
       const Result<ZipDirectory> directory = ReadZipDirectory(file, "");
-      const std::string_view what = directory.ok() || !quote ? std::string_view() : directory.error().message;
-      return fmt::format("is a ZIP archive whose directory is damaged{}. Copy it again", what);
+      const std::string_view why = directory.ok() || !quote ? std::string_view() : directory.error().message;
+      return {fmt::format("is a ZIP archive whose directory is damaged{}", why), copy_again};
     }
-    case FileKind::kPlainPickle:
-      return fmt::format("is a plain Python pickle (pickle.dump), not a file of torch.save. {}", export_it);
+    case FileKind::kPlainPickle: return {"is a plain Python pickle (pickle.dump), not a file of torch.save", export_it};
     case FileKind::kGitLfsPointer: {
+      if (!quote) return {"is a Git LFS pointer, not the file itself", "Run `git lfs pull`"};
       const std::string_view head = Head(file);
-      if (!quote) return "is a Git LFS pointer, not the file itself: run `git lfs pull`";
-      return fmt::format(
-          "is a Git LFS pointer to {} ({} bytes), not the file itself: run `git lfs pull`, or download it "
-          "with the hub client",
-          Printable(LfsField(head, "\noid ")), Printable(LfsField(head, "\nsize ")));
+      return {fmt::format("is a Git LFS pointer to {} ({} bytes), not the file itself",
+                          Printable(LfsField(head, "\noid ")), Printable(LfsField(head, "\nsize "))),
+              "Run `git lfs pull`, or download it with the hub client"};
     }
-    case FileKind::kHtml: {
-      return fmt::format(
-          "is a web page{}: a log-in or error page was saved in place of the file. "
-          "Download it again, with credentials where needed",
-          starts(TextStart(Head(file))));
-    }
+    case FileKind::kHtml:
+      return {fmt::format("is a web page{}: a log-in or error page was saved in place of the file",
+                          starts(TextStart(Head(file)))),
+              "Download it again, with credentials where needed"};
     case FileKind::kJson:
-      return fmt::format(
-          "is JSON text{}: an error message of a server, or a config file under the "
-          "wrong name. Download it again, or export it with {}",
-          starts(Head(file)), exporter);
-    case FileKind::kSafetensors:
-      return fmt::format("is a safetensors file. audiocraft loads only files of torch.save. {}", export_it);
-    case FileKind::kGguf:
-      return fmt::format("is a GGUF model. audiocraft loads only files of torch.save. {}", export_it);
-    case FileKind::kOnnx: return fmt::format("looks like an ONNX model, not a checkpoint. {}", export_it);
-    case FileKind::kNumpy: return fmt::format("is a NumPy array (.npy), not a checkpoint. {}", export_it);
-    case FileKind::kHdf5: return fmt::format("is an HDF5 file, not a checkpoint. {}", export_it);
-    case FileKind::kAudio: return fmt::format("is an audio file, not a checkpoint. {}", export_it);
+      return {fmt::format("is JSON text{}: an error message of a server, or a config file under the wrong name",
+                          starts(Head(file))),
+              fmt::format("Download it again, or export it with {}", exporter)};
+    case FileKind::kSafetensors: return {"is a safetensors file, not a file of torch.save", export_it};
+    case FileKind::kGguf: return {"is a GGUF model, not a file of torch.save", export_it};
+    case FileKind::kOnnx: return {"looks like an ONNX model, not a checkpoint", export_it};
+    case FileKind::kNumpy: return {"is a NumPy array (.npy), not a checkpoint", export_it};
+    case FileKind::kHdf5: return {"is an HDF5 file, not a checkpoint", export_it};
+    case FileKind::kAudio: return {"is an audio file, not a checkpoint", export_it};
     case FileKind::kCompressed:
-      return "is compressed as a whole (gzip, bzip2, xz, zstd, 7z or rar). Unpack it first: gunzip and the like";
+      return {"is compressed as a whole (gzip, bzip2, xz, zstd, 7z or rar)", "Unpack it first: gunzip and the like"};
     case FileKind::kTar:
-      return "is a tar archive. If the export was packed into it, unpack it (tar xf) and validate the folder";
-    case FileKind::kEmpty: return "is empty: a full disk, or an interrupted download or copy. Copy it again";
+      return {"is a tar archive", "If the export was packed into it, unpack it (tar xf) and validate the folder"};
+    case FileKind::kEmpty: return {"is empty: a full disk, or an interrupted download or copy", copy_again};
     case FileKind::kZeros:
-      return fmt::format(
-          "holds only zero bytes ({} of them): space was reserved, but the content was never written. Copy "
-          "it again",
-          file.size());
-    case FileKind::kText: return fmt::format("is plain text{}. {}", starts(Head(file)), export_it);
+      return {fmt::format("holds only zero bytes ({} of them): space was reserved, but the content was never written",
+                          file.size()),
+              copy_again};
+    case FileKind::kText: return {fmt::format("is plain text{}", starts(Head(file))), export_it};
     case FileKind::kUnknown: break;
   }
-  if (!quote) return fmt::format("is no PyTorch checkpoint. {}", export_it);
+  if (!quote) return {"is not a PyTorch checkpoint", export_it};
   std::string bytes;
   for (const std::byte b : file.first(std::min<size_t>(file.size(), 16))) {
     bytes += fmt::format("{}{:02x}", bytes.empty() ? "" : " ", static_cast<unsigned>(b));
   }
-  return fmt::format("is no PyTorch checkpoint (it starts with the bytes {}). {}", bytes, export_it);
+  return {fmt::format("is not a PyTorch checkpoint (it starts with the bytes {})", bytes), export_it};
 }
 
 }  // namespace harness

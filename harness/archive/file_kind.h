@@ -16,7 +16,7 @@ enum class FileKind {
   kTorchScript,  // torch.jit.save
   kOtherZip,
   kTruncatedZip,
-  kTruncatedStart,  // less than what tells ZIP and legacy format
+  kTruncatedStart,  // less than what distinguishes ZIP and legacy format
   kDamagedZip,
   kPlainPickle,  // pickle.dump
   kGitLfsPointer,
@@ -38,10 +38,14 @@ enum class FileKind {
 
 FileKind SniffFileKind(std::span<const std::byte> file);
 
-// A sentence about the file: "is a Git LFS pointer to ... (3364394304 bytes), not the file itself: run `git lfs pull`".
-// It continues "FILE ". `exporter`: what writes the right file, for "Export with ...". Without `quote`, nothing that
-// the file holds is shown: it is a file of this machine, not of the export.
-std::string DescribeFileKind(FileKind kind, std::span<const std::byte> file,
-                             std::string_view exporter = "audiocraft.utils.export", bool quote = true);
+struct FileDescription {
+  std::string what;    // "is a Git LFS pointer to ... (3364394304 bytes), not the file itself": continues "FILE "
+  std::string remedy;  // "Run `git lfs pull`, ..."; empty for a checkpoint
+};
+
+// `exporter`: what writes the right file, for "Export with ...". Without `quote`, nothing that the file holds is shown:
+// it is a file of this machine, not of the export.
+FileDescription DescribeFileKind(FileKind kind, std::span<const std::byte> file,
+                                 std::string_view exporter = "audiocraft.utils.export", bool quote = true);
 
 }  // namespace harness

@@ -31,8 +31,8 @@ std::vector<Case> Cases() {
        "legacy format"},
       {"TorchLegacyText", "L119547037146038801333356L\n.", FileKind::kTorchLegacy, "legacy format"},
       {"TorchTar", TarMember("storages", "x"), FileKind::kTorchTar, "from before PyTorch 0.1.10"},
-      {"OtherTar", TarMember("state_dict.bin", "x"), FileKind::kTar, "unpack it (tar xf)"},
-      {"TarLikeGguf", TarMember("GGUF", "x"), FileKind::kTar, "unpack it (tar xf)"},
+      {"OtherTar", TarMember("state_dict.bin", "x"), FileKind::kTar, "is a tar archive"},
+      {"TarLikeGguf", TarMember("GGUF", "x"), FileKind::kTar, "is a tar archive"},
       {"TorchScript", WriteZip({{.name = "m/data.pkl", .data = "."}, {.name = "m/constants.pkl", .data = "."}}),
        FileKind::kTorchScript, "torch.jit.save"},
       {"Npz", WriteZip({{.name = "a.npy", .data = "x"}}), FileKind::kOtherZip, "no data.pkl"},
@@ -66,13 +66,16 @@ std::vector<Case> Cases() {
 
 class FileKindTest : public ::testing::TestWithParam<Case> {};
 
-TEST_P(FileKindTest, IsToldFromItsBytes) {
+TEST_P(FileKindTest, IsRecognisedByItsBytes) {
   const FileKind kind = SniffFileKind(Bytes(GetParam().bytes));
   EXPECT_EQ(kind, GetParam().kind);
-  EXPECT_THAT(DescribeFileKind(kind, Bytes(GetParam().bytes)), ::testing::HasSubstr(GetParam().words));
+  const FileDescription description = DescribeFileKind(kind, Bytes(GetParam().bytes));
+  EXPECT_THAT(description.what, ::testing::HasSubstr(GetParam().words));
+  const bool is_checkpoint = kind == FileKind::kTorchZip || kind == FileKind::kTorchLegacy;
+  EXPECT_EQ(description.remedy.empty(), is_checkpoint);
 }
 
-// What is no checkpoint is refused with the same words.
+// What is not a checkpoint is refused with the same words.
 TEST_P(FileKindTest, IsWhatTheCheckpointSays) {
   const Checkpoint checkpoint = Open(GetParam().bytes);
   switch (GetParam().kind) {
@@ -86,10 +89,12 @@ TEST_P(FileKindTest, IsWhatTheCheckpointSays) {
       break;
     default: {
       // A checkpoint may lie outside the export, so that nothing of what it holds is quoted.
-      const std::string words =
+      const FileDescription description =
           DescribeFileKind(GetParam().kind, Bytes(GetParam().bytes), "audiocraft.utils.export", false);
-      EXPECT_THAT(checkpoint.structure_status(), FailsWith(ErrorCode::kCorrupt, Parts{"state_dict.bin ", words}));
-      EXPECT_THAT(checkpoint.pickle_status(), FailsWith(ErrorCode::kCorrupt, Parts{words}));
+      EXPECT_THAT(checkpoint.structure_status(),
+                  FailsWith(ErrorCode::kCorrupt, Parts{"state_dict.bin ", description.what}));
+      EXPECT_THAT(checkpoint.structure_status(), HasRemedy(description.remedy));
+      EXPECT_THAT(checkpoint.pickle_status(), FailsWith(ErrorCode::kCorrupt, Parts{description.what}));
       EXPECT_EQ(checkpoint.format(), Checkpoint::Format::kUnknown);
     }
   }

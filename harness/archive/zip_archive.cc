@@ -71,8 +71,10 @@ Status ZipArchive::CheckRecords() {
     if (last == SIZE_MAX || end(order[i]) > end(last)) last = order[i];
   }
   if (problems.empty()) return {};
-  return Error{ErrorCode::kCorrupt, fmt::format("{}: the ZIP archive is damaged or was changed by another program: {}",
-                                                file_name_, problems.Text())};
+  return Error{
+      ErrorCode::kCorrupt,
+      fmt::format("{}: the ZIP archive is damaged, or another program changed it: {}", file_name_, problems.Text()),
+      "Copy the file as it was written, or export it again"};
 }
 
 std::optional<Error> ZipArchive::CheckLocalHeader(ZipRecord& record) const {
@@ -84,7 +86,7 @@ std::optional<Error> ZipArchive::CheckLocalHeader(ZipRecord& record) const {
   }
   const std::byte* header = &file_[at];
   if (LoadLittle<uint32_t>(header) != kLocalSignature) {
-    return corrupt(fmt::format("record {} has no local header at offset {}: PK\\3\\4 expected, bytes {:08x} found",
+    return corrupt(fmt::format("record {} has no local header at offset {} (found the bytes {:08x}, expected PK\\3\\4)",
                                Printable(record.name), at, LoadLittle<uint32_t>(header)));
   }
   const size_t name_size = LoadLittle<uint16_t>(header + 26);

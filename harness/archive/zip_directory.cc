@@ -97,7 +97,7 @@ End ReadEnd(std::span<const std::byte> file, uint64_t& at, Findings& doubts) {
                kEnd64Size);
   }
   if (const auto size = LoadLittle<uint64_t>(&file[offset + 4]); size != kEnd64Size - 12) {
-    doubts.Add("the ZIP64 end record at offset {} has {} bytes, {} expected", offset, size, kEnd64Size - 12);
+    doubts.Add("the ZIP64 end record at offset {} has {} bytes (expected {})", offset, size, kEnd64Size - 12);
   }
   at = offset;
   const End large = LargeEnd(&file[offset]);
@@ -144,8 +144,9 @@ Result<ZipDirectory> ReadZipDirectory(std::span<const std::byte> file, std::stri
   if (!end_at) {
     return Error{ErrorCode::kCorrupt,
                  fmt::format("{}: is the beginning of a ZIP archive without its directory, which stands at the end ({} "
-                             "bytes are here): an interrupted download or copy, or a full disk. Copy it again",
-                             file_name, file.size())};
+                             "bytes are here): an interrupted download or copy, or a full disk",
+                             file_name, file.size()),
+                 "Copy it again"};
   }
   ZipDirectory directory;
   Findings& doubts = directory.doubts;
@@ -160,15 +161,16 @@ Result<ZipDirectory> ReadZipDirectory(std::span<const std::byte> file, std::stri
         tail.size(), file.size() - tail.size() + first, file.size() - tail.size() + last);
   }
   if (end.disk != 0 || end.directory_disk != 0 || end.entries_here != end.entries) {
-    doubts.Add("the end record tells of a split archive: disk {}, directory on disk {}, {} of {} entries here",
+    doubts.Add("the end record speaks of a split archive: disk {}, directory on disk {}, {} of {} entries here",
                end.disk, end.directory_disk, end.entries_here, end.entries);
   }
   if (end.offset > file.size() || end.size > file.size() - end.offset || end.entries > end.size / kCentralSize) {
     return Error{
         ErrorCode::kCorrupt,
         fmt::format("{}: the ZIP directory should hold {} entries in {} bytes at offset {}, but the file has {} "
-                    "bytes; the file was cut or joined from parts",
-                    file_name, end.entries, end.size, end.offset, file.size())};
+                    "bytes: it was cut, or joined from parts",
+                    file_name, end.entries, end.size, end.offset, file.size()),
+        "Copy it again"};
   }
   if (end.entries > kMaxEntries) {
     return Error{ErrorCode::kCorrupt, fmt::format("{}: the ZIP directory holds {} entries; this suite reads {}, a "

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -19,8 +20,8 @@ std::string_view AsText(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-// "": the name means one thing to everybody.
-std::string_view WhyBadName(std::string_view name) {
+// What another reader makes another name of; nothing where the name means one thing to every reader.
+std::optional<std::string_view> FindBadPart(std::string_view name) {
   if (name.empty()) return "is empty";
   if (name.find('\0') != std::string_view::npos) return "holds a NUL, where some readers end it";
   if (name.find('\\') != std::string_view::npos) return "holds a backslash, which some readers turn into a slash";
@@ -31,7 +32,7 @@ std::string_view WhyBadName(std::string_view name) {
     if (part.empty() || part == "." || part == "..") return "has an empty part, '.' or '..' in it";
     at = end + 1;
   }
-  return "";
+  return std::nullopt;
 }
 
 class Layout {
@@ -89,7 +90,7 @@ class Layout {
       if (id != kZip64Extra) return;
       ++zip64;
       const bool ok = announced ? CheckAnnounced(bytes, size, compressed_size, record, later)
-                                : HoldsWhatMinizWrites(bytes, record, later);
+                                : IsAsMinizWrites(bytes, record, later);
       if (!ok) {
         doubts_.Add(
             "the ZIP64 field of record {} in its local header at offset {} does not hold its sizes, {} and {} "
@@ -101,13 +102,13 @@ class Layout {
       doubts_.Add("the extra fields of record {} at offset {} do not add up", name, record.header_offset);
     }
     if (zip64 > 1 || (announced && zip64 == 0)) {
-      doubts_.Add("record {} has {} ZIP64 fields in its local header at offset {}, 1 expected", name, zip64,
+      doubts_.Add("record {} has {} ZIP64 fields in its local header at offset {} (expected 1)", name, zip64,
                   record.header_offset);
     }
   }
 
   // Of a record beyond 4 GiB: its sizes where these are, and its offset where that is, which no reader looks at here.
-  static bool HoldsWhatMinizWrites(std::span<const std::byte> field, const ZipRecord& record, bool later) {
+  static bool IsAsMinizWrites(std::span<const std::byte> field, const ZipRecord& record, bool later) {
     const bool sizes = field.size() >= 16, offset = field.size() % 16 == 8;
     if (field.size() > 24 || field.size() % 8 != 0 || field.empty()) return false;
     const auto at = [&](size_t i) { return LoadLittle<uint64_t>(&field[8 * i]); };
@@ -176,8 +177,8 @@ void CheckZipNames(ZipDirectory& directory) {
   std::unordered_map<std::string, size_t> by_lower;
   for (size_t i = 0; i < directory.records.size(); ++i) {
     const std::string& name = directory.records[i].name;
-    if (const std::string_view why = WhyBadName(name); !why.empty()) {
-      directory.doubts.Add("the name {} of entry {} in the directory {}", Printable(name), i + 1, why);
+    if (const auto why = FindBadPart(name)) {
+      directory.doubts.Add("the name {} of entry {} in the directory {}", Printable(name), i + 1, *why);
     }
     const auto [it, added] = by_lower.try_emplace(LowerAscii(name), i);
     if (const std::string& other = directory.records[it->second].name; !added && other != name) {

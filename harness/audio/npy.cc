@@ -54,8 +54,8 @@ std::optional<uint64_t> Count(const std::vector<int64_t>& shape) {
   return count;
 }
 
-Error Wrong(ErrorCode code, const std::filesystem::path& path, std::string_view what) {
-  return {code, fmt::format("{}: {}", path.string(), what)};
+Error Wrong(ErrorCode code, const std::filesystem::path& path, std::string_view what, std::string remedy = {}) {
+  return {code, fmt::format("{}: {}", path.string(), what), std::move(remedy)};
 }
 
 Status CheckType(const std::filesystem::path& path, const NpyHeader& header, const char* descr, const char* name) {
@@ -65,24 +65,24 @@ Status CheckType(const std::filesystem::path& path, const NpyHeader& header, con
   }
   const bool known = header.descr == "<i4" || header.descr == "<i8" || header.descr == "<f4";
   return Wrong(known ? ErrorCode::kMismatch : ErrorCode::kUnsupported, path,
-               fmt::format("expected {} values ('{}'), found '{}'", name, descr, header.descr));
+               fmt::format("holds values of type '{}' (expected {}, '{}')", header.descr, name, descr));
 }
 
 // Reads everything before the values. `remaining` is the file's size, and afterwards that of the values.
 Result<NpyHeader> ReadHeader(std::istream& stream, const std::filesystem::path& path, uint64_t& remaining) {
   std::array<char, 12> head{};
   if (remaining < 10 || !stream.read(head.data(), 8) || std::string_view(head.data(), 6) != kMagic) {
-    return Wrong(ErrorCode::kCorrupt, path, "not a .npy file: it does not begin with \\x93NUMPY and a version");
+    return Wrong(ErrorCode::kCorrupt, path, "is not a .npy file: it does not begin with \\x93NUMPY and a version");
   }
   const int major = static_cast<unsigned char>(head[6]);
   const int minor = static_cast<unsigned char>(head[7]);
   if ((major != 1 && major != 2) || minor != 0) {
     return Wrong(ErrorCode::kUnsupported, path,
-                 fmt::format("version {}.{} of the .npy format; 1.0 and 2.0 are read", major, minor));
+                 fmt::format("has version {}.{} of the .npy format (expected 1.0 or 2.0)", major, minor));
   }
   const uint64_t length_bytes = major == 1 ? 2 : 4;
   if (remaining < 8 + length_bytes || !stream.read(head.data() + 8, static_cast<std::streamsize>(length_bytes))) {
-    return Wrong(ErrorCode::kCorrupt, path, "cut short before the length of its header");
+    return Wrong(ErrorCode::kCorrupt, path, "is cut short before the length of its header");
   }
   remaining -= 8 + length_bytes;
   uint32_t header_bytes = 0;  // the two or four bytes fill the low end
@@ -98,7 +98,7 @@ Result<NpyHeader> ReadHeader(std::istream& stream, const std::filesystem::path& 
   }
   remaining -= header_bytes;
   Result<NpyHeader> header = ParseNpyHeader(text);
-  if (!header) return Wrong(header.error().code, path, header.error().message);
+  if (!header) return header.error().In(path.string());
   return header;
 }
 
@@ -109,9 +109,9 @@ Result<NpyArray<T>> ReadNpy(const std::filesystem::path& path) {
   std::error_code error;
   const auto status = std::filesystem::status(path, error);
   if (status.type() == std::filesystem::file_type::not_found) {
-    return Wrong(ErrorCode::kNotFound, path, "no such file");
+    return Wrong(ErrorCode::kNotFound, path, "is not there");
   }
-  if (!std::filesystem::is_regular_file(status)) return Wrong(ErrorCode::kIo, path, "not a regular file");
+  if (!std::filesystem::is_regular_file(status)) return Wrong(ErrorCode::kIo, path, "is not a regular file");
   uint64_t remaining = std::filesystem::file_size(path, error);
   std::ifstream stream(path, std::ios::binary);
   if (error || !stream) return Wrong(ErrorCode::kIo, path, "could not be opened for reading");
@@ -119,7 +119,7 @@ Result<NpyArray<T>> ReadNpy(const std::filesystem::path& path) {
   HARNESS_ASSIGN_OR_RETURN(NpyHeader header, ReadHeader(stream, path, remaining));
   HARNESS_RETURN_IF_ERROR(CheckType(path, header, Type<T>::kDescr, Type<T>::kName));
   if (header.fortran_order) {
-    return Wrong(ErrorCode::kUnsupported, path, "Fortran order; save numpy.ascontiguousarray(array) instead");
+    return Wrong(ErrorCode::kUnsupported, path, "is in Fortran order", "Save numpy.ascontiguousarray(array) instead");
   }
   const std::optional<uint64_t> count = Count(header.shape);
   if (!count || *count != remaining / sizeof(T) || remaining % sizeof(T) != 0) {

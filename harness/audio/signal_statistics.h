@@ -47,7 +47,7 @@ struct SignalStatistics {
   std::vector<SignalMeasures> channels;  // [C]
 };
 
-// A waveform that is none (no channels, no rate, a broken last frame) gives NaN overall and no channels.
+// A waveform that is not well formed (no channels, no rate, a broken last frame) gives NaN overall and no channels.
 SignalStatistics ComputeSignalStatistics(const Waveform& waveform);
 
 }  // namespace harness

@@ -40,10 +40,10 @@ Status CheckRiffSize(const std::filesystem::path& path, uint64_t file_bytes) {
   }
   const uint32_t riff_bytes = LittleEndian32(head.data() + 4);
   if (riff_bytes == 0 || riff_bytes >= 0x7FFFFF00u || uint64_t{riff_bytes} + 8 <= file_bytes) return {};
-  return Error{
-      ErrorCode::kCorrupt,
-      fmt::format("{}: cut short: its RIFF header announces {} bytes, the file has {}. Copy or download it again.",
-                  path.string(), uint64_t{riff_bytes} + 8, file_bytes)};
+  return Error{ErrorCode::kCorrupt,
+               fmt::format("{}: is cut short: its RIFF header announces {} bytes, the file has {}", path.string(),
+                           uint64_t{riff_bytes} + 8, file_bytes),
+               "Copy or download it again"};
 }
 
 Error OpenError(const std::filesystem::path& path) {
@@ -51,16 +51,18 @@ Error OpenError(const std::filesystem::path& path) {
   const char* words = sf_strerror(nullptr);
   if (code == SF_ERR_UNRECOGNISED_FORMAT || code == SF_ERR_UNSUPPORTED_ENCODING) {
     return {ErrorCode::kUnsupported,
-            fmt::format("{}: not an audio file that libsndfile reads: {} Convert it to WAV.", path.string(), words)};
+            fmt::format("{}: is not an audio file that libsndfile reads: {}", path.string(), words),
+            "Convert it to WAV"};
   }
   if (code == SF_ERR_SYSTEM) return {ErrorCode::kIo, fmt::format("{}: {}", path.string(), words)};
-  return {ErrorCode::kCorrupt, fmt::format("{}: damaged audio file: {}", path.string(), words)};
+  return {ErrorCode::kCorrupt, fmt::format("{}: is a damaged audio file: {}", path.string(), words)};
 }
 
 Error TooLong(const std::filesystem::path& path, int channels, int sample_rate_hz) {
-  return {ErrorCode::kUnsupported, fmt::format("{}: more than {} samples ({} channels at {} Hz), which is the limit of "
-                                               "this suite. Cut out the part that matters.",
-                                               path.string(), kMaxReadSamples, channels, sample_rate_hz)};
+  return {ErrorCode::kUnsupported,
+          fmt::format("{}: has more than {} samples ({} channels at {} Hz), which is the limit of this suite",
+                      path.string(), kMaxReadSamples, channels, sample_rate_hz),
+          "Cut out the part that matters"};
 }
 
 }  // namespace
@@ -105,15 +107,14 @@ Result<Waveform> ReadWav(const std::filesystem::path& path) {
   std::error_code error;
   const auto status = std::filesystem::status(path, error);
   if (status.type() == std::filesystem::file_type::not_found) {
-    return Error{ErrorCode::kNotFound, fmt::format("{}: no such audio file", path.string())};
+    return Error{ErrorCode::kNotFound, fmt::format("{}: is not there (expected an audio file)", path.string())};
   }
   if (!std::filesystem::is_regular_file(status)) {
-    return Error{ErrorCode::kIo,
-                 fmt::format("{}: expected an audio file, found something that is no regular file", path.string())};
+    return Error{ErrorCode::kIo, fmt::format("{}: is not a regular file (expected an audio file)", path.string())};
   }
   const uint64_t file_bytes = std::filesystem::file_size(path, error);
   if (error) return Error{ErrorCode::kIo, fmt::format("{}: {}", path.string(), error.message())};
-  if (file_bytes == 0) return Error{ErrorCode::kCorrupt, fmt::format("{}: the file is empty", path.string())};
+  if (file_bytes == 0) return Error{ErrorCode::kCorrupt, fmt::format("{}: is empty", path.string())};
   HARNESS_RETURN_IF_ERROR(CheckRiffSize(path, file_bytes));
 
   SF_INFO info{};
@@ -145,8 +146,8 @@ Result<Waveform> ReadWav(const std::filesystem::path& path) {
   const bool cut = info.frames != SF_COUNT_MAX && waveform.frames() < info.frames;
   if (sf_error(handle.get()) != SF_ERR_NO_ERROR || cut) {
     return Error{ErrorCode::kCorrupt,
-                 fmt::format("{}: damaged audio: {} of {} frames could be decoded ({})", path.string(),
-                             waveform.frames(), info.frames, sf_strerror(handle.get()))};
+                 fmt::format("{}: is damaged: {} of {} frames could be decoded ({})", path.string(), waveform.frames(),
+                             info.frames, sf_strerror(handle.get()))};
   }
   return waveform;
 }

@@ -2,7 +2,7 @@
 //
 // WriteWav: RIFF WAV, 32-bit IEEE float, little endian. Values are stored bit for bit: beyond +-1, infinite and NaN
 // stay what they are, because the judged file must be the sound that was made. The same waveform gives the same bytes.
-//   Errors: kMismatch (samples are no whole number of frames), kUnsupported (channels outside 1..1024, a rate below 1
+//   Errors: kMismatch (samples that are not a whole number of frames), kUnsupported (channels outside 1..1024, a rate below 1
 //   Hz, more than 4 GiB), kIo.
 // ReadWav: any format that libsndfile reads; integers are scaled to [-1, 1).
 //   Errors: kNotFound, kIo (a folder, not readable), kCorrupt (empty, cut short, damaged), kUnsupported (not a format

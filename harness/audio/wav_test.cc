@@ -144,7 +144,7 @@ TEST(Wav, BadFilesSayWhatIsWrong) {
     const char* words;
   };
   const std::vector<Case> cases = {
-      {"Empty", "", ErrorCode::kCorrupt, "the file is empty"},
+      {"Empty", "", ErrorCode::kCorrupt, "is empty"},
       {"Text", "<!DOCTYPE html><html>not found</html>", ErrorCode::kUnsupported, "not an audio file"},
       {"CutInData", whole.substr(0, 1000), ErrorCode::kCorrupt, "announces 2044 bytes, the file has 1000"},
       {"CutInHeader", whole.substr(0, 30), ErrorCode::kCorrupt, "cut short"},
@@ -158,7 +158,7 @@ TEST(Wav, BadFilesSayWhatIsWrong) {
     EXPECT_THAT(ReadWav(folder / "bad.wav"), FailsWith(c.code, c.words));
   }
   EXPECT_THAT(ReadWav(folder / "none.wav"), FailsWith(ErrorCode::kNotFound, "none.wav"));
-  EXPECT_THAT(ReadWav(folder.path()), FailsWith(ErrorCode::kIo, "no regular file"));
+  EXPECT_THAT(ReadWav(folder.path()), FailsWith(ErrorCode::kIo, "is not a regular file"));
 }
 
 // A FLAC header may announce any number of samples in a file of 100 bytes.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <optional>
 #include <unordered_set>
 
 #include "harness/base/safe_text.h"
@@ -18,7 +19,7 @@ class Handler : public nlohmann::detail::json_sax_dom_parser<Json> {
   using Base = nlohmann::detail::json_sax_dom_parser<Json>;
   explicit Handler(JsonDocument& out) : Base(out.root, false), out_(out) {}
 
-  const std::string& problem() const { return problem_; }
+  const std::optional<std::string>& problem() const { return problem_; }
 
   bool start_object(std::size_t elements) {
     keys_.emplace_back();
@@ -44,7 +45,7 @@ class Handler : public nlohmann::detail::json_sax_dom_parser<Json> {
   }
   template <class Exception>
   bool parse_error(std::size_t position, const std::string&, const Exception&) {
-    problem_ = fmt::format("is no valid JSON: byte {}", position);  // what stands there may be this machine's
+    problem_ = fmt::format("is not valid JSON: byte {}", position);  // what stands there may be this machine's
     return false;
   }
 
@@ -56,7 +57,7 @@ class Handler : public nlohmann::detail::json_sax_dom_parser<Json> {
   }
 
   JsonDocument& out_;
-  std::string problem_;
+  std::optional<std::string> problem_;
   std::vector<std::unordered_set<std::string>> keys_;
   int depth_ = 0;
 };
@@ -67,8 +68,7 @@ Result<JsonDocument> ParseJson(std::string_view text, std::string_view what) {
   JsonDocument document;
   Handler handler(document);
   if (!Json::sax_parse(text, &handler)) {
-    return Error{ErrorCode::kCorrupt,
-                 fmt::format("{} {}", what, handler.problem().empty() ? "is no valid JSON" : handler.problem())};
+    return Error{ErrorCode::kCorrupt, fmt::format("{} {}", what, handler.problem().value_or("is not valid JSON"))};
   }
   return document;
 }

@@ -37,8 +37,9 @@ Error OpenError(const fs::path& path, int error) {
       const fs::path target = fs::read_symlink(path, ignored);
       return {ErrorCode::kNotFound,
               fmt::format("{}: is a link to {}, which does not exist. Links into a hub cache break when the cache is "
-                          "cleaned or the folder is copied elsewhere: copy the file itself",
-                          path.string(), target.string())};
+                          "cleaned or the folder is copied elsewhere",
+                          path.string(), target.string()),
+              "Copy the file itself to this place"};
     }
     return {ErrorCode::kNotFound, fmt::format("{}: {}", path.string(), std::strerror(error))};
   }
@@ -48,13 +49,12 @@ Error OpenError(const fs::path& path, int error) {
   if (error == ELOOP) {
     return {
         ErrorCode::kIo,
-        fmt::format("{}: is a link that leads back to itself, as `ln -s` in the wrong folder makes it: remove it, and "
-                    "put the file itself there",
-                    path.string())};
+        fmt::format("{}: is a link that leads back to itself, as `ln -s` in the wrong folder makes it", path.string()),
+        "Remove the link, and put the file itself there"};
   }
   if (error == EACCES || error == EPERM) {
-    return {ErrorCode::kIo, fmt::format("{}: can't be read: {}. Change the file's permissions (chmod a+r)",
-                                        path.string(), std::strerror(error))};
+    return {ErrorCode::kIo, fmt::format("{}: can't be read: {}", path.string(), std::strerror(error)),
+            "Change the file's permissions (chmod a+r)"};
   }
   return {ErrorCode::kIo, fmt::format("{}: can't be opened: {}", path.string(), std::strerror(error))};
 }
@@ -76,9 +76,10 @@ Result<MappedFile> MappedFile::Open(const fs::path& path) {
   if (fd.get() < 0) return OpenError(path, errno);
   struct stat status {};
   if (fstat(fd.get(), &status) != 0) return OpenError(path, errno);
-  if (S_ISDIR(status.st_mode))
-    return Error{ErrorCode::kIo,
-                 fmt::format("{}: is a folder, not a file: move what is in it, or remove it", path.string())};
+  if (S_ISDIR(status.st_mode)) {
+    return Error{ErrorCode::kIo, fmt::format("{}: is a folder, not a file", path.string()),
+                 "Move what is in it, and remove it"};
+  }
   if (!S_ISREG(status.st_mode)) {
     return Error{ErrorCode::kIo, fmt::format("{}: is not a regular file (a pipe, socket or device)", path.string())};
   }

@@ -1,7 +1,7 @@
-// A file mapped read-only. Links are followed, as the real loader follows them (hub caches are links).
+// A file mapped read-only. Links are followed, as the reference follows them (hub caches are links).
 // Errors: kNotFound (also a dangling link), kIo (not a regular file, not readable), with the path and errno's words.
-// An empty file is no error here: it maps to zero bytes. What a file that changes meanwhile does: see Note [A changing
-// file].
+// An empty file is not an error here: it maps to zero bytes. What a file that changes meanwhile does: see Note [A
+// changing file].
 #pragma once
 
 #include <cstddef>

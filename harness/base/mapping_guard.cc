@@ -22,14 +22,15 @@ class GuardedFile {
   std::atomic<bool>& lost() { return lost_; }
 
   Status Unchanged() const {
-    constexpr const char* kRemedy =
-        "What was judged is not what is there now. Wait until nothing writes to it, and run again";
+    constexpr const char* kWhy = "What was judged is not what is there now";
+    constexpr const char* kRemedy = "Wait until nothing writes to the file, and run again";
     struct stat now {};
     const std::string name = path_.filename().string();
     if (stat(path_.c_str(), &now) != 0) {
-      return Error{ErrorCode::kIo, fmt::format("{} changed while it was read: {} bytes at the start, and now it is not "
-                                               "there. {}",
-                                               name, status_.st_size, kRemedy)};
+      return Error{ErrorCode::kIo,
+                   fmt::format("{} changed while it was read: {} bytes at the start, and now it is not there. {}", name,
+                               status_.st_size, kWhy),
+                   kRemedy};
     }
     const auto same_time = [](const timespec& a, const timespec& b) {
       return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
@@ -39,13 +40,15 @@ class GuardedFile {
         !same_time(now.st_ctim, status_.st_ctim)) {
       return Error{ErrorCode::kIo,
                    fmt::format("{} changed while it was read: {} bytes at the start, {} now{}. {}", name,
-                               status_.st_size, now.st_size, another ? ", in another file" : "", kRemedy)};
+                               status_.st_size, now.st_size, another ? ", in another file" : "", kWhy),
+                   kRemedy};
     }
     if (lost_) {
-      return Error{ErrorCode::kIo, fmt::format("{} could not be read to its end: the disk or the network did not give "
-                                               "some of its {} bytes, or it was shorter for a moment. Copy it to a "
-                                               "disk of this machine, and run again",
-                                               name, status_.st_size)};
+      return Error{ErrorCode::kIo,
+                   fmt::format("{} could not be read to its end: the disk or the network did not give some of its {} "
+                               "bytes, or it was shorter for a moment",
+                               name, status_.st_size),
+                   "Copy it to a disk of this machine, and run again"};
     }
     return {};
   }

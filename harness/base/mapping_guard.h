@@ -1,12 +1,11 @@
-// Notes when a file changes while it is mapped. Used by MappedFile only, and by who asks at the end of a run.
+// Notes when a file changes while it is mapped. Used by MappedFile only, and asked at the end of a run.
 //
 // Note [A changing file]
 // A page that is mapped and no longer in the file (somebody shortened it), or that the disk can't give, kills the
 // process by SIGBUS, in whichever thread and library touches it: the scan, libdeflate, a matrix product in LibTorch.
 // Here a handler puts pages of zeros in the place of the rest of that mapping and notes it, and the read goes on.
-// What was read is worth nothing then, so who judges asks MappedFilesUnchanged() before a verdict is given: it also
-// compares what `stat` says of each file with what it said when the file was opened (device, number, size, times of
-// change).
+// What was read is worth nothing then, so MappedFilesUnchanged() is asked before a verdict is given: it also compares
+// what `stat` says of each file with what it said when the file was opened (device, number, size, times of change).
 #pragma once
 
 #include <sys/stat.h>

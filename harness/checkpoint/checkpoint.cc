@@ -67,16 +67,16 @@ struct Checkpoint::Impl {
   void ReadZip(Payload deflated);
   void ReadLegacyStream();
   void Stop(const Status& why) { pickle_status = storage = tensor = why; }
-  Status Prefix(std::string& prefix) const;
-  Status Small(const std::string& prefix) const;
+  Status FindPrefix(std::string& prefix) const;
+  Status CheckSmallRecords(const std::string& prefix) const;
   // The bytes of a record that is small where torch.save wrote it.
-  Result<std::string> SmallRecord(size_t record) const;
+  Result<std::string> ReadSmallRecord(size_t record) const;
   void CheckSpelling(const std::string& prefix);
   void CheckUnnamed(const std::string& prefix, const std::unordered_set<size_t>& named);
   void Conclude();
   Status InflateStorages();
   // Storages and tensors, once the pickle was read.
-  void Layout(const std::vector<StoragePlace>& places);
+  void PlaceStorages(const std::vector<StoragePlace>& places);
 };
 
 void Checkpoint::Impl::Read(Payload deflated) {
@@ -88,14 +88,14 @@ void Checkpoint::Impl::Read(Payload deflated) {
     default: break;
   }
   const bool supported = kind != FileKind::kTorchTar;
-  structure =
-      Error{supported ? ErrorCode::kCorrupt : ErrorCode::kUnsupported,
-            fmt::format("{} {}", name(), DescribeFileKind(kind, file.bytes(), "audiocraft.utils.export", false))};
+  const FileDescription description = DescribeFileKind(kind, file.bytes(), "audiocraft.utils.export", false);
+  structure = Error{supported ? ErrorCode::kCorrupt : ErrorCode::kUnsupported,
+                    fmt::format("{} {}", name(), description.what), description.remedy};
   Stop(structure);
 }
 
 // All records lie in one folder, named as the first one says: the loader refuses anything else.
-Status Checkpoint::Impl::Prefix(std::string& prefix) const {
+Status Checkpoint::Impl::FindPrefix(std::string& prefix) const {
   const std::vector<ZipRecord>& records = archive->records();
   const std::string& first = records.front().name;
   const size_t slash = first.find('/');
@@ -113,7 +113,7 @@ Status Checkpoint::Impl::Prefix(std::string& prefix) const {
 }
 
 // The small records that torch.load refuses to go on without.
-Status Checkpoint::Impl::Small(const std::string& prefix) const {
+Status Checkpoint::Impl::CheckSmallRecords(const std::string& prefix) const {
   std::optional<size_t> version = archive->Find(prefix + ".data/version");
   if (!version) version = archive->Find(prefix + "version");
   if (!version) {
@@ -121,25 +121,26 @@ Status Checkpoint::Impl::Small(const std::string& prefix) const {
                                                   "archive was packed again without it",
                                                   name(), Printable(prefix))};
   }
-  HARNESS_ASSIGN_OR_RETURN(const std::string text, SmallRecord(*version));
+  HARNESS_ASSIGN_OR_RETURN(const std::string text, ReadSmallRecord(*version));
   int64_t number = 0;
   if (std::from_chars(text.data(), text.data() + text.size(), number).ec != std::errc()) {
     return Error{ErrorCode::kCorrupt,
-                 fmt::format("{}: record version is '{}', no number", name(), Printable(text, 40))};
+                 fmt::format("{}: record version is '{}', not a number", name(), Printable(text, 40))};
   }
   if (number < kMinVersion || number > kMaxVersion) {
-    return Error{ErrorCode::kCorrupt, fmt::format("{}: archive version {}; PyTorch reads {} to {}", name(), number,
-                                                  kMinVersion, kMaxVersion)};
+    return Error{ErrorCode::kCorrupt, fmt::format("{}: the archive has version {} (PyTorch reads {} to {})", name(),
+                                                  number, kMinVersion, kMaxVersion)};
   }
   if (const std::optional<size_t> order = archive->Find(prefix + "byteorder")) {
-    HARNESS_ASSIGN_OR_RETURN(const std::string name_of_order, SmallRecord(*order));
+    HARNESS_ASSIGN_OR_RETURN(const std::string name_of_order, ReadSmallRecord(*order));
     if (name_of_order == "big") {
       return Error{
           ErrorCode::kMismatch,
-          fmt::format("{}: record byteorder is 'big', 'little' expected: PyTorch swaps the bytes of every weight, "
-                      "and this suite does not follow it. audiocraft exports on little-endian machines, where "
-                      "that was changed by hand. Export it again",
-                      name())};
+          fmt::format("{}: record byteorder is 'big' (expected 'little'): PyTorch swaps the bytes of every weight, and "
+                      "this suite does not follow it. audiocraft exports on little-endian machines, where that was "
+                      "changed by hand",
+                      name()),
+          "Export it again"};
     }
     if (name_of_order != "little") {
       return Error{ErrorCode::kCorrupt, fmt::format("{}: record byteorder is '{}', neither 'little' nor 'big'", name(),
@@ -149,7 +150,7 @@ Status Checkpoint::Impl::Small(const std::string& prefix) const {
   return {};
 }
 
-Result<std::string> Checkpoint::Impl::SmallRecord(size_t record) const {
+Result<std::string> Checkpoint::Impl::ReadSmallRecord(size_t record) const {
   const ZipRecord& found = archive->records()[record];
   if (found.size > kMaxSmallRecord) {
     return Error{ErrorCode::kCorrupt, fmt::format("{}: record {} has {} bytes, where torch.save writes a few", name(),
@@ -214,9 +215,10 @@ void Checkpoint::Impl::Conclude() {
       Error{ErrorCode::kUnsafe,
             fmt::format(
                 "{}: two readers may see two files in it: {}. No torch.save and no archiver writes that: the file was "
-                "put together so that whoever checks it sees one thing and whoever loads it another, or it was "
-                "damaged. Do not load it. Get it again from where it was exported, or export it again",
-                name(), all.Text())};
+                "put together so that a check of it sees one thing and a program that loads it another, or it was "
+                "damaged",
+                name(), all.Text()),
+            "Do not load it. Get it again from where it was exported, or export it again"};
 }
 
 void Checkpoint::Impl::ReadZip(Payload deflated) {
@@ -230,15 +232,15 @@ void Checkpoint::Impl::ReadZip(Payload deflated) {
   structure = archive->status();
   if (IsTarHeader(file.bytes())) doubts.Add("it is a tar archive as well, by the checksum at offset 148");
   std::string prefix;
-  const Status prefix_status = Prefix(prefix);
+  const Status prefix_status = FindPrefix(prefix);
   if (structure.ok()) structure = prefix_status;
-  if (structure.ok()) structure = Small(prefix);
+  if (structure.ok()) structure = CheckSmallRecords(prefix);
   CheckSpelling(prefix);
   // A damaged archive's pickle is read all the same: the loader might get as far, and run it.
   const std::optional<size_t> data = FindAsTorch(*archive, prefix + "data.pkl");
   std::unordered_set<size_t> read;
   const auto stop = [&](const Status& why) {
-    if (safety.ok()) safety = RecordSafety(*archive, read, name());
+    if (safety.ok()) safety = CheckOtherRecords(*archive, read, name());
     if (structure.ok()) structure = why;
     Stop(structure);
   };
@@ -250,10 +252,11 @@ void Checkpoint::Impl::ReadZip(Payload deflated) {
     return stop(
         Error{ErrorCode::kCorrupt,
               fmt::format("{}: record {} has {} deflated bytes at offset {}, which would become {}; this suite "
-                          "inflates {}, a hundred times the pickle of any model. What it holds can't be followed "
-                          "and may run: do not load it. Export it again",
+                          "inflates {}, a hundred times the pickle of any model. What it holds can't be followed, and "
+                          "may run when the file is loaded",
                           name(), Printable(record.name), record.compressed_size, record.data_offset, record.size,
-                          kMaxInflatedPickle)});
+                          kMaxInflatedPickle),
+              "Do not load it. Export it again"});
   }
   const Result<std::span<const std::byte>> bytes = archive->Read(*data);
   if (!bytes.ok()) return stop(bytes.error());
@@ -261,13 +264,14 @@ void Checkpoint::Impl::ReadZip(Payload deflated) {
   reading = ReadPickle(*bytes, place);
   safety = DescribeForeign(reading, place);
   if (!reading.status.ok()) {
-    if (safety.ok()) safety = RecordSafety(*archive, read, name());
+    if (safety.ok()) safety = CheckOtherRecords(*archive, read, name());
     return Stop(reading.status);
   }
-  if (safety.ok()) safety = TrailingSafety(*bytes, reading.end, place);
+  if (safety.ok()) safety = CheckTrailingPickles(*bytes, reading.end, place);
   if (prefix.size() > kMaxPrefix) {
-    return stop(Error{ErrorCode::kCorrupt, fmt::format("{}: the records' folder has a name of {} bytes; {} is the most",
-                                                       name(), prefix.size(), kMaxPrefix)});
+    return stop(
+        Error{ErrorCode::kCorrupt, fmt::format("{}: the records' folder has a name of {} bytes (expected {} at most)",
+                                               name(), prefix.size(), kMaxPrefix)});
   }
 
   std::vector<StoragePlace> places(reading.storages.size());
@@ -283,7 +287,7 @@ void Checkpoint::Impl::ReadZip(Payload deflated) {
     places[i] = {true, record.size};
     if (!record.deflated()) named.bytes = file.bytes().subspan(record.data_offset, record.size);
   }
-  if (safety.ok()) safety = RecordSafety(*archive, read, name());
+  if (safety.ok()) safety = CheckOtherRecords(*archive, read, name());
   // A pickle that would run is named by that, once.
   if (safety.ok()) {
     if (reading.end != bytes->size()) {
@@ -292,7 +296,7 @@ void Checkpoint::Impl::ReadZip(Payload deflated) {
     }
     if (structure.ok()) CheckUnnamed(prefix, read);
   }
-  Layout(places);
+  PlaceStorages(places);
   if (deflated == Payload::kLater) return;
   const Status inflated = InflateStorages();
   if (storage.ok()) storage = inflated;
@@ -320,8 +324,9 @@ Status Checkpoint::Impl::InflateStorages() {
     return Error{
         ErrorCode::kCorrupt,
         fmt::format("{}: {} deflated storages would become {} bytes, more than {} times the file's {}: no trained "
-                    "weights deflate so far. This suite does not inflate them. Export the model again",
-                    name(), todo.size(), total, kInflatedPerByte, file.bytes().size())};
+                    "weights deflate so far, and this suite does not inflate them",
+                    name(), todo.size(), total, kInflatedPerByte, file.bytes().size()),
+        "Export the model again"};
   }
   std::vector<Status> statuses(todo.size());
   std::atomic<size_t> next{0};
@@ -356,10 +361,10 @@ void Checkpoint::Impl::ReadLegacyStream() {
   reading = std::move(legacy.object);
   if (!reading.status.ok()) return Stop(reading.status);
   if (reading.pickle.root == kNoNode) return Stop(structure);  // not reached
-  Layout(legacy.places);
+  PlaceStorages(legacy.places);
 }
 
-void Checkpoint::Impl::Layout(const std::vector<StoragePlace>& places) {
+void Checkpoint::Impl::PlaceStorages(const std::vector<StoragePlace>& places) {
   pickle_status = {};
   storage = CheckStorages(reading, places, name());
   tensor = CheckTensors(reading, name());

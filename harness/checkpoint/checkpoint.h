@@ -30,8 +30,8 @@ class Checkpoint {
   enum class Format { kUnknown, kZip, kLegacy };
 
   // What to do with deflated records, which no PyTorch writes but a re-zip does. kNow inflates those that storages name
-  // (a second for each GB, and memory for them); kLater leaves their Storage::bytes empty, for who wants structure
-  // only.
+  // (a second for each GB, and memory for them); kLater leaves their Storage::bytes empty, where structure alone
+  // is wanted.
   enum class Payload { kNow, kLater };
 
   // Reads the directory and the pickle of `file`. Time is that of the pickle (milliseconds), not of the payload, unless

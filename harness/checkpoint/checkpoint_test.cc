@@ -108,7 +108,10 @@ std::vector<ArchiveCase> ArchiveCases() {
        change([](auto& e) { std::erase_if(e, [](const ZipEntry& x) { return x.name.ends_with("version"); }); }),
        ErrorCode::kCorrupt,
        {"no record archive/version"}},
-      {"FutureVersion", change([](auto& e) { e[4].data = "99\n"; }), ErrorCode::kCorrupt, {"archive version 99"}},
+      {"FutureVersion",
+       change([](auto& e) { e[4].data = "99\n"; }),
+       ErrorCode::kCorrupt,
+       {"the archive has version 99"}},
       {"VersionIsNoNumber", change([](auto& e) { e[4].data = "x"; }), ErrorCode::kCorrupt, {"version is 'x'"}},
       {"BigEndian", change([](auto& e) { e[1].data = "big"; }), ErrorCode::kMismatch, {"byteorder is 'big'"}},
       {"MiddleEndian", change([](auto& e) { e[1].data = "middle"; }), ErrorCode::kCorrupt, {"byteorder is 'middle'"}},
@@ -140,10 +143,12 @@ TEST(Checkpoint, WrongStoragesAreNamedTogether) {
   entries.erase(entries.begin() + 3);
   const Checkpoint checkpoint = Open(WriteZip(entries));
   EXPECT_THAT(checkpoint.structure_status(), Succeeds());
-  EXPECT_THAT(checkpoint.storage_status(),
-              FailsWith(ErrorCode::kCorrupt,
-                        Parts{"2 storages are wrong", "archive/data/0 holds 20 bytes, the pickle says 24 (6 x float32)",
-                              "archive/data/1 is missing; the pickle says 8 bytes (4 x float16)"}));
+  EXPECT_THAT(
+      checkpoint.storage_status(),
+      FailsWith(ErrorCode::kCorrupt,
+                Parts{"2 storages are wrong",
+                      "archive/data/0 has the wrong size (found 20 bytes, expected 24, 6 x float32, from the pickle)",
+                      "archive/data/1 is missing (expected 8 bytes, 4 x float16, from the pickle)"}));
   EXPECT_FALSE(checkpoint.storages()[0].available);
   EXPECT_TRUE(checkpoint.storages()[0].bytes.empty());
   EXPECT_FALSE(checkpoint.tensors()[0].valid);
@@ -263,20 +268,20 @@ TEST(LegacyCheckpoint, IsRead) {
 TEST(LegacyCheckpoint, WhatIsWrongIsNamed) {
   const auto structure = [](const std::string& bytes) { return Open(bytes).structure_status(); };
   EXPECT_THAT(structure(Legacy(LegacyObject(), LegacyKeys(), LegacyData(), 1000)),
-              FailsWith(ErrorCode::kCorrupt, Parts{"protocol version 1000 instead of 1001"}));
+              FailsWith(ErrorCode::kCorrupt, Parts{"has protocol version 1000 (expected 1001)"}));
   EXPECT_THAT(structure(Legacy(LegacyObject(), PickleWriter().Raw("]").Str("5").Raw("a").Stop(), LegacyData())),
               FailsWith(ErrorCode::kCorrupt, Parts{"lists storage '5'"}));
   EXPECT_THAT(structure(Legacy(LegacyObject(), PickleWriter().Raw("}").Stop(), LegacyData())),
-              FailsWith(ErrorCode::kCorrupt, Parts{"no list"}));
+              FailsWith(ErrorCode::kCorrupt, Parts{"is not a list"}));
   EXPECT_THAT(structure(Legacy(LegacyObject(), LegacyKeys(), LegacyData(-1))),
               FailsWith(ErrorCode::kCorrupt, Parts{"-1 elements"}));
   EXPECT_THAT(structure(Legacy(LegacyObject(), LegacyKeys(), LegacyData(INT64_MAX))),
               FailsWith(ErrorCode::kCorrupt, Parts{"9223372036854775807"}));
   EXPECT_THAT(structure(Legacy(LegacyObject(), LegacyKeys(), LegacyData(3))),
-              FailsWith(ErrorCode::kCorrupt, Parts{"storage 77", "12 bytes needed", "8 are left"}));
+              FailsWith(ErrorCode::kCorrupt, Parts{"storage 77", "12 bytes are needed", "8 are left"}));
   const Checkpoint fewer = Open(Legacy(LegacyObject(), LegacyKeys(), LegacyData(1)));
   EXPECT_THAT(fewer.storage_status(),
-              FailsWith(ErrorCode::kCorrupt, Parts{"storage 77 holds 4 bytes, the pickle says 8"}));
+              FailsWith(ErrorCode::kCorrupt, Parts{"storage 77 has the wrong size (found 4 bytes, expected 8"}));
   EXPECT_THAT(Open(Legacy("cevil\nf\n)R.", LegacyKeys(), "")).safety_status(),
               FailsWith(ErrorCode::kUnsafe, Parts{"the object", "evil.f()"}));
   EXPECT_THAT(Open(Legacy(LegacyObject(), "cevil\nf\n)R.", "")).safety_status(),

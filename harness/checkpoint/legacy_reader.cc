@@ -42,7 +42,9 @@ class LegacyReader {
   }
 
  private:
-  Error Corrupt(std::string what) const { return {ErrorCode::kCorrupt, fmt::format("{}: {}", file_name_, what)}; }
+  Error Corrupt(std::string_view what, std::string remedy = {}) const {
+    return {ErrorCode::kCorrupt, fmt::format("{}: {}", file_name_, what), std::move(remedy)};
+  }
 
   // The next pickle of the stream. The first unsafe one decides on safety.
   PickleReading Next(std::string_view name) {
@@ -66,7 +68,7 @@ class LegacyReader {
     const PickleReading protocol = Next("the protocol version");
     HARNESS_RETURN_IF_ERROR(protocol.status);
     if (protocol.pickle.Root()->kind != Kind::kInt || protocol.pickle.Root()->integer != kProtocol) {
-      return Corrupt(fmt::format("protocol version {} instead of {}",
+      return Corrupt(fmt::format("has protocol version {} (expected {})",
                                  protocol.pickle.Describe(protocol.pickle.root, 60), kProtocol));
     }
     CheckNodes(protocol, "the protocol version", 1);
@@ -77,11 +79,10 @@ class LegacyReader {
     if (little != kNoNode && system.pickle[little].kind == Kind::kBool && !system.pickle[little].boolean) {
       return Error{
           ErrorCode::kMismatch,
-          fmt::format("{}: says that it was written on a big-endian machine, of which torch.load takes no notice. "
-                      "Export it again on a little-endian one",
-                      file_name_)};
+          fmt::format("{}: says that it was written on a big-endian machine, of which torch.load takes no notice",
+                      file_name_),
+          "Export it again on a little-endian machine"};
     }
-    result_.object_offset = at_;
     result_.object = Next("the object");
     // Its own status says what is wrong; behind a broken pickle nothing can be found.
     if (!result_.object.status.ok()) return {};
@@ -99,12 +100,13 @@ class LegacyReader {
     const PickleReading keys = Next("the list of storages");
     HARNESS_RETURN_IF_ERROR(keys.status);
     const PickleNode& list = *keys.pickle.Root();
-    if (list.kind != Kind::kList) return Corrupt("the list of storages is no list");
+    if (list.kind != Kind::kList) return Corrupt("the list of storages is not a list");
     CheckNodes(keys, "the list of storages", list.items.size() + 1);
     for (size_t i = 0; i < list.items.size(); ++i) {
       const PickleNode& key = keys.pickle[list.items[i]];
       if (key.kind != Kind::kString) {
-        return Corrupt(fmt::format("lists {} as a storage, which is no text", keys.pickle.Describe(list.items[i], 60)));
+        return Corrupt(
+            fmt::format("lists {} as a storage, which is not text", keys.pickle.Describe(list.items[i], 60)));
       }
       const std::string& text = key.text;
       const auto found = by_key.find(text);
@@ -138,15 +140,16 @@ class LegacyReader {
   // torch.save pickles these four values and nothing that is made and dropped on the way.
   void CheckNodes(const PickleReading& reading, std::string_view name, size_t most) {
     if (reading.pickle.nodes.size() <= most || !result_.safety.ok()) return;
-    result_.doubts.Add("{} is pickled by way of {} values, {} at most expected", name, reading.pickle.nodes.size(),
+    result_.doubts.Add("{} is pickled by way of {} values (expected {} at most)", name, reading.pickle.nodes.size(),
                        most);
   }
 
   Error Cut(size_t index, size_t count, const Storage& storage, uint64_t needed) const {
     return Corrupt(
-        fmt::format("ends inside {} (number {} of {}): {} bytes needed at offset {}, {} are left. An interrupted "
-                    "download or copy: copy it again",
-                    storage.record, index + 1, count, needed, at_, file_.size() - at_));
+        fmt::format("ends inside {} (number {} of {}): {} bytes are needed at offset {}, and {} are left: an "
+                    "interrupted download or copy",
+                    storage.record, index + 1, count, needed, at_, file_.size() - at_),
+        "Copy it again");
   }
 
   const std::span<const std::byte> file_;

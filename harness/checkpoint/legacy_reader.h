@@ -13,7 +13,6 @@ namespace harness {
 
 struct LegacyReading {
   PickleReading object;              // of the fourth pickle: the object
-  uint64_t object_offset = 0;        // of that pickle, in the file
   std::vector<StoragePlace> places;  // of object.storages, whose bytes are set
   Status structure;                  // header, list of keys, lengths
   Status safety;                     // of all five pickles

@@ -9,6 +9,7 @@
 
 #include "harness/base/safe_text.h"
 #include "harness/pickle/pickle_globals.h"
+#include "harness/pickle/plain_value.h"
 
 namespace harness {
 namespace {
@@ -26,40 +27,25 @@ bool IsNameOfTransformers(std::string_view name) {
 
 class PackageReader {
  public:
-  PackageReader(const Checkpoint& checkpoint, const PackageAdvice& advice)
+  PackageReader(const Checkpoint& checkpoint, PackageKind kind, const PackageAdvice& advice)
       : checkpoint_(checkpoint),
         pickle_(checkpoint.pickle()),
+        kind_(kind),
         file_(checkpoint.file().name()),
         exporter_(advice.exporter),
         empty_(advice.empty) {}
 
   Result<Package> Run() {
     const PickleNode& root = *pickle_.Root();
-    if (root.kind != Kind::kDict) return NoDict(root);
+    if (root.kind != Kind::kDict) return DescribeRoot(root);
     std::unordered_set<std::string> seen;
     for (const auto& [key, value] : root.pairs) {
       std::string name = KeyText(key);
       if (seen.insert(name).second) package_.keys.push_back(std::move(name));
       if (package_.keys.size() == kMaxKeys) break;
     }
-    if (const NodeId id = Find("version"); id != kNoNode && pickle_[id].kind == Kind::kString) {
-      package_.version = pickle_[id].text;
-    }
-    if (const NodeId id = Find("exported"); id != kNoNode) {
-      package_.exported = pickle_[id].kind == Kind::kBool && pickle_[id].boolean;
-    }
-    if (const NodeId id = Find("pretrained"); id != kNoNode) {
-      if (pickle_[id].kind != Kind::kString) {
-        return Mismatch(
-            fmt::format("pretrained is {}; the name of a codec expected, such as 'facebook/encodec_32khz'. "
-                        "Export it again with export_pretrained_compression_model",
-                        pickle_.Describe(id, 80)));
-      }
-      package_.pretrained = pickle_[id].text;
-    }
-    const Status own = OwnWeights();
-    if (!own.ok() && !package_.pretrained) return own.error();
-    HARNESS_RETURN_IF_ERROR(NothingInPieces());
+    HARNESS_RETURN_IF_ERROR(kind_ == PackageKind::kCodec && Has("pretrained") ? ReadReference() : ReadWeights());
+    HARNESS_RETURN_IF_ERROR(CheckNothingInPieces());
     return std::move(package_);
   }
 
@@ -68,7 +54,10 @@ class PackageReader {
   static constexpr size_t kMaxKeys = 10'000;
   static constexpr size_t kShown = 5;
 
-  Error Mismatch(std::string_view what) const { return {ErrorCode::kMismatch, fmt::format("{}: {}", file_, what)}; }
+  Error Mismatch(std::string_view what) const { return Mismatch(what, exporter_); }
+  Error Mismatch(std::string_view what, std::string remedy) const {
+    return {ErrorCode::kMismatch, fmt::format("{}: {}", file_, what), std::move(remedy)};
+  }
 
   NodeId Find(std::string_view key) const { return pickle_.Find(pickle_.root, key); }
   bool Has(std::string_view key) const { return Find(key) != kNoNode; }
@@ -110,64 +99,70 @@ class PackageReader {
     return pickle_[type].text;
   }
 
-  Error NoDict(const PickleNode& root) const {
+  Error DescribeRoot(const PickleNode& root) const {
     switch (root.kind) {
-      case Kind::kTensor: return Mismatch(fmt::format("holds a single tensor, not an export. {}", exporter_));
+      case Kind::kTensor: return Mismatch("holds a single tensor, not an export");
       case Kind::kObject:
-        return Mismatch(
-            fmt::format("holds an object ({}), not an export: it was made by torch.save(model) or the like. {}",
-                        pickle_.Describe(pickle_.root, 80), exporter_));
+        return Mismatch(fmt::format("holds an object ({}), not an export: torch.save(model) or the like made it",
+                                    pickle_.Describe(pickle_.root, 80)));
       default:
-        return Mismatch(fmt::format("holds {}, not a dict with best_state and xp.cfg. {}",
-                                    pickle_.Describe(pickle_.root, 80), exporter_));
+        return Mismatch(
+            fmt::format("holds {}, not a dict with best_state and xp.cfg", pickle_.Describe(pickle_.root, 80)));
     }
   }
 
   // Something that has no best_state.
-  Error LookAlike() const {
+  Error DescribeLookAlike() const {
     const NodeId root = pickle_.root;
     const std::string keys = Keys(root);
-    if (pickle_[root].pairs.empty()) return Mismatch(fmt::format("holds an empty dict. {}", exporter_));
-    if (Has("pytorch-lightning_version") || (Has("state_dict") && Has("global_step"))) {
+    if (pickle_[root].pairs.empty()) return Mismatch("holds an empty dict");
+    if (const NodeId reference = Find("pretrained"); reference != kNoNode) {
       return Mismatch(
-          fmt::format("is a PyTorch Lightning checkpoint (its keys: {}), not an export of audiocraft{}. {}. {}", keys,
-                      NamesIn(Find("state_dict")), exporter_, ByHand()));
+          fmt::format("is a reference to the codec {}, not a language model: the two files are swapped, or "
+                      "export_pretrained_compression_model wrote to the wrong name",
+                      pickle_.Describe(reference, 120)));
+    }
+    if (Has("pytorch-lightning_version") || (Has("state_dict") && Has("global_step"))) {
+      return Mismatch(fmt::format("is a PyTorch Lightning checkpoint (its keys: {}), not an export of audiocraft{}",
+                                  keys, NamesIn(Find("state_dict"))),
+                      ExportOrPackByHand());
     }
     if (Has("ds_version") || Has("ds_config")) {
-      return Mismatch(fmt::format("is a DeepSpeed checkpoint (its keys: {}), not an export of audiocraft{}. {}. {}",
-                                  keys, NamesIn(Find("module")), exporter_, ByHand()));
+      return Mismatch(fmt::format("is a DeepSpeed checkpoint (its keys: {}), not an export of audiocraft{}", keys,
+                                  NamesIn(Find("module"))),
+                      ExportOrPackByHand());
     }
     if (Has("xp.sig") || Has("history") || Has("fsdp_best_state")) {
-      return Mismatch(
-          fmt::format("is a training checkpoint of audiocraft without a best_state (its keys: {}): "
-                      "checkpoint.keep_every_states left it out. Take the checkpoint.th of the same run. {}",
-                      keys, exporter_));
+      return Mismatch(fmt::format("is a training checkpoint of audiocraft without a best_state (its keys: {}): "
+                                  "checkpoint.keep_every_states left it out",
+                                  keys),
+                      fmt::format("Take the checkpoint.th of the same run. {}", exporter_));
     }
     if (const size_t tensors = CountTensors(root); tensors * 2 > pickle_[root].pairs.size()) {
       const bool transformers =
           std::any_of(pickle_[root].pairs.begin(), pickle_[root].pairs.end(),
                       [&](const auto& pair) { return IsNameOfTransformers(pickle_[pair.first].text); });
       if (transformers) {
-        return Mismatch(fmt::format(
-            "is the bare state dict of a model of the Transformers library (save_pretrained; {} tensors: {}), "
-            "whose names audiocraft does not know. Transformers converts audiocraft's exports; there is no "
-            "converter back. {}",
-            tensors, keys, exporter_));
+        return Mismatch(
+            fmt::format("is the bare state dict of a model of the Transformers library (save_pretrained; {} tensors: "
+                        "{}), whose names audiocraft does not know. Transformers converts audiocraft's exports; there "
+                        "is no converter back",
+                        tensors, keys));
       }
-      return Mismatch(
-          fmt::format("is a bare state dict ({} tensors at the top: {}), without xp.cfg: "
-                      "torch.save(model.state_dict(), ...), or the pytorch_model.bin that Accelerate and "
-                      "Diffusers write. {}. {}",
-                      tensors, keys, exporter_, ByHand()));
+      return Mismatch(fmt::format("is a bare state dict ({} tensors at the top: {}), without xp.cfg: "
+                                  "torch.save(model.state_dict(), ...), or the pytorch_model.bin that Accelerate and "
+                                  "Diffusers write",
+                                  tensors, keys),
+                      ExportOrPackByHand());
     }
     if (Has("model") && (Has("optimizer") || Has("optimizer_state_dict") || Has("epoch"))) {
-      return Mismatch(fmt::format("is a training checkpoint (its keys: {}), not an export. {}", keys, exporter_));
+      return Mismatch(fmt::format("is a training checkpoint (its keys: {}), not an export", keys));
     }
     if (Has("state_dict") || Has("model_state_dict")) {
-      return Mismatch(fmt::format("is a checkpoint of another trainer (its keys: {}), not an export. {}. {}", keys,
-                                  exporter_, ByHand()));
+      return Mismatch(fmt::format("is a checkpoint of another trainer (its keys: {}), not an export", keys),
+                      ExportOrPackByHand());
     }
-    return Mismatch(fmt::format("has no best_state (its keys: {}). {}", keys, exporter_));
+    return Mismatch(fmt::format("has no best_state (its keys: {}). audiocraft raises KeyError", keys));
   }
 
   // "; its tensors are named model.emb.0.weight, ..."
@@ -176,35 +171,35 @@ class PackageReader {
     return fmt::format("; its tensors are named {}", Keys(dict));
   }
 
-  std::string ByHand() const {
+  std::string ExportOrPackByHand() const {
     return fmt::format(
-        "What audiocraft did not train needs the package by hand: torch.save({{'best_state': tensors by "
+        "{}. What audiocraft did not train needs the package by hand: torch.save({{'best_state': tensors by "
         "audiocraft's names, 'xp.cfg': OmegaConf.to_yaml(cfg)}}, '{}')",
-        file_);
+        exporter_, file_);
   }
 
   // `nested`: best_state[key], in which the tensors are.
-  Error Nested(const std::string& key, NodeId nested) const {
+  Error DescribeNested(const std::string& key, NodeId nested) const {
     std::string what = fmt::format("best_state has the tensors one level too deep, in best_state['{}'] ({} of them)",
                                    key, CountTensors(nested));
     const NodeId gathered = Find("fsdp_best_state");
     const bool raw = Has("xp.sig") || Has("history") || gathered != kNoNode || Has("optimizer");
-    if (!raw) return Mismatch(fmt::format("{}. {}", what, exporter_));
+    if (!raw) return Mismatch(what);
     what += fmt::format(": this is the raw training checkpoint (its keys: {})", Keys(pickle_.root));
     const NodeId whole = gathered == kNoNode ? kNoNode : pickle_.Find(gathered, "model");
-    if (whole == kNoNode) return Mismatch(fmt::format("{}. {}", what, exporter_));
+    if (whole == kNoNode) return Mismatch(what);
     if (pickle_[whole].kind == Kind::kDict && pickle_[whole].pairs.empty()) {
       // FullStateDictConfig(rank0_only=True) leaves the other ranks an empty dict.
       return Mismatch(
           fmt::format("{}, and one rank's shard of a training with FSDP (checkpoint.th.1 and so on){}: its "
-                      "fsdp_best_state is empty. The whole model is in rank 0's checkpoint.th only. {}",
-                      what, Flat(nested), exporter_));
+                      "fsdp_best_state is empty. The whole model is in rank 0's checkpoint.th only",
+                      what, CountEmpty(nested)));
     }
-    return Mismatch(fmt::format("{}, trained with FSDP: the full weights are in fsdp_best_state. {}", what, exporter_));
+    return Mismatch(fmt::format("{}, trained with FSDP: the full weights are in fsdp_best_state", what));
   }
 
   // " with 20 of 36 tensors empty", where some are: flat parts of what other ranks hold.
-  std::string Flat(NodeId dict) const {
+  std::string CountEmpty(NodeId dict) const {
     size_t empty = 0;
     for (const auto& [key, value] : pickle_[dict].pairs) {
       if (pickle_[value].kind == Kind::kTensor && checkpoint_.tensors()[pickle_[value].tensor].num_elements() == 0)
@@ -215,47 +210,64 @@ class PackageReader {
 
   // torch.distributed's objects are let through so far that they can be named: beside the weights, too, they need a
   // package and processes that nobody has who loads an export.
-  Status NothingInPieces() const {
+  Status CheckNothingInPieces() const {
     for (const PickleNode& node : pickle_.nodes) {
       if (node.kind != Kind::kGlobal || RoleOf(node.text) != GlobalRole::kDistributed) continue;
       return Mismatch(
           fmt::format("holds an object of {}, a piece of a tensor or of its description that distributed "
-                      "training left. {}",
-                      node.text, exporter_));
+                      "training left",
+                      node.text));
     }
     return {};
   }
 
-  Status OwnWeights() {
+  // CompressionModel.get_pretrained takes text or a path, and makes a Path of whatever else it is given.
+  Status ReadReference() {
+    const NodeId name = Find("pretrained");
+    const PickleNode& node = pickle_[name];
+    const bool is_path = node.kind == Kind::kObject && node.callable != kNoNode &&
+                         RoleOf(pickle_[node.callable].text) == GlobalRole::kPath;
+    if (node.kind != Kind::kString && !is_path) {
+      return Mismatch(
+          fmt::format("pretrained is {}, not text (expected the name of a codec, such as 'facebook/encodec_32khz'): "
+                      "audiocraft raises TypeError",
+                      pickle_.Describe(name, 80)),
+          "Export it again with export_pretrained_compression_model, or remove the key where the file has weights of "
+          "its own");
+    }
+    HARNESS_ASSIGN_OR_RETURN(const PlainValue text, ToPlainValue(pickle_, name));
+    package_.pretrained = text.text;
+    return {};
+  }
+
+  Status ReadWeights() {
     const NodeId best = Find("best_state");
-    if (best == kNoNode) return LookAlike();
-    HARNESS_RETURN_IF_ERROR(BestState(best));
+    if (best == kNoNode) return DescribeLookAlike();
+    HARNESS_RETURN_IF_ERROR(ReadBestState(best));
     const NodeId config = Find("xp.cfg");
     if (config == kNoNode) {
-      return Mismatch(fmt::format("has no xp.cfg, from which the model is built (its keys: {}). {}", Keys(pickle_.root),
-                                  exporter_));
+      return Mismatch(fmt::format("has no xp.cfg, from which the model is built (its keys: {})", Keys(pickle_.root)));
     }
     const Kind kind = pickle_[config].kind;
     if (kind != Kind::kString && kind != Kind::kDict && kind != Kind::kObject) {
-      return Mismatch(fmt::format("xp.cfg is {}, no config: the text that OmegaConf.to_yaml(cfg) gives is expected. {}",
-                                  pickle_.Describe(config, 60), exporter_));
+      return Mismatch(fmt::format("xp.cfg is {}, not a config (expected the text that OmegaConf.to_yaml(cfg) gives)",
+                                  pickle_.Describe(config, 60)));
     }
     package_.config = config;
     return {};
   }
 
-  Status BestState(NodeId best) {
+  Status ReadBestState(NodeId best) {
     if (pickle_[best].kind != Kind::kDict) {
-      return Mismatch(
-          fmt::format("best_state is {}, not a dict of tensors. {}", pickle_.Describe(best, 60), exporter_));
+      return Mismatch(fmt::format("best_state is {}, not a dict of tensors", pickle_.Describe(best, 60)));
     }
     const auto& pairs = pickle_[best].pairs;
-    if (pairs.empty()) return Mismatch(fmt::format("best_state is empty: {}. {}", empty_, exporter_));
+    if (pairs.empty()) return Mismatch(fmt::format("best_state is empty: {}", empty_));
     if (CountTensors(best) == 0) {
       for (const auto& [key, value] : pairs) {
         if (pickle_[value].kind != Kind::kDict) continue;
         if (CountTensors(value) > 0 || (pickle_[key].kind == Kind::kString && pickle_[key].text == "model")) {
-          return Nested(KeyText(key), value);
+          return DescribeNested(KeyText(key), value);
         }
       }
     }
@@ -269,8 +281,8 @@ class PackageReader {
       if (name.kind == Kind::kString && name.text.size() > kMaxTensorName) {
         return Mismatch(
             fmt::format("best_state has a key of {} bytes ({}); no module of a model makes one of more than {}, and "
-                        "strict loading raises. {}",
-                        name.text.size(), Printable(name.text, 60), kMaxTensorName, exporter_));
+                        "strict loading raises",
+                        name.text.size(), Printable(name.text, 60), kMaxTensorName));
       }
       if (name.kind == Kind::kString && node.kind == Kind::kTensor) {
         const auto [found, added] = index.try_emplace(name.text, package_.best_state.size());
@@ -292,18 +304,17 @@ class PackageReader {
     if (count_others == 0) return {};
     package_.best_state.clear();
     if (count_others > kShown) others.push_back(fmt::format("and {} more", count_others - kShown));
-    const std::string cause =
-        shard_type.empty() ? "Only tensors can be loaded into the model"
-                           : fmt::format(
-                                 "These are pieces of tensors that FSDP left on each rank ({}): gather the full state "
-                                 "dict before saving (audiocraft does it in fsdp_best_state)",
-                                 Printable(shard_type));
-    return Mismatch(fmt::format("best_state holds {} of {} entries that are no tensors: {}. {}. {}", count_others,
-                                pairs.size(), fmt::join(others, "; "), cause, exporter_));
+    const std::string what = fmt::format("best_state holds {} of {} entries that are not tensors: {}", count_others,
+                                         pairs.size(), fmt::join(others, "; "));
+    if (shard_type.empty()) return Mismatch(what + ". Only tensors can be loaded into the model");
+    return Mismatch(
+        fmt::format("{}. These are pieces of tensors that FSDP left on each rank ({})", what, Printable(shard_type)),
+        fmt::format("Gather the full state dict before saving (audiocraft does it in fsdp_best_state). {}", exporter_));
   }
 
   const Checkpoint& checkpoint_;
   const Pickle& pickle_;
+  const PackageKind kind_;
   const std::string file_;
   const std::string& exporter_;
   const std::string& empty_;
@@ -312,9 +323,9 @@ class PackageReader {
 
 }  // namespace
 
-Result<Package> ReadPackage(const Checkpoint& checkpoint, const PackageAdvice& advice) {
+Result<Package> ReadPackage(const Checkpoint& checkpoint, PackageKind kind, const PackageAdvice& advice) {
   if (!checkpoint.pickle_status().ok()) return checkpoint.pickle_status().error();
-  return PackageReader(checkpoint, advice).Run();
+  return PackageReader(checkpoint, kind, advice).Run();
 }
 
 }  // namespace harness

@@ -19,27 +19,27 @@ struct NamedTensor {
   size_t tensor;  // index into Checkpoint::tensors()
 };
 
+// Which of the two files it is. load_lm_model reads best_state and xp.cfg, and no other key. load_compression_model
+// follows `pretrained` where that is there, and then reads nothing else.
+enum class PackageKind { kLanguageModel, kCodec };
+
 struct Package {
-  std::vector<std::string> keys;        // of the top-level dict, in file order
-  std::vector<NamedTensor> best_state;  // in file order, each name once
-  NodeId config = kNoNode;              // xp.cfg: a kString (YAML text), or a dict or DictConfig (plain_value.h)
-  // A reference: then best_state and config are not required. Where they are there all the same they are given, too:
-  // the codec's loader goes by `pretrained`, the language model's ignores it.
-  std::optional<std::string> pretrained;
-  std::optional<std::string> version;
-  bool exported = false;
+  std::vector<std::string> keys;          // of the top-level dict, in file order
+  std::optional<std::string> pretrained;  // a codec that is a reference; what follows is then left empty
+  std::vector<NamedTensor> best_state;    // in file order, each name once
+  NodeId config = kNoNode;                // xp.cfg: a kString (YAML text), or a dict or DictConfig (plain_value.h)
 };
 
-// What only who knows the export can say of a file that is no package, in sentences.
+// What only the caller, who knows the export, can say of a file that is not a package.
 struct PackageAdvice {
-  std::string exporter;  // which call writes it
+  std::string exporter;  // which call writes it: the remedy of every error
   std::string empty;     // what an empty best_state comes from; continues "best_state is empty: "
 };
 
 // Reads the top level of `checkpoint`, whose pickle must be ok.
 // Errors: kMismatch, when it is something else (a raw training checkpoint, a bare state dict, a Lightning checkpoint, a
-// sharded one, best_state nested a level too deep, empty, or holding something that is no tensor), naming what it looks
-// like, and the advice.
-Result<Package> ReadPackage(const Checkpoint& checkpoint, const PackageAdvice& advice = {});
+// sharded one, a reference in the place of a language model, best_state nested a level too deep, empty, or holding
+// something that is not a tensor), naming what it looks like, and the advice.
+Result<Package> ReadPackage(const Checkpoint& checkpoint, PackageKind kind, const PackageAdvice& advice = {});
 
 }  // namespace harness

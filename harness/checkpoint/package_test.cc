@@ -33,52 +33,93 @@ const std::string kShards = "ctorch.distributed._shard.sharded_tensor.api\nShard
 
 TEST(Package, ReadsAnExport) {
   const Checkpoint checkpoint = Open(WriteZip(SmallExport()));
-  const Result<Package> package = ReadPackage(checkpoint);
+  const Result<Package> package = ReadPackage(checkpoint, PackageKind::kLanguageModel);
   ASSERT_THAT(package, Succeeds());
   EXPECT_EQ(package->keys, (std::vector<std::string>{"best_state", "xp.cfg", "version", "exported"}));
   ASSERT_EQ(package->best_state.size(), 2u);
   EXPECT_EQ(package->best_state[1].name, "b");
   EXPECT_EQ(package->best_state[1].tensor, 1u);
   EXPECT_EQ(checkpoint.pickle()[package->config].text, "sample_rate: 32000\n");
-  EXPECT_EQ(package->version, "1.3.0");
-  EXPECT_TRUE(package->exported);
   EXPECT_FALSE(package->pretrained);
 }
 
-TEST(Package, VersionAndExportedAreNotRequired) {
-  const Checkpoint checkpoint =
-      OpenValue(DictValue({{"xp.cfg", kConfig}, {"best_state", DictValue({{"a", TensorValue("0")}})}, {"extra", "N"}}));
-  const Result<Package> package = ReadPackage(checkpoint);
-  ASSERT_THAT(package, Succeeds());
-  EXPECT_FALSE(package->version);
-  EXPECT_FALSE(package->exported);
+TEST(Package, WhatNoLoaderReadsMayBeAnything) {
+  const std::string weights = DictValue({{"a", TensorValue("0")}});
+  for (const PackageKind kind : {PackageKind::kLanguageModel, PackageKind::kCodec}) {
+    const Result<Package> bare =
+        ReadPackage(OpenValue(DictValue({{"xp.cfg", kConfig}, {"best_state", weights}})), kind);
+    EXPECT_THAT(bare, Succeeds());
+    const Result<Package> more = ReadPackage(
+        OpenValue(DictValue(
+            {{"xp.cfg", kConfig}, {"best_state", weights}, {"version", "K\x01"}, {"exported", "N"}, {"extra", "]"}})),
+        kind);
+    EXPECT_THAT(more, Succeeds());
+  }
 }
 
 TEST(Package, LastOfANameWins) {
   const Checkpoint checkpoint = OpenValue(DictValue(
       {{"xp.cfg", kConfig},
        {"best_state", DictValue({{"a", TensorValue("0")}, {"b", TensorValue("0")}, {"a", TensorValue("1")}})}}));
-  const Result<Package> package = ReadPackage(checkpoint);
+  const Result<Package> package = ReadPackage(checkpoint, PackageKind::kLanguageModel);
   ASSERT_THAT(package, Succeeds());
   ASSERT_EQ(package->best_state.size(), 2u);
   EXPECT_EQ(package->best_state[0].tensor, 2u);
 }
 
+Result<Package> ReadCodec(const std::string& value) { return ReadPackage(OpenValue(value), PackageKind::kCodec); }
+
 TEST(Package, ReferenceToACodec) {
-  const Checkpoint checkpoint = OpenValue(
+  const Result<Package> package = ReadCodec(
       DictValue({{"pretrained", Text("facebook/encodec_32khz")}, {"exported", "\x88"}, {"version", Text("1.3.0")}}));
-  const Result<Package> package = ReadPackage(checkpoint);
   ASSERT_THAT(package, Succeeds());
   EXPECT_EQ(package->pretrained, "facebook/encodec_32khz");
   EXPECT_EQ(package->config, kNoNode);
-  EXPECT_THAT(ReadPackage(OpenValue(DictValue({{"pretrained", "N"}}))),
-              FailsWith(ErrorCode::kMismatch, Parts{"pretrained is None"}));
+}
+
+TEST(Package, ReferenceIsAPath) {
+  const std::string path = "cpathlib\nPosixPath\n(" + Text("runs") + Text("codec.bin") + "tR";
+  const Result<Package> package = ReadCodec(DictValue({{"pretrained", path}}));
+  ASSERT_THAT(package, Succeeds());
+  EXPECT_EQ(package->pretrained, "runs/codec.bin");
+}
+
+TEST(Package, ReferenceOfTheWrongType) {
+  for (const std::string value : {"N", "K\x07", "]", "\x88", "C\x01x", "cargparse\nNamespace\n)\x81"}) {
+    const Result<Package> package = ReadCodec(DictValue({{"pretrained", value}}));
+    EXPECT_THAT(package, FailsWith(ErrorCode::kMismatch, Parts{"pretrained is ", "not text", "TypeError"})) << value;
+    EXPECT_THAT(package, HasRemedy("Export it again with export_pretrained_compression_model"));
+  }
+}
+
+// load_compression_model returns before it reads either.
+TEST(Package, BesideAReferenceNothingIsRead) {
+  const Result<Package> package =
+      ReadCodec(DictValue({{"pretrained", Text("dac_44khz")}, {"best_state", "N"}, {"xp.cfg", "K\x01"}}));
+  ASSERT_THAT(package, Succeeds());
+  EXPECT_EQ(package->pretrained, "dac_44khz");
+  EXPECT_TRUE(package->best_state.empty());
+  EXPECT_EQ(package->config, kNoNode);
+}
+
+// load_lm_model does not look for the key.
+TEST(Package, LanguageModelMayHaveAnyPretrained) {
+  for (const std::string& value : {Text("t5-base"), std::string("N"), std::string("K\x01"), std::string("}")}) {
+    const Result<Package> package = ReadPackage(
+        OpenValue(DictValue(
+            {{"xp.cfg", kConfig}, {"best_state", DictValue({{"a", TensorValue("0")}})}, {"pretrained", value}})),
+        PackageKind::kLanguageModel);
+    ASSERT_THAT(package, Succeeds());
+    EXPECT_FALSE(package->pretrained);
+    EXPECT_EQ(package->best_state.size(), 1u);
+  }
 }
 
 struct LookAlike {
   const char* name;
   std::string value;
   Parts words;
+  const char* remedy = "";
 };
 void PrintTo(const LookAlike& c, std::ostream* out) { *out << c.name; }
 class LookAlikeTest : public ::testing::TestWithParam<LookAlike> {};
@@ -88,8 +129,10 @@ TEST_P(LookAlikeTest, IsRecognised) {
   ASSERT_THAT(checkpoint.pickle_status(), Succeeds());
   Parts words = GetParam().words;
   words.push_back("state_dict.bin: ");
-  words.push_back("Make it with the exporter");
-  EXPECT_THAT(ReadPackage(checkpoint, kAdvice), FailsWith(ErrorCode::kMismatch, words));
+  const Result<Package> package = ReadPackage(checkpoint, PackageKind::kLanguageModel, kAdvice);
+  EXPECT_THAT(package, FailsWith(ErrorCode::kMismatch, words));
+  EXPECT_THAT(package, HasRemedy("Make it with the exporter"));
+  EXPECT_THAT(package, HasRemedy(GetParam().remedy));
 }
 
 std::vector<LookAlike> LookAlikes() {
@@ -112,16 +155,17 @@ std::vector<LookAlike> LookAlikes() {
        {"one rank's shard", "with 1 of 2 tensors empty", "rank 0's checkpoint.th only"}},
       {"NestedElsewhere",
        DictValue({{"best_state", DictValue({{"step", "K\x01"}, {"ema", tensors}})}, {"xp.cfg", kConfig}}),
-       {"in best_state['ema'] (2 of them). Make"}},
+       {"in best_state['ema'] (2 of them)"}},
       {"NestedOnly",
        DictValue({{"best_state", DictValue({{"model", tensors}})}, {"xp.cfg", kConfig}}),
-       {"one level too deep, in best_state['model'] (2 of them). Make"}},
+       {"one level too deep, in best_state['model'] (2 of them)"}},
       {"RawWithoutBest",
        DictValue({{"history", "]"}, {"xp.sig", Text("abc")}, {"model", tensors}}),
        {"training checkpoint of audiocraft without a best_state"}},
       {"Lightning",
        DictValue({{"state_dict", tensors}, {"pytorch-lightning_version", Text("2.0")}, {"epoch", "K\x01"}}),
-       {"PyTorch Lightning", "its tensors are named emb.0.weight", "by hand: torch.save({'best_state': "}},
+       {"PyTorch Lightning", "its tensors are named emb.0.weight"},
+       "by hand: torch.save({'best_state': "},
       {"DeepSpeed", DictValue({{"module", tensors}, {"ds_version", Text("0.14")}}), {"DeepSpeed checkpoint"}},
       {"BareStateDict",
        tensors,
@@ -134,19 +178,24 @@ std::vector<LookAlike> LookAlikes() {
        {"is a training checkpoint (its keys: model, optimizer)"}},
       {"StateDictKey", DictValue({{"state_dict", tensors}}), {"another trainer"}},
       {"EmptyDict", "}", {"holds an empty dict"}},
+      {"Reference",
+       DictValue({{"pretrained", Text("facebook/encodec_32khz")}, {"xp.cfg", kConfig}}),
+       {"is a reference to the codec 'facebook/encodec_32khz', not a language model", "swapped"}},
+      {"ReferenceThatIsNone", DictValue({{"pretrained", "N"}}), {"is a reference to the codec None"}},
       {"OtherDict", DictValue({{"x", "N"}}), {"has no best_state (its keys: x)"}},
       {"EmptyBestState",
        DictValue({{"best_state", "}"}, {"xp.cfg", kConfig}}),
-       {"best_state is empty: it was a shard. Make it"}},
+       {"best_state is empty: it was a shard"}},
       {"BestStateIsNone", DictValue({{"best_state", "N"}, {"xp.cfg", kConfig}}), {"best_state is None, not a dict"}},
       {"NoConfig", DictValue({{"best_state", tensors}}), {"has no xp.cfg"}},
       {"NoTensors",
        DictValue({{"best_state", DictValue({{"a", TensorValue("0")}, {"b", "K\x07"}, {"c", Text("x")}})},
                   {"xp.cfg", kConfig}}),
-       {"best_state holds 2 of 3 entries that are no tensors: b is 7; c is 'x'. Only tensors"}},
+       {"best_state holds 2 of 3 entries that are not tensors: b is 7; c is 'x'. Only tensors"}},
       {"Sharded",
        DictValue({{"best_state", DictValue({{"a", kShards}})}, {"xp.cfg", kConfig}}),
-       {"FSDP left on each rank", "sharded_tensor.api.ShardedTensor"}},
+       {"FSDP left on each rank", "sharded_tensor.api.ShardedTensor"},
+       "Gather the full state dict before saving"},
       {"SingleTensor", TensorValue("0"), {"holds a single tensor"}},
       {"List", "]", {"holds [], not a dict"}},
       {"Object", "cargparse\nNamespace\n)R", {"holds an object (argparse.Namespace())"}},
@@ -157,12 +206,14 @@ INSTANTIATE_TEST_SUITE_P(LookAlikes, LookAlikeTest, ::testing::ValuesIn(LookAlik
 
 TEST(Package, ConfigOfTheWrongType) {
   EXPECT_THAT(
-      ReadPackage(OpenValue(DictValue({{"best_state", DictValue({{"a", TensorValue("0")}})}, {"xp.cfg", "K\x01"}}))),
+      ReadPackage(OpenValue(DictValue({{"best_state", DictValue({{"a", TensorValue("0")}})}, {"xp.cfg", "K\x01"}})),
+                  PackageKind::kLanguageModel),
       FailsWith(ErrorCode::kMismatch, Parts{"xp.cfg is 1"}));
 }
 
 TEST(Package, WithoutAPickleThereIsNone) {
-  EXPECT_THAT(ReadPackage(Open("hello")), FailsWith(ErrorCode::kCorrupt, Parts{"plain text"}));
+  EXPECT_THAT(ReadPackage(Open("hello"), PackageKind::kLanguageModel),
+              FailsWith(ErrorCode::kCorrupt, Parts{"plain text"}));
 }
 
 // --- plain values
@@ -226,7 +277,8 @@ TEST(PlainValue, WhatNoConfigHolds) {
   EXPECT_THAT(Plain(DictValue({{"a", DictValue({{"b", TensorValue("0")}})}})),
               FailsWith(ErrorCode::kMismatch, Parts{"the config at a.b is <tensor>"}));
   EXPECT_THAT(Plain(DictValue({{"p", "cargparse\nNamespace\n)R"}})),
-              FailsWith(ErrorCode::kMismatch, Parts{"at p is argparse.Namespace()", "OmegaConf.to_yaml(cfg)"}));
+              FailsWith(ErrorCode::kMismatch, Parts{"at p is argparse.Namespace()"}));
+  EXPECT_THAT(Plain(DictValue({{"p", "cargparse\nNamespace\n)R"}})), HasRemedy("OmegaConf.to_yaml(cfg)"));
   EXPECT_THAT(Plain("]q\0h\0a"s), FailsWith(ErrorCode::kMismatch, Parts{"the config at 0 contains itself"}));
   EXPECT_THAT(Plain(Container("dictconfig\nDictConfig",
                               "}q\0"s + Text("x") + Container("dictconfig\nDictConfig", "h\0"s) + "s")),

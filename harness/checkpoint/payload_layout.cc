@@ -26,12 +26,12 @@ std::optional<int64_t> Times(int64_t a, int64_t b) {
 }
 
 // "2 tensors do not fit their storages: ..."
-std::string Counted(const Findings& problems, std::string_view one, std::string_view many) {
+std::string FormatCount(const Findings& problems, std::string_view one, std::string_view many) {
   return fmt::format("{} {}: {}", problems.count(), problems.count() == 1 ? one : many, problems.Text());
 }
 
 std::string At(const KeyPaths& paths, NodeId node) {
-  std::string path = paths.Of(node);
+  std::string path = paths.PathTo(node);
   return path.empty() ? path : path + ": ";
 }
 
@@ -53,13 +53,13 @@ Status CheckStorages(PickleReading& reading, const std::vector<StoragePlace>& pl
       problems.Add([&] { return fmt::format("{} should have {} elements", record(), storage.num_elements); });
     } else if (!places[i].found) {
       problems.Add([&] {
-        return fmt::format("{} is missing; the pickle says {} bytes ({} x {})", record(), *expected,
+        return fmt::format("{} is missing (expected {} bytes, {} x {}, from the pickle)", record(), *expected,
                            storage.num_elements, Name(storage.dtype));
       });
     } else if (places[i].size_bytes != static_cast<uint64_t>(*expected)) {
       problems.Add([&] {
-        return fmt::format("{} holds {} bytes, the pickle says {} ({} x {})", record(), places[i].size_bytes, *expected,
-                           storage.num_elements, Name(storage.dtype));
+        return fmt::format("{} has the wrong size (found {} bytes, expected {}, {} x {}, from the pickle)", record(),
+                           places[i].size_bytes, *expected, storage.num_elements, Name(storage.dtype));
       });
     } else {
       storage.available = true;
@@ -69,11 +69,13 @@ Status CheckStorages(PickleReading& reading, const std::vector<StoragePlace>& pl
     storage.bytes = {};
   }
   if (problems.empty()) return {};
-  return Error{code, fmt::format("{}: {}. The file was cut, changed or written by a process that died: export again",
-                                 place, Counted(problems, "storage is wrong", "storages are wrong"))};
+  return Error{code,
+               fmt::format("{}: {}. The file was cut or changed, or the process that wrote it died", place,
+                           FormatCount(problems, "storage is wrong", "storages are wrong")),
+               "Export it again"};
 }
 
-std::string WhyOutOfBounds(const TensorView& view, const Storage& storage) {
+std::optional<std::string> FindOutOfBounds(const TensorView& view, const Storage& storage) {
   if (view.offset < 0) return fmt::format("its offset is {}", view.offset);
   int64_t elements = 1, distinct = 1;
   bool empty = false;
@@ -84,7 +86,7 @@ std::string WhyOutOfBounds(const TensorView& view, const Storage& storage) {
   for (const int64_t stride : view.strides) {
     if (stride < 0) return "its strides are negative";
   }
-  if (empty) return "";
+  if (empty) return std::nullopt;
   int64_t last = view.offset;
   for (size_t i = 0; i < view.shape.size(); ++i) {
     const std::optional<int64_t> reach = Times(view.shape[i] - 1, view.strides[i]);
@@ -103,7 +105,7 @@ std::string WhyOutOfBounds(const TensorView& view, const Storage& storage) {
   if (distinct > *have / size) {
     return fmt::format("its strides make {} elements out of a storage that has {}", distinct, *have / size);
   }
-  return "";
+  return std::nullopt;
 }
 
 namespace {
@@ -130,7 +132,7 @@ Status CheckTensors(PickleReading& reading, std::string_view place) {
   const KeyPaths paths(reading.pickle);
   std::vector<Shown> shown(reading.storages.size());
   const auto name = [&](size_t tensor) {
-    std::string path = paths.Of(reading.tensor_nodes[tensor]);
+    std::string path = paths.PathTo(reading.tensor_nodes[tensor]);
     return path.empty() ? fmt::format("tensor {}", tensor) : path;
   };
   std::optional<size_t> too_often;
@@ -140,8 +142,8 @@ Status CheckTensors(PickleReading& reading, std::string_view place) {
   for (size_t i = 0; i < reading.tensors.size(); ++i) {
     TensorView& view = reading.tensors[i];
     const Storage& storage = reading.storages[view.storage];
-    const std::string why = WhyOutOfBounds(view, storage);
-    view.valid = why.empty() && storage.available;
+    const std::optional<std::string> why = FindOutOfBounds(view, storage);
+    view.valid = !why && storage.available;
     if (view.valid) {
       Count(view, shown[view.storage]);
       const uint64_t size = static_cast<uint64_t>(storage.num_elements) * SizeOf(storage.dtype);
@@ -150,29 +152,29 @@ Status CheckTensors(PickleReading& reading, std::string_view place) {
         too_often = i;
       }
     }
-    if (why.empty()) continue;  // where only the storage is missing, the storage's status says so
+    if (!why) continue;  // where only the storage is missing, the storage's status says so
     problems.Add([&] {
       return fmt::format("{} (shape [{}], strides [{}], offset {}, {}, storage {}): {}", name(i),
                          fmt::join(view.shape, ", "), fmt::join(view.strides, ", "), view.offset, Name(view.dtype),
-                         Printable(storage.key, 40), why);
+                         Printable(storage.key, 40), *why);
     });
   }
   if (!problems.empty()) {
     return Error{
         ErrorCode::kCorrupt,
-        fmt::format("{}: {}. No PyTorch writes that: the file is damaged or was made by hand", place,
-                    Counted(problems, "tensor does not fit its storage", "tensors do not fit their storages"))};
+        fmt::format("{}: {}. No PyTorch writes that: the file is damaged, or was made by hand", place,
+                    FormatCount(problems, "tensor does not fit its storage", "tensors do not fit their storages"))};
   }
   if (!too_often) return {};
-  // Nothing of this file is read: who asks for a tensor gets none.
+  // Nothing of this file is read: no tensor of it is given out.
   for (TensorView& view : reading.tensors) view.valid = false;
   const size_t storage = reading.tensors[*too_often].storage;
   return Error{ErrorCode::kUnsupported,
                fmt::format("{}: {} and other views of storage {} show its {} elements more than {} times over, each in "
-                           "another cut. This suite reads no more: no model's parameters lie so. clone() each tensor "
-                           "into best_state and export again",
+                           "another cut. This suite reads no more: no model's parameters lie so",
                            place, name(*too_often), Printable(reading.storages[storage].key, 40),
-                           reading.storages[storage].num_elements, kMaxTimesShown)};
+                           reading.storages[storage].num_elements, kMaxTimesShown),
+               "clone() each tensor into best_state, and export again"};
 }
 
 }  // namespace harness

@@ -1,6 +1,7 @@
 // Ties the storages and tensors that a pickle names to bytes, and checks them against what is there.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -16,7 +17,7 @@ struct StoragePlace {
 };
 
 // Marks as available every storage whose place holds exactly its elements. `places` has an entry for each storage.
-// Bytes are set by the caller, before. Returns one message about all offenders, with code kCorrupt (kUnsupported, where
+// Bytes are set by the caller, before. Returns one message about all that are wrong, with code kCorrupt (kUnsupported, where
 // the only trouble is an element type).
 Status CheckStorages(PickleReading& reading, const std::vector<StoragePlace>& places, std::string_view place);
 
@@ -24,7 +25,7 @@ Status CheckStorages(PickleReading& reading, const std::vector<StoragePlace>& pl
 // kUnsupported, and no tensor is valid, where the views of a storage show it more often than this suite reads it.
 Status CheckTensors(PickleReading& reading, std::string_view place);
 
-// Why `view` does not fit into `storage`; "" where it does. Exact: no product or sum overflows.
-std::string WhyOutOfBounds(const TensorView& view, const Storage& storage);
+// Why `view` does not fit into `storage`; nothing where it does. Exact: no product or sum overflows.
+std::optional<std::string> FindOutOfBounds(const TensorView& view, const Storage& storage);
 
 }  // namespace harness

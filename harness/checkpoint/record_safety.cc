@@ -31,7 +31,7 @@ bool HasCalls(const PickleReading& reading) {
 
 }  // namespace
 
-Status TrailingSafety(std::span<const std::byte> bytes, size_t end, std::string_view place) {
+Status CheckTrailingPickles(std::span<const std::byte> bytes, size_t end, std::string_view place) {
   while (end < bytes.size()) {
     const std::span<const std::byte> rest = bytes.subspan(end);
     const PickleReading reading = ReadPickle(rest, place);
@@ -45,7 +45,8 @@ Status TrailingSafety(std::span<const std::byte> bytes, size_t end, std::string_
   return {};
 }
 
-Status RecordSafety(const ZipArchive& archive, const std::unordered_set<size_t>& read, std::string_view file_name) {
+Status CheckOtherRecords(const ZipArchive& archive, const std::unordered_set<size_t>& read,
+                         std::string_view file_name) {
   uint64_t left = kMaxUnasked;
   for (size_t i = 0; i < archive.records().size(); ++i) {
     const ZipRecord& record = archive.records()[i];
@@ -63,7 +64,7 @@ Status RecordSafety(const ZipArchive& archive, const std::unordered_set<size_t>&
     const PickleReading reading = ReadPickle(bytes, place);
     HARNESS_RETURN_IF_ERROR(DescribeForeign(reading, place, 0, name.ends_with("/data.pkl")));
     if (reading.status.ok()) {
-      HARNESS_RETURN_IF_ERROR(TrailingSafety(bytes, reading.end, place));
+      HARNESS_RETURN_IF_ERROR(CheckTrailingPickles(bytes, reading.end, place));
     }
   }
   return {};
@@ -71,9 +72,9 @@ Status RecordSafety(const ZipArchive& archive, const std::unordered_set<size_t>&
 
 namespace {
 
-Status TarSafety(std::span<const std::byte> file, std::string_view file_name) {
+Status CheckTar(std::span<const std::byte> file, std::string_view file_name) {
   constexpr size_t kBlock = 512, kNameSize = 100, kSizeAt = 124, kSizeSize = 12, kMaxMembers = 64;
-  std::string seen;
+  std::optional<Error> seen;
   uint64_t at = 0;
   for (size_t i = 0; i < kMaxMembers && at < file.size() && IsTarHeader(file.subspan(at)); ++i) {
     const std::string_view header(reinterpret_cast<const char*>(&file[at]), kBlock);
@@ -83,22 +84,23 @@ Status TarSafety(std::span<const std::byte> file, std::string_view file_name) {
     const std::string name = Printable(header.substr(0, header.substr(0, kNameSize).find('\0')), 40);
     const std::string place = fmt::format("{}: member {} of the tar archive", file_name, name);
     const PickleReading reading = ReadPickle(file.subspan(at, std::min(*size, kMaxUnasked)), place);
-    if (const Status unsafe = DescribeForeign(reading, place, at); !unsafe.ok() && seen.empty()) {
-      seen = unsafe.error().message;
+    if (const Status unsafe = DescribeForeign(reading, place, at); !unsafe.ok() && !seen) {
+      seen = unsafe.error();
     }
     at += (*size + kBlock - 1) / kBlock * kBlock;
   }
   return Error{
       ErrorCode::kUnsafe,
       fmt::format("{}: torch.load takes a tar archive for a checkpoint of before PyTorch 0.1.10 and unpickles its "
-                  "members storages, tensors and pickle, which this suite does not follow{}{}. Do not load it",
-                  file_name, seen.empty() ? "" : ". Seen there: ", seen)};
+                  "members storages, tensors and pickle, which this suite does not follow{}{}",
+                  file_name, seen ? ". Seen there: " : "", seen ? seen->message : ""),
+      seen && !seen->remedy.empty() ? seen->remedy : "Do not load it"};
 }
 
 }  // namespace
 
-Status StraySafety(std::span<const std::byte> file, std::string_view file_name) {
-  if (IsTarHeader(file)) return TarSafety(file, file_name);
+Status CheckStrayPickles(std::span<const std::byte> file, std::string_view file_name) {
+  if (IsTarHeader(file)) return CheckTar(file, file_name);
   if (file.empty() || (file.size() > 1 && file[0] == std::byte{'P'} && file[1] == std::byte{'K'})) return {};
   // torch.load takes it for the legacy format: five pickles, each of which runs before the next is looked at.
   size_t at = 0;

@@ -27,9 +27,9 @@ struct RecordCase {
   Parts words;  // empty: nothing unsafe
 };
 void PrintTo(const RecordCase& c, std::ostream* out) { *out << c.name; }
-class RecordSafetyTest : public ::testing::TestWithParam<RecordCase> {};
+class OtherRecordsTest : public ::testing::TestWithParam<RecordCase> {};
 
-TEST_P(RecordSafetyTest, IsNamedWithItsRecord) {
+TEST_P(OtherRecordsTest, IsNamedWithItsRecord) {
   const Checkpoint checkpoint = Open(WriteZip(GetParam().entries));
   if (GetParam().words.empty()) {
     EXPECT_THAT(checkpoint.safety_status(), Succeeds());
@@ -59,40 +59,42 @@ std::vector<RecordCase> RecordCases() {
       {"Empty", With({.name = "archive/extra.pkl", .data = ""}), {}},
   };
 }
-INSTANTIATE_TEST_SUITE_P(Records, RecordSafetyTest, ::testing::ValuesIn(RecordCases()),
+INSTANTIATE_TEST_SUITE_P(Records, OtherRecordsTest, ::testing::ValuesIn(RecordCases()),
                          [](const auto& row) { return std::string(row.param.name); });
 
 // A storage's bytes are weights, whatever they look like.
-TEST(RecordSafety, StoragesAreNotRead) {
+TEST(OtherRecords, StoragesAreNotRead) {
   std::vector<ZipEntry> entries = SmallExport();
   const std::string proto = "\x80\x02" + kCall;
   entries[2].data.replace(0, proto.substr(0, 24).size(), proto.substr(0, 24));
   EXPECT_THAT(Open(WriteZip(entries)).safety_status(), Succeeds());
 }
 
-TEST(StraySafety, OnlyCallsCount) {
-  EXPECT_THAT(StraySafety(Bytes("\x80\x04" + kCall), "a.bin"),
+TEST(StrayPickles, OnlyCallsCount) {
+  EXPECT_THAT(CheckStrayPickles(Bytes("\x80\x04" + kCall), "a.bin"),
               FailsWith(ErrorCode::kUnsafe, Parts{"a.bin: loading", "calls posix.system('touch') (offset 27)"}));
   // The magic number as text: torch.load goes on to the next pickle.
-  EXPECT_THAT(StraySafety(Bytes("I119547037146038801333356\n." + kCall), "a.bin"),
+  EXPECT_THAT(CheckStrayPickles(Bytes("I119547037146038801333356\n." + kCall), "a.bin"),
               FailsWith(ErrorCode::kUnsafe, Parts{"calls posix.system('touch') (offset 52)"}));
-  EXPECT_THAT(StraySafety(Bytes(kCall.substr(0, kCall.size() - 1)), "a.bin"),
+  EXPECT_THAT(CheckStrayPickles(Bytes(kCall.substr(0, kCall.size() - 1)), "a.bin"),
               FailsWith(ErrorCode::kUnsafe, Parts{"posix.system"}));
   for (const std::string& text : {"compression\nmodel\n"s, "cposix\nsystem\n."s, "{}"s, ""s, "PK" + kCall}) {
-    EXPECT_THAT(StraySafety(Bytes(text), "a.bin"), Succeeds()) << text;
+    EXPECT_THAT(CheckStrayPickles(Bytes(text), "a.bin"), Succeeds()) << text;
   }
 }
 
-TEST(StraySafety, EveryTarIsDangerous) {
+TEST(StrayPickles, EveryTarIsDangerous) {
   const std::string unsafe = "cposix\nsystem\n(S'true'\ntR.";
   for (const std::string& tar :
        {TarMember("storages", unsafe), TarMember("GGUF", "x") + TarMember("storages", unsafe)}) {
-    EXPECT_THAT(StraySafety(Bytes(tar), "f"),
+    EXPECT_THAT(CheckStrayPickles(Bytes(tar), "f"),
                 FailsWith(ErrorCode::kUnsafe, Parts{"unpickles its members", "posix.system"}));
   }
-  EXPECT_THAT(StraySafety(Bytes(TarMember("other", "x")), "f"),
+  EXPECT_THAT(CheckStrayPickles(Bytes(TarMember("other", "x")), "f"),
               FailsWith(ErrorCode::kUnsafe, Parts{"unpickles its members"}));
-  EXPECT_EQ(DescribeFileKind(FileKind::kTorchTar, {}).find("oad it"), std::string::npos) << "no advice to load it";
+  EXPECT_EQ(DescribeFileKind(FileKind::kTorchTar, {}).remedy.find("oad it"), std::string::npos)
+      << "no advice to load it";
+  EXPECT_THAT(CheckStrayPickles(Bytes(TarMember("other", "x")), "f"), HasRemedy("Do not load it"));
 }
 
 }  // namespace

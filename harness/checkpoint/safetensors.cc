@@ -17,8 +17,9 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr uint64_t kLengthBytes = 8;
-constexpr uint64_t kMaxHeaderBytes = 100'000'000;  // upstream's own limit
+constexpr uint64_t kMaxHeaderBytes = 100'000'000;  // safetensors' own limit
 constexpr size_t kMaxDimensions = 64;              // ATen's
+constexpr const char* kDownloadAgain = "Download it again";
 
 std::optional<Dtype> DtypeOf(std::string_view name) {
   static constexpr std::array<std::pair<std::string_view, Dtype>, 11> kTypes = {{{"F64", Dtype::kFloat64},
@@ -45,7 +46,7 @@ class SafetensorsReader {
   Result<Safetensors> Run() {
     HARNESS_RETURN_IF_ERROR(FindHeader());
     HARNESS_ASSIGN_OR_RETURN(const JsonDocument header, ParseJson(header_, fmt::format("{}: the header", file_name_)));
-    if (!header.root.is_object()) return Corrupt("the header is no JSON object");
+    if (!header.root.is_object()) return Corrupt("the header is not a JSON object");
     for (const std::string& name : header.root_keys) {
       if (name == "__metadata__") {
         HARNESS_RETURN_IF_ERROR(ReadMetadata(header.root[name]));
@@ -67,21 +68,24 @@ class SafetensorsReader {
   Error Corrupt(std::string_view name, std::string_view what) const {
     return Corrupt(fmt::format("tensor {} {}", Printable(name), what));
   }
+  static Error WithRemedy(Error error, const char* remedy) { return {error.code, std::move(error.message), remedy}; }
 
   Status FindHeader() {
-    // What is no safetensors file at all is named for what it is.
+    // What is not a safetensors file at all is named for what it is.
     const FileKind kind = SniffFileKind(file_);
     switch (kind) {
       case FileKind::kGitLfsPointer:
       case FileKind::kHtml:
       case FileKind::kJson:
       case FileKind::kEmpty:
-      case FileKind::kZeros:
-        return Error{ErrorCode::kCorrupt,
-                     fmt::format("{} {}", file_name_, DescribeFileKind(kind, file_, "audiocraft.utils.export", false))};
+      case FileKind::kZeros: {
+        const FileDescription description = DescribeFileKind(kind, file_, "audiocraft.utils.export", false);
+        return Error{ErrorCode::kCorrupt, fmt::format("{} {}", file_name_, description.what), description.remedy};
+      }
       case FileKind::kTorchZip:
       case FileKind::kTorchLegacy:
-        return Corrupt("is a file of torch.save under the name of a safetensors file. Rename it to pytorch_model.bin");
+        return WithRemedy(Corrupt("is a file of torch.save under the name of a safetensors file"),
+                          "Rename it to pytorch_model.bin");
       default: break;
     }
     if (file_.size() < kLengthBytes)
@@ -90,16 +94,15 @@ class SafetensorsReader {
     for (size_t i = 0; i < kLengthBytes; ++i) length |= std::to_integer<uint64_t>(file_[i]) << (8 * i);
     const uint64_t rest = file_.size() - kLengthBytes;
     if (length > kMaxHeaderBytes) {
-      return Corrupt(
-          fmt::format("gives its header {} bytes at offset 0, more than the {} that the format allows: it is "
-                      "no safetensors file, or damaged. Download it again",
-                      length, kMaxHeaderBytes));
+      return WithRemedy(Corrupt(fmt::format("gives its header {} bytes at offset 0, more than the {} that the format "
+                                            "allows: it is not a safetensors file, or damaged",
+                                            length, kMaxHeaderBytes)),
+                        kDownloadAgain);
     }
     if (length > rest) {
-      return Corrupt(
-          fmt::format("is cut off: its header has {} bytes and the file ends after {} of them. Download it "
-                      "again",
-                      length, rest));
+      return WithRemedy(
+          Corrupt(fmt::format("is cut off: its header has {} bytes and the file ends after {} of them", length, rest)),
+          kDownloadAgain);
     }
     header_ = {reinterpret_cast<const char*>(file_.data()) + kLengthBytes, static_cast<size_t>(length)};
     payload_ = file_.subspan(kLengthBytes + static_cast<size_t>(length));
@@ -107,17 +110,16 @@ class SafetensorsReader {
   }
 
   Status ReadMetadata(const Json& metadata) {
-    if (!metadata.is_object()) return Corrupt("__metadata__ is no JSON object");
-    out_.has_metadata = true;
+    if (!metadata.is_object()) return Corrupt("__metadata__ is not a JSON object");
     for (const auto& [key, value] : metadata.items()) {
-      if (!value.is_string()) return Corrupt(fmt::format("__metadata__ {} is no text", Printable(key)));
+      if (!value.is_string()) return Corrupt(fmt::format("__metadata__ {} is not text", Printable(key)));
       out_.metadata[key] = value.get<std::string>();
     }
     return {};
   }
 
   Status ReadEntry(const std::string& name, const Json& entry) {
-    if (!entry.is_object()) return Corrupt(name, "is described by something that is no JSON object");
+    if (!entry.is_object()) return Corrupt(name, "is described by something that is not a JSON object");
     const auto dtype = entry.find("dtype"), shape = entry.find("shape"), offsets = entry.find("data_offsets");
     if (dtype == entry.end() || !dtype->is_string()) return Corrupt(name, "has no dtype");
     const auto type = DtypeOf(dtype->get_ref<const std::string&>());
@@ -133,7 +135,7 @@ class SafetensorsReader {
     uint64_t size = SizeOf(*type);
     uint64_t reach = size;  // as size, with no zero: strides are counted with it
     for (const Json& dimension : *shape) {
-      if (!dimension.is_number_unsigned()) return Corrupt(name, "has a dimension that is no natural number");
+      if (!dimension.is_number_unsigned()) return Corrupt(name, "has a dimension that is not a natural number");
       const auto extent = dimension.get<uint64_t>();
       size *= extent;
       if (__builtin_mul_overflow(reach, std::max<uint64_t>(extent, 1), &reach) || reach > INT64_MAX) {
@@ -149,9 +151,10 @@ class SafetensorsReader {
     if (begin > end)
       return Corrupt(name, fmt::format("ends at byte {} of the payload before it begins, at {}", end, begin));
     if (end > payload_.size()) {
-      return Corrupt(name, fmt::format("reaches to byte {} of the payload, which has {}: the file is cut off. Download "
-                                       "it again",
-                                       end, payload_.size()));
+      return WithRemedy(
+          Corrupt(name, fmt::format("reaches to byte {} of the payload, which has {}: the file is cut off", end,
+                                    payload_.size())),
+          kDownloadAgain);
     }
     if (end - begin != size) {
       return Corrupt(name, fmt::format("has shape {} of {}, that is {} bytes, and {} in the file", shape->dump(),

@@ -29,8 +29,7 @@ struct SafetensorsEntry {
 
 struct Safetensors {
   std::map<std::string, std::string> metadata;  // "format": "pt", ...
-  bool has_metadata = false;
-  std::vector<SafetensorsEntry> entries;  // in the header's order
+  std::vector<SafetensorsEntry> entries;        // in the header's order
 };
 
 // `file` is the whole file, and must outlive the result; `file_name` starts every message.

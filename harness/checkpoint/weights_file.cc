@@ -75,12 +75,13 @@ Status WeightsFile::Impl::AddSafetensors(const MappedFile& file, bool check_form
   if (check_format) {
     const auto format = content.metadata.find("format");
     if (format == content.metadata.end() || (format->second != "pt" && format->second != "mlx")) {
-      return Error{ErrorCode::kUnsupported,
-                   fmt::format("{}: __metadata__ must say \"format\": \"pt\", found {}: from_pretrained refuses it, or "
-                               "takes it for the weights of another framework. Save it with save_pretrained, or "
-                               "save_file(..., metadata={{\"format\": \"pt\"}})",
-                               file.path().string(),
-                               format == content.metadata.end() ? "none" : '"' + Printable(format->second, 40) + '"')};
+      return Error{
+          ErrorCode::kUnsupported,
+          fmt::format("{}: __metadata__ does not say \"format\": \"pt\" (found {}): from_pretrained refuses it, "
+                      "or takes it for the weights of another framework",
+                      file.path().string(),
+                      format == content.metadata.end() ? "none" : '"' + Printable(format->second, 40) + '"'),
+          "Save it with save_pretrained, or save_file(..., metadata={\"format\": \"pt\"})"};
     }
   }
   for (SafetensorsEntry& entry : content.entries) {
@@ -142,7 +143,7 @@ Status WeightsFile::Impl::AddShards(const fs::path& index) {
     if (!value.is_string() || value.get<std::string>().find_first_of(std::string("/\0", 2)) != std::string::npos ||
         value == "..") {
       return Error{ErrorCode::kUnsupported,
-                   fmt::format("{}: weight_map gives {} the file {}, which is no plain name", name, Printable(key),
+                   fmt::format("{}: weight_map gives {} the file {}, which is not a plain name", name, Printable(key),
                                Printable(value.dump(-1, ' ', true), 80))};
     }
     shards.insert(value.get<std::string>());
@@ -152,7 +153,8 @@ Status WeightsFile::Impl::AddShards(const fs::path& index) {
     if (!fs::exists(index.parent_path() / shard, error)) {
       return Error{ErrorCode::kNotFound,
                    fmt::format("{}: names the shard {}, and there is no {}: the download is not complete", name,
-                               Printable(shard), (index.parent_path() / shard).string())};
+                               Printable(shard), (index.parent_path() / shard).string()),
+                   "Download it again"};
     }
     HARNESS_RETURN_IF_ERROR(AddFile(index.parent_path() / shard, true));
   }

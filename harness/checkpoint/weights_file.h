@@ -30,7 +30,7 @@ class WeightsFile {
  public:
   // One file; its first bytes decide which format it is.
   // Errors: kNotFound, kIo, kCorrupt (with the place), kUnsafe (a pickle that would run code), kUnsupported (an element
-  // type), kMismatch (a pickle that is no dict of tensors).
+  // type), kMismatch (a pickle that is not a dict of tensors).
   static Result<WeightsFile> Read(const std::filesystem::path& path);
 
   // The first of model.safetensors, model.safetensors.index.json, pytorch_model.bin, pytorch_model.bin.index.json in

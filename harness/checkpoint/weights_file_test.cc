@@ -61,8 +61,8 @@ TEST_P(BadSafetensors, IsNamed) {
 INSTANTIATE_TEST_SUITE_P(
     Headers, BadSafetensors,
     testing::Values(
-        BadHeader{"NotJson", R"({"a":)", 0, {"model.safetensors: the header is no valid JSON"}},
-        BadHeader{"NoObject", "[1]", 0, {"no JSON object"}},
+        BadHeader{"NotJson", R"({"a":)", 0, {"model.safetensors: the header is not valid JSON"}},
+        BadHeader{"NoObject", "[1]", 0, {"not a JSON object"}},
         BadHeader{"Deep", "{\"a\":" + std::string(5000, '[') + std::string(5000, ']') + "}", 0, {"levels deep"}},
         BadHeader{
             "Twice",
@@ -92,7 +92,7 @@ INSTANTIATE_TEST_SUITE_P(
             3,
             {"tensor b begins at byte 1"}},
         BadHeader{"Trailing", R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", 2, {"2 bytes of payload"}},
-        BadHeader{"MetadataOfNumbers", R"({"__metadata__":{"format":1}})", 0, {"__metadata__ format is no text"}}),
+        BadHeader{"MetadataOfNumbers", R"({"__metadata__":{"format":1}})", 0, {"__metadata__ format is not text"}}),
     [](const auto& row) { return row.param.name; });
 
 TEST(Safetensors, NamesWhatItDoesNotRead) {
@@ -160,7 +160,7 @@ TEST_F(WeightsFolder, NamesAShardThatIsMissing) {
 
 TEST_F(WeightsFolder, KeepsShardsInsideTheFolder) {
   Put("model.safetensors.index.json", R"({"metadata":{},"weight_map":{"a":"../other/model.safetensors"}})");
-  EXPECT_THAT(WeightsFile::Find(folder_), FailsWith(ErrorCode::kUnsupported, Parts{"../other", "no plain name"}));
+  EXPECT_THAT(WeightsFile::Find(folder_), FailsWith(ErrorCode::kUnsupported, Parts{"../other", "not a plain name"}));
 }
 
 TEST_F(WeightsFolder, NamesAllThatItLookedFor) {

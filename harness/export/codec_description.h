@@ -31,7 +31,7 @@ struct CodecDescription {
   std::string name;       // what it leads to: that name, or the file that a path leads to
   CodecFacts facts;       // before any wrap, with every codebook
   int64_t encoder_hop = 0, decoder_hop = 0;
-  std::string not_run;  // kKnown: why it can't decode here, and what to do; empty where it can
+  std::optional<Error> not_run;  // kKnown: why it can't decode here, and what to do
 
   std::optional<CodecSpec> encodec;  // kPackage, kHub
   std::optional<DacSpec> dac;        // kDac

@@ -18,13 +18,15 @@ namespace {
 
 constexpr uintmax_t kLargestConfig = 1 << 20;
 
-Error Of(const fs::path& file, const Error& error) {
+// The error, said of `file`, where it does not name it already.
+Error Locate(const fs::path& file, const Error& error) {
   const std::string path = file.string();
-  return {error.code, error.message.starts_with(path) ? error.message : path + ": " + error.message};
+  return error.message.starts_with(path) ? error : error.In(path);
 }
 
 // Tensors of `specs` that are missing or of another shape; those that only training reads may be missing.
-Status Agree(std::vector<TensorSpec>& specs, const std::vector<FoundTensor>& found, std::vector<size_t>& binding) {
+Status BindTensors(std::vector<TensorSpec>& specs, const std::vector<FoundTensor>& found,
+                   std::vector<size_t>& binding) {
   std::erase_if(specs, [](const TensorSpec& spec) { return spec.training_only; });
   const Agreement agreement = Compare(specs, found);
   std::string problems;
@@ -37,7 +39,7 @@ Status Agree(std::vector<TensorSpec>& specs, const std::vector<FoundTensor>& fou
 }
 
 // Every stage of an opened file that must be ok before its weights are used.
-Status Sound(const Checkpoint& checkpoint) {
+Status CheckStages(const Checkpoint& checkpoint) {
   for (const Status* status :
        {&checkpoint.safety_status(), &checkpoint.unambiguous_status(), &checkpoint.structure_status(),
         &checkpoint.pickle_status(), &checkpoint.storage_status(), &checkpoint.tensor_status()}) {
@@ -83,22 +85,23 @@ Error Withhold(const fs::path& file, const Error& error) {
   };
   if (error.code == ErrorCode::kMachine) return error;
   return {error.code,
-          fmt::format("{} {}. It lies outside of the export: nothing of what it holds is shown here. Export "
-                      "with export_encodec, which puts the codec's weights into the export",
-                      file.string(), what())};
+          fmt::format("{} {}. It lies outside of the export, so that nothing of what it holds is shown here",
+                      file.string(), what()),
+          "Export with export_encodec, which puts the codec's weights into the export"};
 }
 
 Result<FollowedPackage> FollowPackage(const fs::path& path, bool of_export) {
-  const auto refer = [&](const Error& error) { return of_export ? Of(path, error) : Withhold(path, error); };
+  const auto refer = [&](const Error& error) { return of_export ? Locate(path, error) : Withhold(path, error); };
   FollowedPackage followed;
   auto file = std::make_unique<ExportFile>(Role::kCodec, path, of_export);
-  // A path that exists but holds no package is production's error, not a cache to be filled.
+  // A path that exists but holds no package is an error in audiocraft, not a cache to be filled.
   if (const Status& status = file->Present(); !status.ok()) {
-    return Error{status.error().code == ErrorCode::kMachine ? ErrorCode::kMachine : ErrorCode::kMismatch,
-                 refer(status.error()).message};
+    Error error = refer(status.error());
+    if (error.code != ErrorCode::kMachine) error.code = ErrorCode::kMismatch;
+    return error;
   }
-  if (const Status& status = file->Format(); !status.ok()) return Of(path, status.error());
-  if (const Status status = Sound(file->checkpoint()); !status.ok()) return refer(status.error());
+  if (const Status& status = file->Format(); !status.ok()) return Locate(path, status.error());
+  if (const Status status = CheckStages(file->checkpoint()); !status.ok()) return refer(status.error());
   const auto& package = file->package();
   if (!package.ok()) return refer(package.error());
   if (package->pretrained) {
@@ -142,14 +145,15 @@ Result<CodecDescription> FollowHub(const std::string& name, const HubCache& hub)
                  fmt::format("{} is not wholly in the hub cache: there is no {}", name, path.string())};
   }
   if (size > kLargestConfig) {
-    return Error{ErrorCode::kCorrupt, fmt::format("{} has {} bytes: no config is as long", path.string(), size)};
+    return Error{ErrorCode::kCorrupt, fmt::format("{} has {} bytes (expected {} at most): no config is as long",
+                                                  path.string(), size, kLargestConfig)};
   }
   std::ifstream stream(path, std::ios::binary);
   const std::string text((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
   HARNESS_ASSIGN_OR_RETURN(const JsonDocument document, ParseJson(text, path.string()));
   const ConfigValue config = FromJson(document.root);
   const auto* map = std::get_if<ConfigValue::Map>(&config.data);
-  if (map == nullptr) return Error{ErrorCode::kMismatch, fmt::format("{} holds no object", path.string())};
+  if (map == nullptr) return Error{ErrorCode::kMismatch, fmt::format("{} does not hold an object", path.string())};
   HARNESS_ASSIGN_OR_RETURN(HubEncodec model, DescribeHubEncodec(*map, path.string()));
   HARNESS_ASSIGN_OR_RETURN(WeightsFile weights, WeightsFile::Find(folder));
 
@@ -162,10 +166,11 @@ Result<CodecDescription> FollowHub(const std::string& name, const HubCache& hub)
   codec.specs = CodecTensors(model.spec);
   std::vector<FoundTensor> found;
   for (const WeightView& view : weights.weights()) found.push_back({view.name, view.shape});
-  if (const Status agree = Agree(codec.specs, found, codec.binding); !agree.ok()) {
+  if (const Status agree = BindTensors(codec.specs, found, codec.binding); !agree.ok()) {
     return Error{agree.error().code,
                  fmt::format("{}: {} (config.json beside it). from_pretrained raises, or leaves missing tensors random",
-                             weights.path().string(), agree.error().message)};
+                             weights.path().string(), agree.error().message),
+                 agree.error().remedy};
   }
   codec.encodec = std::move(model.spec);
   codec.hub_weights = std::make_unique<WeightsFile>(std::move(weights));
@@ -175,27 +180,31 @@ Result<CodecDescription> FollowHub(const std::string& name, const HubCache& hub)
 Result<CodecDescription> FollowDac(const std::string& name, const fs::path& folder) {
   const fs::path path =
       folder / (name == "dac_44khz" ? "weights_44khz_8kbps_0.0.1.pth" : "weights_24khz_8kbps_0.0.4.pth");
-  const auto refer = [&](const Error& error) { return Of(path, error); };
+  const auto refer = [&](const Error& error) { return Locate(path, error); };
   std::error_code error;
   if (!fs::exists(path, error)) {
     return Error{ErrorCode::kNotFound, fmt::format("{} is not in DAC's cache: there is no {}", name, path.string())};
   }
   auto mapped = MappedFile::Open(path);
-  if (!mapped.ok()) return Error{ErrorCode::kIo, refer(mapped.error()).message};
+  if (!mapped.ok()) {
+    Error error = refer(mapped.error());
+    error.code = ErrorCode::kIo;
+    return error;
+  }
   auto checkpoint = std::make_unique<Checkpoint>(Checkpoint::Read(std::move(mapped).value()));
-  if (const Status status = Sound(*checkpoint); !status.ok()) return refer(status.error());
+  if (const Status status = CheckStages(*checkpoint); !status.ok()) return refer(status.error());
   const Pickle& pickle = checkpoint->pickle();
   const NodeId metadata = pickle.Find(pickle.root, "metadata"), state = pickle.Find(pickle.root, "state_dict");
   const NodeId kwargs = metadata == kNoNode ? kNoNode : pickle.Find(metadata, "kwargs");
   if (kwargs == kNoNode || state == kNoNode) {
     return Error{ErrorCode::kMismatch,
-                 fmt::format("{} has no state_dict, or no metadata.kwargs: no weights that dac wrote", path.string())};
+                 fmt::format("{} has no state_dict, or no metadata.kwargs: dac did not write it", path.string())};
   }
   auto plain = ToPlainValue(pickle, kwargs);
   if (!plain.ok()) return refer(plain.error());
   const ConfigValue arguments = ToConfigValue(*plain);
   const auto* map = std::get_if<ConfigValue::Map>(&arguments.data);
-  if (map == nullptr) return Error{ErrorCode::kMismatch, path.string() + ": metadata.kwargs is no dict"};
+  if (map == nullptr) return Error{ErrorCode::kMismatch, path.string() + ": metadata.kwargs is not a dict"};
   HARNESS_ASSIGN_OR_RETURN(Dac dac, DescribeDac(*map, path.string()));
 
   CodecDescription codec;
@@ -213,7 +222,7 @@ Result<CodecDescription> FollowDac(const std::string& name, const fs::path& fold
     tensors.push_back(pickle[value].tensor);
     found.push_back({pickle[key].text, checkpoint->tensors()[tensors.back()].shape});
   }
-  if (const Status agree = Agree(codec.specs, found, codec.binding); !agree.ok()) return refer(agree.error());
+  if (const Status agree = BindTensors(codec.specs, found, codec.binding); !agree.ok()) return refer(agree.error());
   for (size_t& index : codec.binding) index = tensors[index];
   codec.dac = std::move(dac.spec);
   codec.dac_weights = std::move(checkpoint);

@@ -28,11 +28,12 @@ const Status& Export::Folder() {
   const auto status = std::filesystem::status(folder_, error);
   if (!std::filesystem::exists(status)) {
     folder_status_ =
-        Error{ErrorCode::kNotFound, fmt::format("{} is not there{}: check AUDIOCRAFT_EXPORT_DIR", folder_.string(),
-                                                error ? " (" + error.message() + ")" : "")};
+        Error{ErrorCode::kNotFound,
+              fmt::format("{} is not there{}", folder_.string(), error ? " (" + error.message() + ")" : ""),
+              "Check AUDIOCRAFT_EXPORT_DIR"};
   } else if (!std::filesystem::is_directory(status)) {
     folder_status_ =
-        Error{ErrorCode::kMismatch, fmt::format("{} is no folder: an export is a folder with state_dict.bin and "
+        Error{ErrorCode::kMismatch, fmt::format("{} is not a folder: an export is a folder with state_dict.bin and "
                                                 "compression_state_dict.bin",
                                                 folder_.string())};
   } else {

@@ -11,20 +11,17 @@
 namespace harness {
 namespace {
 
-// By the file's name, so that a person reads the one call that is missing.
-PackageAdvice AdviceFor(std::string_view file) {
-  const std::string lm = "export_lm('checkpoint.th', 'state_dict.bin')";
-  const std::string codec =
-      "export_encodec('checkpoint.th', 'compression_state_dict.bin'), or export_pretrained_compression_model where the "
-      "codec is a known one";
-  const std::string of_shard =
-      "export_lm was given the file of a rank above 0 of a training with FSDP (checkpoint.th.1 and so on), whose "
-      "fsdp_best_state holds nothing; the whole model is in rank 0's checkpoint.th";
-  const std::string of_codec =
-      "it holds no tensor, nor did the checkpoint's best_state['model'], from which the exporter takes them";
-  if (file == FileName(Role::kLanguageModel)) return {"Make it with audiocraft.utils.export: " + lm, of_shard};
-  if (file == FileName(Role::kCodec)) return {"Make it with audiocraft.utils.export: " + codec, of_codec};
-  return {fmt::format("Make it with audiocraft.utils.export: {} for the language model, {}", lm, codec), of_shard};
+PackageAdvice AdviceFor(Role role) {
+  const std::string call = "Make it with audiocraft.utils.export: ";
+  if (role == Role::kLanguageModel) {
+    return {call + "export_lm('checkpoint.th', 'state_dict.bin')",
+            "export_lm was given the file of a rank above 0 of a training with FSDP (checkpoint.th.1 and so on), whose "
+            "fsdp_best_state holds nothing; the whole model is in rank 0's checkpoint.th"};
+  }
+  return {call +
+              "export_encodec('checkpoint.th', 'compression_state_dict.bin'), or export_pretrained_compression_model "
+              "where the codec is a known one",
+          "it holds no tensor, nor did the checkpoint's best_state['model'], from which the exporter takes them"};
 }
 
 }  // namespace
@@ -45,14 +42,17 @@ const Status& ExportFile::Present() {
     if (error.code == ErrorCode::kMachine) return *(present_ = error);
     std::error_code ignored;
     const bool is_link = std::filesystem::is_symlink(path_, ignored);
-    const std::string what = error.code == ErrorCode::kNotFound && !is_link
-                                 ? DescribeFolder(path_.parent_path(), role_)
-                                 : fmt::format("Or write it with {}", ExporterCall(role_));
-    present_ = Error{error.code, fmt::format("{}. {}", error.message, what)};
+    if (error.code == ErrorCode::kNotFound && !is_link) {
+      FolderDescription folder = DescribeFolder(path_.parent_path(), role_);
+      present_ = Error{error.code, fmt::format("{}. {}", error.message, folder.what), std::move(folder.remedy)};
+    } else {
+      const std::string before = error.remedy.empty() ? "Write it" : error.remedy + ". Or write it";
+      present_ = Error{error.code, error.message, fmt::format("{} with {}", before, ExporterCall(role_))};
+    }
   } else if (mapped->bytes().empty()) {
     present_ = Error{ErrorCode::kCorrupt,
-                     fmt::format("{} is empty (0 bytes): the copy or the export broke off: copy or export it again",
-                                 path_.string())};
+                     fmt::format("{} is empty (0 bytes): the copy or the export broke off", path_.string()),
+                     "Copy or export it again"};
   } else {
     mapped_ = std::move(mapped).value();
     present_ = Status{};
@@ -67,15 +67,18 @@ const Status& ExportFile::Format() {
     format_ = Status{};
     return *format_;
   }
-  std::string message = fmt::format("{} is no PyTorch checkpoint: it {}", FileName(role_),
-                                    DescribeFileKind(kind, mapped_.bytes(), ExporterCall(role_), of_export_));
-  if (!of_export_) message += ". It lies outside of the export: nothing of what it holds is shown here";
-  // torch.load takes every file that is no archive for a pickle, and runs it before it finds out.
-  if (const Status safety = StraySafety(mapped_.bytes(), FileName(role_)); !safety.ok()) {
+  FileDescription description = DescribeFileKind(kind, mapped_.bytes(), ExporterCall(role_), of_export_);
+  const std::string name = path_.filename() == FileName(role_) ? FileName(role_) : path_.string();
+  const bool is_tar = kind == FileKind::kTorchTar || kind == FileKind::kTar;  // of which torch.load loads some
+  std::string message = fmt::format("{} {}{}", name, description.what, is_tar ? "" : ". audiocraft can't load it");
+  if (!of_export_) message += ". It lies outside of the export, so that nothing of what it holds is shown here";
+  // torch.load takes every file that is not an archive for a pickle, and runs it before it finds out.
+  if (const Status safety = CheckStrayPickles(mapped_.bytes(), name); !safety.ok()) {
     message += of_export_ ? ". It is dangerous, too: " + safety.error().message
                           : ". It is dangerous, too: torch.load runs code that it brings";
+    description.remedy = safety.error().remedy;
   }
-  format_ = Error{ErrorCode::kMismatch, std::move(message)};
+  format_ = Error{ErrorCode::kMismatch, std::move(message), std::move(description.remedy)};
   return *format_;
 }
 
@@ -85,7 +88,10 @@ const Checkpoint& ExportFile::checkpoint() {
 }
 
 const Result<Package>& ExportFile::package() {
-  if (!package_) package_ = ReadPackage(checkpoint(), AdviceFor(checkpoint().file().name()));
+  if (!package_) {
+    const auto kind = role_ == Role::kLanguageModel ? PackageKind::kLanguageModel : PackageKind::kCodec;
+    package_ = ReadPackage(checkpoint(), kind, AdviceFor(role_));
+  }
   return *package_;
 }
 

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <optional>
 #include <string_view>
 #include <system_error>
 #include <vector>
@@ -29,15 +30,16 @@ std::vector<std::string> NamesIn(const fs::path& folder) {
   return names;
 }
 
-// The first name of that shape; "" where there is none.
+// The first name of that shape.
 template <class Predicate>
-std::string First(const std::vector<std::string>& names, Predicate&& matches) {
+std::optional<std::string> FindFirst(const std::vector<std::string>& names, Predicate&& matches) {
   const auto found = std::find_if(names.begin(), names.end(), matches);
-  return found == names.end() ? "" : *found;
+  return found == names.end() ? std::nullopt : std::optional(*found);
 }
 
-std::string FirstEnding(const std::vector<std::string>& names, std::initializer_list<std::string_view> endings) {
-  return First(names, [&](const std::string& name) {
+std::optional<std::string> FindEnding(const std::vector<std::string>& names,
+                                      std::initializer_list<std::string_view> endings) {
+  return FindFirst(names, [&](const std::string& name) {
     return std::any_of(endings.begin(), endings.end(), [&](std::string_view ending) { return name.ends_with(ending); });
   });
 }
@@ -82,65 +84,65 @@ std::string ExporterCall(Role role, const std::string& checkpoint) {
                    checkpoint);
 }
 
-std::string DescribeFolder(const fs::path& folder, Role role) {
+FolderDescription DescribeFolder(const fs::path& folder, Role role) {
   const std::vector<std::string> names = NamesIn(folder);
-  if (const std::string partial = FirstEnding(names, {".incomplete", ".part", ".partial", ".crdownload", ".aria2"});
-      !partial.empty() && partial.starts_with(FileName(role))) {
-    return fmt::format(
-        "The folder holds {}: a download that is still running or broke off. Let it finish, or start it "
-        "again",
-        Printable(partial, 100));
+  const auto shown_name = [](const std::string& name) { return Printable(name, 100); };
+  if (const auto partial = FindEnding(names, {".incomplete", ".part", ".partial", ".crdownload", ".aria2"});
+      partial && partial->starts_with(FileName(role))) {
+    return {fmt::format("The folder holds {}: a download that is still running or broke off", shown_name(*partial)),
+            "Let the download finish, or start it again"};
   }
   const std::string stem = fs::path(FileName(role)).stem().string();
-  if (const std::string renamed = First(names, [&](const std::string& name) { return name.starts_with(stem); });
-      !renamed.empty()) {
-    return fmt::format(
-        "The folder holds {}: if that is the file, rename it to {}, the only name that audiocraft opens. "
-        "Else write it with {}",
-        Printable(renamed, 100), FileName(role), ExporterCall(role));
+  if (const auto renamed = FindFirst(names, [&](const std::string& name) { return name.starts_with(stem); })) {
+    return {
+        fmt::format("The folder holds {}, and audiocraft opens {} only", shown_name(*renamed), FileName(role)),
+        fmt::format("If that is the file, rename it to {}. Else write it with {}", FileName(role), ExporterCall(role))};
   }
   // The other file is there: this is an export that lacks one half, whatever lies beside it.
   const bool other_half = Has(names, FileName(role == Role::kLanguageModel ? Role::kCodec : Role::kLanguageModel));
-  const std::string weights = First(names, [](const std::string& name) {
+  const auto weights = FindFirst(names, [](const std::string& name) {
     return name.ends_with(".safetensors") || (name.starts_with("pytorch_model") && name.ends_with(".bin"));
   });
-  if (!other_half && !weights.empty() && Has(names, "config.json")) {
-    return fmt::format(
-        "The folder holds {} and config.json: a model of the Transformers library (save_pretrained), "
-        "which audiocraft can't load. Transformers converts audiocraft's exports; there is no converter "
-        "back: go to the training checkpoint and run {}",
-        Printable(weights, 100), ExporterCall(role));
+  const std::string from_training = fmt::format("Go to the training checkpoint and run {}", ExporterCall(role));
+  if (!other_half && weights && Has(names, "config.json")) {
+    return {
+        fmt::format("The folder holds {} and config.json: a model of the Transformers library (save_pretrained), "
+                    "which audiocraft can't load. Transformers converts audiocraft's exports; there is no converter "
+                    "back",
+                    shown_name(*weights)),
+        from_training};
   }
-  if (const std::string training = First(names, IsTrainingCheckpoint); !training.empty()) {
+  if (const auto training = FindFirst(names, IsTrainingCheckpoint)) {
     // The trainer's own folder: its checkpoint is of one of the two, and which only its contents say.
-    return fmt::format(
-        "The folder holds {}, a checkpoint of audiocraft's training, from which the exporter makes the "
-        "file: {}",
-        Printable(training, 100), ExporterCall(role, Printable(training, 100)));
+    return {fmt::format("The folder holds {}, a checkpoint of audiocraft's training, from which the exporter makes the "
+                        "file",
+                        shown_name(*training)),
+            fmt::format("Run {}", ExporterCall(role, shown_name(*training)))};
   }
-  if (const std::string shard = First(names, IsShard); !shard.empty()) {
-    const std::string whole = shard.substr(0, shard.find(".th.") + 3);
-    return fmt::format(
-        "The folder holds {}, what one rank saved of a training with FSDP. The whole model is in {} of "
-        "rank 0 only: copy that one here, and run {}",
-        Printable(shard, 100), Printable(whole, 100), ExporterCall(role, Printable(whole, 100)));
+  if (const auto shard = FindFirst(names, IsShard)) {
+    const std::string whole = shown_name(shard->substr(0, shard->find(".th.") + 3));
+    return {fmt::format("The folder holds {}, what one rank saved of a training with FSDP. The whole model is in {} of "
+                        "rank 0 only",
+                        shown_name(*shard), whole),
+            fmt::format("Copy {} of rank 0 here, and run {}", whole, ExporterCall(role, whole))};
   }
-  if (!other_half && !weights.empty()) {
-    return fmt::format(
-        "The folder holds {}: weights that Accelerate or Diffusers saved, without the config that "
-        "audiocraft builds the model from. Go to the training checkpoint and run {}",
-        Printable(weights, 100), ExporterCall(role));
+  if (!other_half && weights) {
+    return {fmt::format("The folder holds {}: weights that Accelerate or Diffusers saved, without the config that "
+                        "audiocraft builds the model from",
+                        shown_name(*weights)),
+            from_training};
   }
-  if (const std::string lightning = FirstEnding(names, {".ckpt"}); !lightning.empty() && !other_half) {
-    return fmt::format(
-        "The folder holds {}, a checkpoint of PyTorch Lightning or the like, which audiocraft can't "
-        "load: it wants what {} writes",
-        Printable(lightning, 100), ExporterCall(role));
+  if (const auto lightning = FindEnding(names, {".ckpt"}); lightning && !other_half) {
+    return {
+        fmt::format("The folder holds {}, a checkpoint of PyTorch Lightning or the like, which audiocraft can't load",
+                    shown_name(*lightning)),
+        fmt::format("Write the file with {}", ExporterCall(role))};
   }
   std::vector<std::string> shown;
-  for (size_t i = 0; i < std::min(names.size(), kShown); ++i) shown.push_back(Printable(names[i], 100));
+  for (size_t i = 0; i < std::min(names.size(), kShown); ++i) shown.push_back(shown_name(names[i]));
   if (names.size() > kShown) shown.push_back(fmt::format("and {} more", names.size() - kShown));
-  return fmt::format("The folder holds {}. Write it with {}", fmt::join(shown, ", "), ExporterCall(role));
+  return {fmt::format("The folder holds {}", fmt::join(shown, ", ")),
+          fmt::format("Write the file with {}", ExporterCall(role))};
 }
 
 }  // namespace harness

@@ -12,10 +12,13 @@ namespace harness {
 // `checkpoint`: the training checkpoint to name.
 std::string ExporterCall(Role role, const std::string& checkpoint = "checkpoint.th");
 
-// Sentences: whose folder this looks like (Transformers, Accelerate, Lightning, a training of audiocraft, a download
-// that is still running), and what to do; else the names that are there. Only names are looked at. Starts with a
-// capital.
-std::string DescribeFolder(const std::filesystem::path& folder, Role role);
+// Which program's folder this looks like (Transformers, Accelerate, Lightning, a training of audiocraft, a download that
+// is still running), and what to do; else the names that are there. Only names are looked at.
+struct FolderDescription {
+  std::string what;    // "The folder holds ..."
+  std::string remedy;  // how the file of that role comes there
+};
+FolderDescription DescribeFolder(const std::filesystem::path& folder, Role role);
 
 // Whether a file, its links followed, lies in the folder; or among the blobs of the hub cache whose snapshot the folder
 // is. What any other file holds is this machine's, and is not shown.

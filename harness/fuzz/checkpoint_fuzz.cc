@@ -33,12 +33,14 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const Checkpoint checkpoint = Checkpoint::Read(InMemory(AsText(data, size)));
   for (const TensorView& view : checkpoint.tensors()) TouchTensor(checkpoint, view);
   if (!checkpoint.pickle_status().ok()) return 0;
-  (void)LoadsInProduction(checkpoint.pickle(), "state_dict.bin");
-  (void)RefusedByNewerTorch(checkpoint.pickle(), "state_dict.bin");
+  (void)CheckLoadsInReference(checkpoint.pickle(), "state_dict.bin");
+  (void)FindRefusedByNewerTorch(checkpoint.pickle(), "state_dict.bin");
   (void)ScanPayload(checkpoint);
-  const auto package = ReadPackage(checkpoint);
-  if (!package.ok()) return 0;
-  (void)FindSharedElements(checkpoint, package->best_state);
-  if (package->config != kNoNode) (void)ToPlainValue(checkpoint.pickle(), package->config);
+  for (const PackageKind kind : {PackageKind::kLanguageModel, PackageKind::kCodec}) {
+    const auto package = ReadPackage(checkpoint, kind);
+    if (!package.ok()) continue;
+    (void)FindSharedElements(checkpoint, package->best_state);
+    if (package->config != kNoNode) (void)ToPlainValue(checkpoint.pickle(), package->config);
+  }
   return 0;
 }

@@ -20,19 +20,19 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const PickleReading reading = ReadPickle(bytes, "state_dict.bin: data.pkl");
   const bool safe = DescribeForeign(reading, "state_dict.bin: data.pkl").ok();
   Require(reading.end <= size, "the pickle ends inside of its bytes");
-  (void)StraySafety(bytes, "state_dict.bin");
+  (void)CheckStrayPickles(bytes, "state_dict.bin");
   if (!reading.status.ok()) return 0;
   Require(reading.pickle.root != kNoNode, "a pickle that was read has a root");
-  (void)TrailingSafety(bytes, reading.end, "state_dict.bin: data.pkl");
+  (void)CheckTrailingPickles(bytes, reading.end, "state_dict.bin: data.pkl");
   const KeyPaths paths(reading.pickle);
   for (size_t i = 0; i < reading.pickle.nodes.size() && i < kDescribed; ++i) {
-    (void)paths.Of(static_cast<NodeId>(i));
+    (void)paths.PathTo(static_cast<NodeId>(i));
     (void)reading.pickle.Describe(static_cast<NodeId>(i));
   }
   (void)ToPlainValue(reading.pickle, reading.pickle.root);
   if (!safe) return 0;
-  (void)LoadsInProduction(reading.pickle, "state_dict.bin");
-  (void)RefusedByNewerTorch(reading.pickle, "state_dict.bin");
+  (void)CheckLoadsInReference(reading.pickle, "state_dict.bin");
+  (void)FindRefusedByNewerTorch(reading.pickle, "state_dict.bin");
   return 0;
 }
 

@@ -20,7 +20,7 @@ struct PickleOp {
 
 struct PickleModel {
   std::vector<PickleOp> ops;
-  std::string rest;  // from the first byte that is no opcode, or behind STOP
+  std::string rest;  // from the first byte that is not an opcode, or behind STOP
 
   static PickleModel Parse(std::string_view pickle);
   std::string Write() const;

@@ -40,7 +40,7 @@ class AgreementTest : public testing::Test {
   c10::InferenceMode inference_;
 };
 
-// Production's own greedy tokens, given back, are what each step finds likeliest.
+// The reference's own greedy tokens, given back, are what each step finds likeliest.
 TEST_F(AgreementTest, TeacherForcingFollowsProduction) {
   int compared = 0;
   for (const char* name : {"Plain", "PlainBuiltIn", "CrossCustom", "FuserPrepend", "Unroll", "CoarseFirst", "MusicLm",
@@ -290,7 +290,7 @@ TEST(Float16ReadinessTest, IsToldInWords) {
     const char* words;
   } rows[] = {
       {"Sound", sound, true,
-       "5 steps in float16, as production runs on CUDA, give no infinities: out_norm has the largest magnitude, "
+       "5 steps in float16, as audiocraft runs on CUDA, give no infinities: out_norm has the largest magnitude, "
        "1637.6, "
        "40 times below float16's 65504"},
       {"Both", both, false,
@@ -328,7 +328,7 @@ struct Parameter {
   bool rounded;
 };
 
-// The weights of the cases are float16 to begin with. Off by less than half of its last bit, one that production casts
+// The weights of the cases are float16 to begin with. Off by less than half of its last bit, one that the reference casts
 // to float16 comes back to what it was; one that stays float32 does not.
 TEST_F(AgreementTest, CastsTheParametersThatProductionCasts) {
   const Parameter rows[] = {

@@ -12,16 +12,15 @@ Error TorchError(const char* doing, const std::string& what, bool out_of_memory)
   // that allocate by themselves, give cudaErrorMemoryAllocation's text.
   if (cuda && (out_of_memory || what.find("out of memory") != std::string::npos ||
                what.find("CUBLAS_STATUS_ALLOC_FAILED") != std::string::npos)) {
-    return {ErrorCode::kIo,
-            fmt::format("the CUDA device ran out of memory while {}: {}. This says nothing about the export: end what "
-                        "else runs on the device (nvidia-smi lists it), generate for a shorter time, or take a larger "
-                        "one",
-                        doing, line)};
+    return {
+        ErrorCode::kIo,
+        fmt::format("the CUDA device ran out of memory while {}: {}. This says nothing about the export", doing, line),
+        "End what else runs on the device (nvidia-smi lists it), generate for a shorter time, or take a larger one"};
   }
   // c10/cuda/CUDAException.cpp. Whatever it means: kIo, since the device stopped, not the model.
   if (what.starts_with("CUDA error: ")) {
-    return {ErrorCode::kIo,
-            fmt::format("the CUDA device stopped while {}. {}", doing, ClassifyCudaError(line).message)};
+    const Error why = ClassifyCudaError(line);
+    return {ErrorCode::kIo, fmt::format("the CUDA device stopped while {}. {}", doing, why.message), why.remedy};
   }
   // c10/core/impl/alloc_cpu.cpp throws "DefaultCPUAllocator: can't allocate memory: you tried to allocate ..."; on
   // Windows "not enough memory".

@@ -12,8 +12,8 @@
 
 namespace harness {
 
-// What was thrown while `doing` ("generating"), by its text. Out of memory, of the CUDA device or of the machine, and a
-// device that stopped: kIo, each with what to do about it; else kCorrupt.
+// What was thrown while `doing` ("generating"), by its text: kIo where the CUDA device ran out of memory or stopped, with
+// a remedy; kMachine where this machine did; else kCorrupt.
 Error TorchError(const char* doing, const std::string& what, bool out_of_memory);
 
 // Runs `body`, which returns a Result<T>; what it throws becomes an Error. See TorchError.

@@ -97,55 +97,58 @@ Error ClassifyCudaError(std::string_view text) {
     std::string_view part;
     ErrorCode code;
     const char* meaning;
+    const char* remedy;
   };
+  constexpr const char* kUpdate = "Update the driver";
+  constexpr const char* kLook = "Look at nvidia-smi and CUDA_VISIBLE_DEVICES";
+  constexpr const char* kBlocking = "Run again with CUDA_LAUNCH_BLOCKING=1 in the environment to see where";
   // The words of cudaGetErrorString, and of LibTorch 2.11 around them; more particular ones first.
   // (c10/cuda/CUDAFunctions.cpp, CUDACachingAllocator.cpp, ATen/detail/CUDAHooksInterface.h.)
   static constexpr Row kRows[] = {
       // The text of LibTorch without its CUDA part; here that is loaded before it is asked.
       {"without ATen_cuda", ErrorCode::kUnsupported,
-       "LibTorch ran on the CPU before its CUDA part (libtorch_cuda) was loaded, and does not look for it again: open "
-       "CUDA first in a process that uses both"},
-      {"no kernel image", ErrorCode::kUnsupported,
-       "this LibTorch has no kernels for the card's architecture: install one that is built for it"},
+       "LibTorch ran on the CPU before its CUDA part (libtorch_cuda) was loaded, and does not look for it again",
+       "Open CUDA first in a process that uses both"},
+      {"no kernel image", ErrorCode::kUnsupported, "this LibTorch has no kernels for the card's architecture",
+       "Install a LibTorch that is built for it"},
       {"driver version is insufficient", ErrorCode::kMismatch,
-       "the NVIDIA driver is too old for the CUDA runtime of this LibTorch: update the driver"},
+       "the NVIDIA driver is too old for the CUDA runtime of this LibTorch", kUpdate},
       {"driver on your system is too old", ErrorCode::kMismatch,
-       "the NVIDIA driver is too old for the CUDA runtime of this LibTorch: update the driver"},
+       "the NVIDIA driver is too old for the CUDA runtime of this LibTorch", kUpdate},
       {"unsupported display driver", ErrorCode::kMismatch,
-       "the NVIDIA driver's library (libcuda) and its kernel module are of different versions: reboot after an update "
-       "of the driver, or, in a container, take the host's library"},
+       "the NVIDIA driver's library (libcuda) and its kernel module are of different versions",
+       "Reboot after an update of the driver, or, in a container, take the host's library"},
       {"forward compatibility was attempted", ErrorCode::kMismatch,
-       "a forward-compatibility libcuda is used on a card that does not support it: update the driver itself, or take "
-       "a LibTorch for an older CUDA"},
-      {"stub library", ErrorCode::kNotFound,
-       "libcuda.so.1 is the toolkit's stub, which is only for linking: install the NVIDIA driver, and take the stubs "
-       "out of LD_LIBRARY_PATH"},
-      {"not yet initialized", ErrorCode::kIo,
-       "the machine's GPUs are not ready: on machines with NVSwitch start NVIDIA's fabric manager, of the driver's "
-       "version"},
+       "a forward-compatibility libcuda is used on a card that does not support it",
+       "Update the driver itself, or take a LibTorch for an older CUDA"},
+      {"stub library", ErrorCode::kNotFound, "libcuda.so.1 is the toolkit's stub, which is only for linking",
+       "Install the NVIDIA driver, and take the stubs out of LD_LIBRARY_PATH"},
+      {"not yet initialized", ErrorCode::kIo, "the machine's GPUs are not ready",
+       "On machines with NVSwitch start NVIDIA's fabric manager, of the driver's version"},
       {"device-side assert", ErrorCode::kIo,
        "a kernel found an index out of its range, as of a code or a token that its embedding does not have; nothing "
-       "more can run on the device in this process. Run again with CUDA_LAUNCH_BLOCKING=1 in the environment to see "
-       "where"},
+       "more can run on the device in this process",
+       kBlocking},
       {"illegal memory access", ErrorCode::kIo,
        "a kernel left its memory, and nothing more can run on the device in this process: a mistake of LibTorch, of "
-       "the driver or of the card. Run again with CUDA_LAUNCH_BLOCKING=1 in the environment to see where"},
+       "the driver or of the card",
+       kBlocking},
       {"busy or unavailable", ErrorCode::kIo,
-       "the CUDA device is taken by another process (exclusive compute mode) or unavailable: look at nvidia-smi"},
-      {"Found no NVIDIA driver", ErrorCode::kNotFound, "there is no NVIDIA driver (libcuda.so.1): install one"},
-      {"no CUDA-capable device", ErrorCode::kNotFound,
-       "there is no CUDA device: look at nvidia-smi and CUDA_VISIBLE_DEVICES"},
-      {"No CUDA GPUs are available", ErrorCode::kNotFound,
-       "there is no CUDA device: look at nvidia-smi and CUDA_VISIBLE_DEVICES"},
-      {"out of memory", ErrorCode::kIo, "the device is out of memory: end what else runs on it, or take a larger one"},
+       "another process has taken the CUDA device (exclusive compute mode), or it is unavailable",
+       "Look at nvidia-smi"},
+      {"Found no NVIDIA driver", ErrorCode::kNotFound, "there is no NVIDIA driver (libcuda.so.1)", "Install one"},
+      {"no CUDA-capable device", ErrorCode::kNotFound, "there is no CUDA device", kLook},
+      {"No CUDA GPUs are available", ErrorCode::kNotFound, "there is no CUDA device", kLook},
+      {"out of memory", ErrorCode::kIo, "the device is out of memory",
+       "End what else runs on the device, or take a larger one"},
   };
   for (const Row& row : kRows) {
     if (text.find(row.part) != std::string_view::npos) {
-      return Error{row.code, fmt::format("CUDA: {} ({})", row.meaning, FirstLine(text))};
+      return Error{row.code, fmt::format("CUDA: {} ({})", row.meaning, FirstLine(text)), row.remedy};
     }
   }
-  return Error{ErrorCode::kIo,
-               fmt::format("CUDA can't be used: {}. See whether nvidia-smi lists the device", FirstLine(text))};
+  return Error{ErrorCode::kIo, fmt::format("CUDA can't be used: {}", FirstLine(text)),
+               "See whether nvidia-smi lists the device"};
 }
 
 Result<DeviceFacts> OpenDevice(const std::string& name) {
@@ -164,9 +167,11 @@ Result<DeviceFacts> OpenDevice(const std::string& name) {
     const char* why = dlerror();
     return Error{
         ErrorCode::kUnsupported,
-        fmt::format("CUDA: there is a device ({}), but LibTorch is built without CUDA, or a library it needs for "
-                    "it is missing: install a build with libtorch_cuda and its libraries ({})",
-                    facts.name, why == nullptr ? "libtorch_cuda.so" : why)};
+        fmt::format(
+            "CUDA: there is a device ({}), but LibTorch is built without CUDA, or a library that it needs for it "
+            "is missing ({})",
+            facts.name, why == nullptr ? "libtorch_cuda.so" : why),
+        "Install a build with libtorch_cuda and its libraries"};
   }
   // cuDNN's attention, which LibTorch takes on such cards from 2.5 on, makes a plan for each number of keys: for every
   // step of a generation anew. On an H100 that is 60 ms a step in place of 2.5.
@@ -200,14 +205,14 @@ Result<int64_t> WithAllocator(c10::Device device, Body&& body) {
     return NotRecorded(FirstLine(error.what()));
   }
 #else
-  return NotRecorded("LibTorch before 2.9 does not tell it without CUDA's headers");
+  return NotRecorded("LibTorch before 2.9 does not report it without CUDA's headers");
 #endif
 }
 
 }  // namespace
 
 void ResetPeakMemory(c10::Device device) {
-  // What can't be reset can't be read either, and is told there.
+  // What can't be reset can't be read either, and is reported there.
   (void)WithAllocator(device, [](auto& allocator, c10::DeviceIndex index) -> int64_t {
     allocator.resetPeakStats(index);
     return 0;

@@ -33,7 +33,7 @@ Result<DeviceFacts> OpenDevice(const std::string& name);
 Error ClassifyCudaError(std::string_view text);
 
 // The most bytes that tensors have taken on `device` at once since ResetPeakMemory. Errors: kUnsupported, saying why it
-// is not recorded (the CPU; a LibTorch that doesn't tell).
+// is not recorded (the CPU; a LibTorch that does not report it).
 void ResetPeakMemory(c10::Device device);
 Result<int64_t> PeakMemoryBytes(c10::Device device);
 

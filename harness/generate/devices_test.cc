@@ -16,25 +16,30 @@ TEST(ClassifyCudaError, NamesEachWayToFail) {
     const char* text;
     ErrorCode code;
     const char* words;
+    const char* remedy;
   } rows[] = {
       {"NoKernel", "CUDA error: no kernel image is available for execution on the device\nCompile with",
-       ErrorCode::kUnsupported, "architecture"},
+       ErrorCode::kUnsupported, "architecture", "Install a LibTorch"},
       {"OldDriver", "CUDA error: CUDA driver version is insufficient for CUDA runtime version", ErrorCode::kMismatch,
-       "driver is too old"},
+       "driver is too old", "Update the driver"},
       {"OldDriverOfLibTorch", "The NVIDIA driver on your system is too old (found version 11040). Please update",
-       ErrorCode::kMismatch, "driver is too old"},
+       ErrorCode::kMismatch, "driver is too old", "Update the driver"},
       {"DriverMismatch", "system has unsupported display driver / cuda driver combination", ErrorCode::kMismatch,
-       "kernel module are of different versions: reboot"},
+       "kernel module are of different versions", "Reboot"},
       {"ForwardCompatibility", "forward compatibility was attempted on non supported HW", ErrorCode::kMismatch,
-       "update the driver itself"},
-      {"Stub", "CUDA driver is a stub library", ErrorCode::kNotFound, "only for linking"},
-      {"Busy", "CUDA error: CUDA-capable device(s) is/are busy or unavailable", ErrorCode::kIo, "another process"},
-      {"NoDeviceOfLibTorch", "No CUDA GPUs are available", ErrorCode::kNotFound, "no CUDA device"},
-      {"NoDriver", "Found no NVIDIA driver on your system", ErrorCode::kNotFound, "no NVIDIA driver"},
-      {"NoDevice", "no CUDA-capable device is detected", ErrorCode::kNotFound, "no CUDA device"},
-      {"Memory", "CUDA out of memory. Tried to allocate 2.00 MiB.", ErrorCode::kIo, "out of memory: end"},
-      {"TooLate", "Cannot initialize CUDA without ATen_cuda library.", ErrorCode::kUnsupported, "open CUDA first"},
-      {"Other", "CUDA error: misaligned address\n#0 frame", ErrorCode::kIo, "can't be used: CUDA error: misaligned"},
+       "does not support it", "Update the driver itself"},
+      {"Stub", "CUDA driver is a stub library", ErrorCode::kNotFound, "only for linking", "Install the NVIDIA driver"},
+      {"Busy", "CUDA error: CUDA-capable device(s) is/are busy or unavailable", ErrorCode::kIo, "another process",
+       "nvidia-smi"},
+      {"NoDeviceOfLibTorch", "No CUDA GPUs are available", ErrorCode::kNotFound, "no CUDA device",
+       "CUDA_VISIBLE_DEVICES"},
+      {"NoDriver", "Found no NVIDIA driver on your system", ErrorCode::kNotFound, "no NVIDIA driver", "Install one"},
+      {"NoDevice", "no CUDA-capable device is detected", ErrorCode::kNotFound, "no CUDA device", "nvidia-smi"},
+      {"Memory", "CUDA out of memory. Tried to allocate 2.00 MiB.", ErrorCode::kIo, "out of memory", "End what else"},
+      {"TooLate", "Cannot initialize CUDA without ATen_cuda library.", ErrorCode::kUnsupported, "ran on the CPU before",
+       "Open CUDA first"},
+      {"Other", "CUDA error: misaligned address\n#0 frame", ErrorCode::kIo, "can't be used: CUDA error: misaligned",
+       "See whether nvidia-smi"},
   };
   for (const auto& row : rows) {
     SCOPED_TRACE(row.name);
@@ -42,6 +47,7 @@ TEST(ClassifyCudaError, NamesEachWayToFail) {
     EXPECT_EQ(error.code, row.code);
     EXPECT_THAT(error.message, HasSubstr(row.words));
     EXPECT_THAT(error.message, Not(HasSubstr("\n")));
+    EXPECT_THAT(error.remedy, HasSubstr(row.remedy));
   }
 }
 
@@ -77,7 +83,7 @@ TEST(PeakMemory, IsNotRecordedOnTheCpu) {
   EXPECT_THAT(peak.error().message, HasSubstr("not recorded"));
 }
 
-// Without libtorch_cuda no allocator is registered: told, not thrown.
+// Without libtorch_cuda no allocator is registered: reported, not thrown.
 TEST(PeakMemory, SaysWhyItIsNotRecordedOnCuda) {
   if (OpenDevice("cuda").ok()) GTEST_SKIP() << "a device is there";
   ResetPeakMemory(c10::Device(c10::kCUDA, 0));
@@ -92,22 +98,25 @@ struct Thrown {
   bool out_of_memory;
   ErrorCode code;
   const char* words;
+  const char* remedy = "";
 };
 
-TEST(TorchError, TellsWhoRanOutOfMemory) {
+TEST(TorchError, NamesWhatRanOutOfMemory) {
   const Thrown rows[] = {
       {"Device", "CUDA out of memory. Tried to allocate 2.00 GiB.\nmore", true, ErrorCode::kIo,
-       "the CUDA device ran out of memory while generating: CUDA out of memory. Tried to allocate 2.00 GiB. This says"},
+       "the CUDA device ran out of memory while generating: CUDA out of memory. Tried to allocate 2.00 GiB. This says",
+       "nvidia-smi"},
       {"Kernel", "CUDA error: out of memory\nCUDA kernel errors might", false, ErrorCode::kIo,
-       "says nothing about the export"},
+       "says nothing about the export", "take a larger one"},
       {"Blas", "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`", false, ErrorCode::kIo,
        "the CUDA device ran out of memory"},
       {"Assert", "CUDA error: device-side assert triggered\nCUDA kernel errors", false, ErrorCode::kIo,
-       "the CUDA device stopped while generating. CUDA: a kernel found an index out of its range"},
+       "the CUDA device stopped while generating. CUDA: a kernel found an index out of its range",
+       "CUDA_LAUNCH_BLOCKING=1"},
       {"LostMemory", "CUDA error: an illegal memory access was encountered\nm", false, ErrorCode::kIo,
        "nothing more can run on the device in this process: a mistake of LibTorch"},
       {"NoKernel", "CUDA error: no kernel image is available for execution on the device\nm", false, ErrorCode::kIo,
-       "no kernels for the card's architecture: install one that is built for it"},
+       "no kernels for the card's architecture", "Install a LibTorch that is built for it"},
       {"AnyOfCuda", "CUDA error: misaligned address\nm", false, ErrorCode::kIo,
        "can't be used: CUDA error: misaligned"},
       {"Machine", "[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't allocate memory: you tried",
@@ -121,6 +130,7 @@ TEST(TorchError, TellsWhoRanOutOfMemory) {
     EXPECT_EQ(error.code, row.code);
     EXPECT_THAT(error.message, HasSubstr(row.words));
     EXPECT_THAT(error.message, Not(HasSubstr("\n")));
+    EXPECT_THAT(error.remedy, HasSubstr(row.remedy));
   }
 }
 

@@ -50,7 +50,7 @@ Result<Float16Readiness> CheckFloat16Readiness(const LanguageModel& float16, con
 std::string Describe(const Float16Readiness& readiness) {
   if (readiness.ready()) {
     return fmt::format(
-        "{} steps in float16, as production runs on CUDA, give no infinities: {} has the largest magnitude, {:.6g}, "
+        "{} steps in float16, as audiocraft runs on CUDA, give no infinities: {} has the largest magnitude, {:.6g}, "
         "{:.3g} times below float16's {:g}",
         readiness.steps, readiness.largest_layer, readiness.largest,
         readiness.largest > 0 ? kFloat16Largest / readiness.largest : kFloat16Largest, kFloat16Largest);
@@ -66,7 +66,7 @@ std::string Describe(const Float16Readiness& readiness) {
                 "layer, becomes infinite",
                 readiness.float32_largest, kFloat16Largest);
   return fmt::format(
-      "{} is the first layer to leave float16's range: {} of {} in float16 ({}). On the CPU production runs in float32 "
+      "{} is the first layer to leave float16's range: {} of {} in float16 ({}). On the CPU audiocraft runs in float32 "
       "and is not affected; on CUDA it runs in float16, and these become NaN logits: generation raises, or gives "
       "noise. "
       "Look at the weights of this layer and the one before; train with float16 autocast (autocast_dtype) or a smaller "

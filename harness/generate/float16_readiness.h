@@ -1,4 +1,4 @@
-// Whether a language model stays within float16's range where production runs it in float16: told without a GPU.
+// Whether a language model stays within float16's range where the reference runs it in float16: found without a GPU.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -12,22 +12,25 @@
 namespace harness {
 namespace {
 
-// Where and how many, or empty where all are finite. logits: [B, K, cardinality].
-std::string NonFinite(const at::Tensor& logits, int64_t step) {
+// Fails where one is not finite, with the place and how many. logits: [B, K, cardinality].
+Status CheckFinite(const at::Tensor& logits, int64_t step) {
   const at::Tensor bad = at::logical_not(at::isfinite(logits));
-  if (!bad.any().item<bool>()) return "";
+  if (!bad.any().item<bool>()) return {};
   for (int64_t b = 0; b < logits.size(0); ++b) {
     for (int64_t k = 0; k < logits.size(1); ++k) {
       const auto count = bad[b][k].sum().item<int64_t>();
       if (count == 0) continue;
       const auto nan = at::isnan(logits[b][k]).sum().item<int64_t>();
-      return fmt::format(
-          "at step {} {}codebook {} has {} of {} logits that are not finite ({} NaN, {} infinite), although every "
-          "weight is finite: activations overflow",
-          step, logits.size(0) > 1 ? fmt::format("of sample {} ", b) : "", k, count, logits.size(-1), nan, count - nan);
+      return Error{
+          ErrorCode::kCorrupt,
+          fmt::format(
+              "at step {} {}codebook {} has {} of {} logits that are not finite ({} NaN, {} infinite), although every "
+              "weight is finite: activations overflow",
+              step, logits.size(0) > 1 ? fmt::format("of sample {} ", b) : "", k, count, logits.size(-1), nan,
+              count - nan)};
     }
   }
-  return "";
+  return {};
 }
 
 }  // namespace
@@ -55,7 +58,7 @@ Result<at::Tensor> GenerateCodes(const LanguageModel& model, const GuidedConditi
   for (int64_t step = *first; step < steps; ++step) {
     const at::Tensor drawn_from = guided.Logits(current.to(model.device()));
     const at::Tensor logits = drawn_from.cpu();
-    if (std::string problem = NonFinite(logits, step); !problem.empty()) return Error{ErrorCode::kCorrupt, problem};
+    HARNESS_RETURN_IF_ERROR(CheckFinite(logits, step));
     if (callbacks.logits) callbacks.logits(logits.to(at::kFloat), pattern.step(step));
     const at::Tensor tokens = sampler.Next(drawn_from).cpu();  // [B, K]
     current = at::full({batch, num_codebooks, 1}, special, longs);

@@ -24,7 +24,7 @@ GuidedModel::GuidedModel(const LanguageModel& model, const GuidedConditions& con
       batch_(batch),
       guided_(!conditions.positive.empty()),
       two_step_(sampling.two_step_cfg),
-      // Two passes are guided by the model's own coefficient upstream, whatever was asked for.
+      // In the reference two passes are guided by the model's own coefficient, whatever was asked for.
       cfg_coef_(two_step_ ? model.spec().cfg_coef : sampling.cfg_coef) {
   if (!guided_) {
     state_ = model.Start({}, batch, steps);

@@ -15,7 +15,7 @@ namespace harness {
 class GuidedModel {
  public:
   // Starts `batch` sequences of at most `steps` steps: one pass over twice the batch, or with two_step_cfg two passes.
-  // Without conditions nothing guides, as upstream has it. `model` must outlive it.
+  // Without conditions nothing guides, as in the reference. `model` must outlive it.
   GuidedModel(const LanguageModel& model, const GuidedConditions& conditions, int64_t batch, int64_t steps,
               const Sampling& sampling);
 

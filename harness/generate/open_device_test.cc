@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "harness/base/error_text.h"
 #include "harness/generate/devices.h"
 #include "harness/generate/sampler.h"
 
@@ -32,23 +33,27 @@ struct Unusable {
   const char* cards;
   ErrorCode code;
   const char* words;
+  const char* remedy;
 };
 
 TEST_F(OpenDeviceWithStandIn, NamesWhatTheDriverGives) {
   const Unusable rows[] = {
       {"OutOfMemory", "2", "1", ErrorCode::kIo,
-       "the device is out of memory: end what else runs on it, or take a larger one (out of memory: CUDA error 2, from "
-       "cuInit)"},
-      {"Stub", "34", "1", ErrorCode::kNotFound, "libcuda.so.1 is the toolkit's stub, which is only for linking"},
-      {"NoCapableDevice", "100", "1", ErrorCode::kNotFound, "look at nvidia-smi and CUDA_VISIBLE_DEVICES (no CUDA-"},
-      {"OfTwoVersions", "803", "1", ErrorCode::kMismatch, "kernel module are of different versions: reboot"},
-      {"ForwardCompatibility", "804", "1", ErrorCode::kMismatch, "on a card that does not support it: update"},
+       "the device is out of memory (out of memory: CUDA error 2, from cuInit)", "End what else"},
+      {"Stub", "34", "1", ErrorCode::kNotFound, "libcuda.so.1 is the toolkit's stub, which is only for linking",
+       "Install the NVIDIA driver"},
+      {"NoCapableDevice", "100", "1", ErrorCode::kNotFound, "there is no CUDA device (no CUDA-",
+       "Look at nvidia-smi and CUDA_VISIBLE_DEVICES"},
+      {"OfTwoVersions", "803", "1", ErrorCode::kMismatch, "kernel module are of different versions", "Reboot"},
+      {"ForwardCompatibility", "804", "1", ErrorCode::kMismatch, "on a card that does not support it",
+       "Update the driver itself"},
       {"TextOfTheDriver", "802", "1", ErrorCode::kIo,
-       "start NVIDIA's fabric manager, of the driver's version (system not yet initialized: CUDA error 802, from "
-       "cuInit"},
-      {"NoText", "999", "1", ErrorCode::kIo, "CUDA can't be used: CUDA error 999, from cuInit. See whether nvidia-smi"},
-      {"NoCards", "0", "0", ErrorCode::kNotFound, "there is no CUDA device: look at nvidia-smi and CUDA_VISIBLE"},
-      {"NoCount", "0", "-3", ErrorCode::kIo, "CUDA error 3, from cuDeviceGetCount"},
+       "the machine's GPUs are not ready (system not yet initialized: CUDA error 802, from cuInit",
+       "start NVIDIA's fabric manager"},
+      {"NoText", "999", "1", ErrorCode::kIo, "CUDA can't be used: CUDA error 999, from cuInit",
+       "See whether nvidia-smi"},
+      {"NoCards", "0", "0", ErrorCode::kNotFound, "there is no CUDA device", "CUDA_VISIBLE"},
+      {"NoCount", "0", "-3", ErrorCode::kIo, "CUDA error 3, from cuDeviceGetCount", "nvidia-smi"},
   };
   for (const Unusable& row : rows) {
     SCOPED_TRACE(row.name);
@@ -58,7 +63,8 @@ TEST_F(OpenDeviceWithStandIn, NamesWhatTheDriverGives) {
     ASSERT_FALSE(facts.ok());
     EXPECT_EQ(facts.error().code, row.code);
     EXPECT_THAT(facts.error().message, HasSubstr(row.words));
-    EXPECT_THAT(facts.error().message, Not(HasSubstr("libtorch_cuda")));
+    EXPECT_THAT(facts.error().remedy, HasSubstr(row.remedy));
+    EXPECT_THAT(FullText(facts.error()), Not(HasSubstr("libtorch_cuda")));
   }
 }
 
@@ -69,7 +75,7 @@ TEST_F(OpenDeviceWithStandIn, NamesLibTorchWhereThereIsACard) {
   ASSERT_FALSE(facts.ok());
   EXPECT_EQ(facts.error().code, ErrorCode::kUnsupported);
   EXPECT_THAT(facts.error().message, HasSubstr("there is a device (Stand-in card), but LibTorch is built without"));
-  EXPECT_THAT(facts.error().message, HasSubstr("install a build with libtorch_cuda and its libraries (lib"));
+  EXPECT_EQ(facts.error().remedy, "Install a build with libtorch_cuda and its libraries");
 }
 
 // A process that dies takes what it loaded with it: each of the following has one of its own.
@@ -83,9 +89,9 @@ class OpenDeviceOfBackend : public OpenDeviceWithStandIn {
 };
 
 // What OpenDevice gives, as what the process says before it ends.
-[[noreturn]] void TellAndExit(const Result<DeviceFacts>& facts) {
+[[noreturn]] void PrintAndExit(const Result<DeviceFacts>& facts) {
   if (!facts.ok()) {
-    std::fprintf(stderr, "error %d: %s\n", static_cast<int>(facts.error().code), facts.error().message.c_str());
+    std::fprintf(stderr, "error %d: %s\n", static_cast<int>(facts.error().code), FullText(facts.error()).c_str());
     std::exit(1);
   }
   std::fprintf(stderr, "%s of %s, %lld bytes, driver %s, runtime %s\n", facts->name.c_str(),
@@ -95,7 +101,7 @@ class OpenDeviceOfBackend : public OpenDeviceWithStandIn {
 }
 
 TEST_F(OpenDeviceOfBackend, GivesItsFacts) {
-  EXPECT_EXIT(TellAndExit(OpenDevice("cuda")), testing::ExitedWithCode(0),
+  EXPECT_EXIT(PrintAndExit(OpenDevice("cuda")), testing::ExitedWithCode(0),
               "Stand-in card of 9.0, 8589934592 bytes, driver 13.0, runtime 13.0");
 }
 
@@ -108,18 +114,18 @@ TEST_F(OpenDeviceOfBackend, NamesWhatItsFirstKernelGives) {
     const char* words;
   } rows[] = {
       {"NoKernel", "add:1:no kernel image is available for execution on the device", "1000000", ErrorCode::kUnsupported,
-       "no kernels for the card's architecture: install one that is built for it .CUDA error: no kernel image"},
+       "no kernels for the card's architecture .CUDA error: no kernel image.*Install a LibTorch that is built for it"},
       {"Assert", "add:1:device-side assert triggered", "1000000", ErrorCode::kIo,
-       "nothing more can run on the device in this process. Run again with CUDA_LAUNCH_BLOCKING=1"},
+       "nothing more can run on the device in this process.*Run again with CUDA_LAUNCH_BLOCKING=1"},
       {"WrongValue", "add:1:infinite", "1000000", ErrorCode::kIo, "the device gives 1 . 1 a wrong value"},
-      {"Memory", "", "100", ErrorCode::kIo, "the device is out of memory: end what else runs on it"},
+      {"Memory", "", "100", ErrorCode::kIo, "the device is out of memory.*End what else runs on the device"},
   };
   for (const auto& row : rows) {
     SCOPED_TRACE(row.name);
     setenv("CUDA_STAND_IN_FAULT", row.fault, 1);
     setenv("CUDA_STAND_IN_MEMORY", row.memory, 1);
     const std::string said = fmt::format("error {}: CUDA.*{}", static_cast<int>(row.code), row.words);
-    EXPECT_EXIT(TellAndExit(OpenDevice("cuda")), testing::ExitedWithCode(1), said);
+    EXPECT_EXIT(PrintAndExit(OpenDevice("cuda")), testing::ExitedWithCode(1), said);
   }
 }
 
@@ -127,7 +133,7 @@ TEST_F(OpenDeviceOfBackend, NamesWhatItsFirstKernelGives) {
 TEST_F(OpenDeviceOfBackend, SaysWhereLibTorchHasRunBefore) {
   const auto convolve_then_open = [] {
     at::conv1d(at::ones({1, 1, 4}), at::ones({1, 1, 2}));
-    TellAndExit(OpenDevice("cuda"));
+    PrintAndExit(OpenDevice("cuda"));
   };
   EXPECT_EXIT(
       convolve_then_open(), testing::ExitedWithCode(1),
@@ -139,7 +145,7 @@ TEST_F(OpenDeviceOfBackend, SaysWhereLibTorchHasRunBefore) {
 TEST_F(OpenDeviceOfBackend, MeasuresThePeakOfItsMemory) {
   const auto measure = [] {
     const auto facts = OpenDevice("cuda");
-    if (!facts.ok()) TellAndExit(facts);
+    if (!facts.ok()) PrintAndExit(facts);
     const at::Tensor kept = at::zeros({1024}, at::TensorOptions().device(facts->device));
     { const at::Tensor gone = at::zeros({4096}, at::TensorOptions().device(facts->device)); }
     const int64_t first = PeakMemoryBytes(facts->device).value();
@@ -156,7 +162,7 @@ TEST_F(OpenDeviceOfBackend, MeasuresThePeakOfItsMemory) {
 TEST_F(OpenDeviceOfBackend, DrawsWhereLogitsAre) {
   const auto draw = [] {
     const auto facts = OpenDevice("cuda");
-    if (!facts.ok()) TellAndExit(facts);
+    if (!facts.ok()) PrintAndExit(facts);
     Sampling sampling;
     sampling.top_k = 5;
     sampling.seed = 3;

@@ -22,7 +22,7 @@ Sampler::Sampler(const Sampling& sampling, c10::Device device)
 at::Tensor Sampler::Probabilities(const at::Tensor& logits) const {
   at::Tensor probabilities = at::softmax((logits / sampling_.temperature).to(at::kFloat), -1);
   if (sampling_.mode == Sampling::Mode::kTopK) {
-    // Everything at or above the k-th largest stays, ties included, as upstream's comparison has it.
+    // Everything at or above the k-th largest stays, ties included, as the reference's comparison has it.
     const at::Tensor smallest = std::get<0>(at::topk(probabilities, sampling_.top_k, -1)).slice(-1, -1);
     probabilities = at::where(probabilities >= smallest, probabilities, at::zeros_like(probabilities));
   } else {

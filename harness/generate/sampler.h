@@ -17,13 +17,13 @@ struct Sampling {
   double top_p = 0.0;
   double temperature = 1.0;
   double cfg_coef = 3.0;  // guidance: null + (condition - null) * cfg_coef
-  // Guidance in two passes that are padded apart. Upstream then takes classifier_free_guidance.inference_coef for
+  // Guidance in two passes that are padded apart. The reference then takes classifier_free_guidance.inference_coef for
   // cfg_coef (LMModel._sample_next_token).
   bool two_step_cfg = false;
   uint64_t seed = 0;
 };
 
-// Draws on the device where logits are, as production does: what a seed gives differs between CPU and CUDA.
+// Draws on the device where logits are, as the reference does: what a seed gives differs between CPU and CUDA.
 class Sampler {
  public:
   // Starts as torch.manual_seed(sampling.seed) does, for `device`, with a generator of its own.

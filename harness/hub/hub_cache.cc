@@ -108,10 +108,11 @@ HubCache HubCache::FromEnvironment(const Environment& environment) {
 
 Result<fs::path> HubCache::Snapshot(const std::string& name) const {
   if (!IsRepositoryName(name)) {
-    return Error{ErrorCode::kMismatch,
-                 fmt::format("'{}' is no name of a model on the hub: NAME or ORG/NAME of letters, digits, '-', '_' and "
-                             "'.', without '--' or '..', at most 96 long",
-                             name.substr(0, 120))};
+    return Error{
+        ErrorCode::kMismatch,
+        fmt::format("'{}' is not the name of a model on the hub: NAME or ORG/NAME of letters, digits, '-', '_' and "
+                    "'.', without '--' or '..', at most 96 long",
+                    name.substr(0, 120))};
   }
   std::string folder = "models--" + name;
   if (const size_t slash = folder.find('/'); slash != std::string::npos) folder.replace(slash, 1, "--");
@@ -124,7 +125,7 @@ Result<fs::path> HubCache::Snapshot(const std::string& name) const {
   std::ifstream file(ref, std::ios::binary);
   file.read(revision.data(), static_cast<std::streamsize>(revision.size()));
   if (file.bad() || !file.is_open()) {
-    return Error{ErrorCode::kIo, fmt::format("{} can't be read: check its permissions", ref.string())};
+    return Error{ErrorCode::kIo, fmt::format("{} can't be read", ref.string()), "Check its permissions"};
   }
   revision.resize(static_cast<size_t>(file.gcount()));
   // The client takes the file as it is: with a newline at its end it names no folder.
@@ -133,11 +134,10 @@ Result<fs::path> HubCache::Snapshot(const std::string& name) const {
       std::all_of(revision.begin(), revision.end(), [](char c) { return IsWord(c) || c == '-' || c == '.'; });
   if (!plain) {
     const bool newline = !revision.empty() && revision.back() == '\n';
-    return Error{
-        ErrorCode::kCorrupt,
-        fmt::format("{} is not in the hub cache: {} must hold a revision and nothing else{}. Remove {} and fetch "
-                    "the model again",
-                    name, ref.string(), newline ? ", and ends with a newline" : "", model.string())};
+    return Error{ErrorCode::kCorrupt,
+                 fmt::format("{} is not in the hub cache: {} must hold a revision and nothing else{}", name,
+                             ref.string(), newline ? ", and ends with a newline" : ""),
+                 fmt::format("Remove {} and fetch the model again", model.string())};
   }
   fs::path snapshot = model / "snapshots" / revision;
   if (!fs::is_directory(snapshot, error)) {

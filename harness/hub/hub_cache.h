@@ -31,7 +31,7 @@ class HubCache {
   const std::filesystem::path& root() const { return root_; }
 
   // The snapshot folder of model `name` ("t5-small", "google/flan-t5-base"); nothing is said of the files in it.
-  // Errors: kNotFound, naming what was looked for; kCorrupt (a ref that is no revision); kMismatch (no valid name).
+  // Errors: kNotFound, naming what was looked for; kCorrupt (a ref that is not a revision); kMismatch (a name that is not valid).
   Result<std::filesystem::path> Snapshot(const std::string& name) const;
 
  private:

@@ -93,7 +93,7 @@ TEST_F(HubFolder, WantsANameThatTheHubAllows) {
     const auto snapshot = cache_.Snapshot(name);
     ASSERT_FALSE(snapshot.ok()) << name;
     EXPECT_EQ(snapshot.error().code, ErrorCode::kMismatch) << name;
-    EXPECT_THAT(snapshot.error().message, HasSubstr("no name of a model on the hub")) << name;
+    EXPECT_THAT(snapshot.error().message, HasSubstr("not the name of a model on the hub")) << name;
   }
   // Each letter of Python's \w, from the first byte of UTF-8 beyond ASCII on, in front, inside and at the end.
   for (const std::string name : {"a", "_a_", "9/0", "a.b-c", "Àa/aÀ", "éa/aé"}) {

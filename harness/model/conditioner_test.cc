@@ -44,7 +44,7 @@ class Goldens {
  private:
   Goldens() : checkpoint_(Checkpoint::Read(MappedFile::Open(HARNESS_MODEL_TESTDATA "/conditioners.pt").value())) {
     std::vector<TensorSpec> specs;
-    const Package package = ReadPackage(checkpoint_).value();
+    const Package package = ReadPackage(checkpoint_, PackageKind::kLanguageModel).value();
     for (const NamedTensor& tensor : package.best_state) {
       names_.push_back(tensor.name);
       indices_.push_back(tensor.tensor);

@@ -37,7 +37,7 @@ KeyPaths::KeyPaths(const Pickle& pickle) : pickle_(pickle), origins_(pickle.node
   }
 }
 
-std::string KeyPaths::Of(NodeId id) const {
+std::string KeyPaths::PathTo(NodeId id) const {
   std::vector<std::string> steps;
   while (id != kNoNode && id < origins_.size()) {
     const Origin& origin = origins_[id];

@@ -14,7 +14,7 @@ class KeyPaths {
   explicit KeyPaths(const Pickle& pickle);  // which must outlive it
 
   // The shortest path from the root; "" for the root and for what it does not lead to.
-  std::string Of(NodeId id) const;
+  std::string PathTo(NodeId id) const;
 
  private:
   enum class Step : uint8_t { kNone, kRoot, kKey, kItem, kInKey, kCallable, kArguments, kState };

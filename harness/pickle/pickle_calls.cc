@@ -244,10 +244,11 @@ Result<bool> PickleMachine::Call(uint8_t op) {
     }
     case opcode::kPersId: {
       HARNESS_ASSIGN_OR_RETURN(const std::string_view line, Line());
-      return Corrupt(
-          fmt::format("the storage is named by the text '{}': PyTorch can't load a file written with "
-                      "pickle_protocol=0. Save it again with the default protocol",
+      Error error = Corrupt(
+          fmt::format("the storage is named by the text '{}': PyTorch can't load a file written with pickle_protocol=0",
                       Printable(line, 60)));
+      error.remedy = "Save it again with the default protocol";
+      return error;
     }
     case opcode::kNextBuffer:
     case opcode::kReadonlyBuffer:

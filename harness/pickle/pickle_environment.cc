@@ -19,7 +19,7 @@ struct Absent {
   std::string_view why;
 };
 
-// Distributed tensors are not listed: they are told as shards of FSDP, whichever torch wrote them.
+// Distributed tensors are not listed: they are reported as shards of FSDP, whichever torch wrote them.
 constexpr Absent kAbsent[] = {
     {"pathlib._local.", "Python 3.13 and later name paths so, older ones have no such module"},
     {"numpy._core.numeric.", "NumPy 2 names it so, NumPy 1 has no such module"},
@@ -38,14 +38,14 @@ constexpr std::string_view kWindowsPath = "pathlib.WindowsPath";
 constexpr std::string_view kWindowsWhy =
     "only Windows makes such a path, every other system raises NotImplementedError";
 
-std::string_view WhyAbsent(std::string_view name) {
+std::optional<std::string_view> FindWhyAbsent(std::string_view name) {
   for (const Absent& absent : kAbsent) {
     if (name.starts_with(absent.prefix)) return absent.why;
   }
-  return "";
+  return std::nullopt;
 }
 
-bool AllowedByWeightsOnly(const std::string& name) {
+bool IsAllowedByWeightsOnly(const std::string& name) {
   switch (RoleOf(name)) {
     case GlobalRole::kStorageClass:
     case GlobalRole::kTensorV1:
@@ -71,22 +71,22 @@ bool AllowedByWeightsOnly(const std::string& name) {
          (name.starts_with("torch.") && name.find('.', 6) == std::string::npos);
 }
 
-std::string At(const KeyPaths& paths, NodeId id) {
-  const std::string path = paths.Of(id);
+std::string DescribePlace(const KeyPaths& paths, NodeId id) {
+  const std::string path = paths.PathTo(id);
   return path.empty() ? "" : fmt::format(" (at {})", path);
 }
 
 }  // namespace
 
-Status LoadsInProduction(const Pickle& pickle, std::string_view source) {
+Status CheckLoadsInReference(const Pickle& pickle, std::string_view source) {
   for (NodeId id = 0; id < pickle.nodes.size(); ++id) {
     const PickleNode& node = pickle[id];
     const bool is_call = node.kind == Kind::kObject && node.callable != kNoNode;
     const NodeId named = is_call ? node.callable : id;
     if (pickle[named].kind != Kind::kGlobal) continue;
-    std::string_view why = WhyAbsent(pickle[named].text);
+    std::optional<std::string_view> why = FindWhyAbsent(pickle[named].text);
     if (is_call && pickle[named].text == kWindowsPath) why = kWindowsWhy;
-    if (why.empty()) continue;
+    if (!why) continue;
     // A call comes later than the name that it calls, and says more.
     NodeId shown = id;
     for (NodeId later = id + 1; !is_call && later < pickle.nodes.size() && shown == id; ++later) {
@@ -94,26 +94,26 @@ Status LoadsInProduction(const Pickle& pickle, std::string_view source) {
     }
     return Error{
         ErrorCode::kMismatch,
-        fmt::format(
-            "{}: holds {}{}: {}. Where audiocraft 1.3.0 runs (torch 2.1, NumPy 1, Python up to 3.11), torch.load "
-            "raises. An export needs no such object: load the file where it was written, put plain types "
-            "(str, numbers, dict) in its place, and save it again",
-            source, pickle.Describe(shown, 120), At(KeyPaths(pickle), shown), why)};
+        fmt::format("{}: holds {}{}: {}. Where audiocraft 1.3.0 runs (torch 2.1, NumPy 1, Python up to 3.11), "
+                    "torch.load raises",
+                    source, pickle.Describe(shown, 120), DescribePlace(KeyPaths(pickle), shown), *why),
+        "An export needs no such object: load the file where it was written, put plain types (str, numbers, dict) in "
+        "its place, and save it again"};
   }
   return {};
 }
 
-std::string RefusedByNewerTorch(const Pickle& pickle, std::string_view source) {
+std::optional<std::string> FindRefusedByNewerTorch(const Pickle& pickle, std::string_view source) {
   std::vector<std::string> names;
   NodeId first = kNoNode;
   for (NodeId id = 0; id < pickle.nodes.size(); ++id) {
     const PickleNode& node = pickle[id];
-    if (node.kind != Kind::kGlobal || AllowedByWeightsOnly(node.text)) continue;
+    if (node.kind != Kind::kGlobal || IsAllowedByWeightsOnly(node.text)) continue;
     if (first == kNoNode) first = id;
     if (std::find(names.begin(), names.end(), node.text) == names.end()) names.push_back(node.text);
     if (names.size() > 100) break;
   }
-  if (names.empty()) return "";
+  if (names.empty()) return std::nullopt;
   const size_t more = names.size() - 1;
   NodeId holder = first;
   for (NodeId id = first + 1; id < pickle.nodes.size() && holder == first; ++id) {
@@ -122,7 +122,7 @@ std::string RefusedByNewerTorch(const Pickle& pickle, std::string_view source) {
   return fmt::format(
       "{}: holds {}{}{}, which torch.load refuses from torch 2.6 on (weights_only=True is its default); torch 2.1, "
       "which audiocraft 1.3.0 pins, loads it. With plain types (OmegaConf.to_yaml(cfg) for xp.cfg) both do",
-      source, names.front(), At(KeyPaths(pickle), holder),
+      source, names.front(), DescribePlace(KeyPaths(pickle), holder),
       more == 0   ? ""
       : more == 1 ? " and one more name"
                   : fmt::format(" and {} more names", more));

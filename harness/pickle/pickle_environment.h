@@ -5,6 +5,7 @@
 // Sources: that environment, asked for each known name; torch 2.6's torch/_weights_only_unpickler.py.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -13,11 +14,12 @@
 
 namespace harness {
 
-// kMismatch where the pickle names something that production's Python can't load, so that torch.load raises: told with
-// its arguments, its place and who writes it. `source` is the file's name.
-Status LoadsInProduction(const Pickle& pickle, std::string_view source);
+// kMismatch where the pickle names something that the reference's Python can't load, so that torch.load raises: with
+// its arguments, its place and what writes it. `source` is the file's name.
+Status CheckLoadsInReference(const Pickle& pickle, std::string_view source);
 
-// Empty, or a sentence: the names that torch.load refuses by default from torch 2.6 on, and production loads.
-std::string RefusedByNewerTorch(const Pickle& pickle, std::string_view source);
+// A sentence on the names that the reference loads, and that torch.load refuses by default from torch 2.6 on; nothing
+// where there are none.
+std::optional<std::string> FindRefusedByNewerTorch(const Pickle& pickle, std::string_view source);
 
 }  // namespace harness

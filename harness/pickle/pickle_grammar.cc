@@ -264,7 +264,7 @@ bool IsWrittenCall(const PickleReading& reading, GlobalRole role, CallForm form,
     case GlobalRole::kStorageClass: return false;
     case GlobalRole::kOrderedDict: return reduce && args.size() == 0;
     case GlobalRole::kDefaultDict:
-      return reduce && (args.size() == 0 || (args.size() == 1 && args[0].role() == GlobalRole::kType &&
+      return reduce && (args.size() == 0 || (args.size() == 1 && args[0].role() != GlobalRole::kForeign &&
                                              args[0].node().text.starts_with("builtins.")));
     case GlobalRole::kCounter:
       return reduce && args.size() == 1 && args[0].IsPlainDict() &&

@@ -87,10 +87,10 @@ class PickleMachine {
   uint8_t op_ = 0;
   PickleReading reading_;
   std::vector<NodeId> stack_;
-  std::vector<size_t> marks_;  // stack sizes
-  std::vector<NodeId> memo_;   // kNoNode: not put
-  size_t memo_count_ = 0;      // of those that were
-  std::string irregular_;      // what no writer does, and Python follows all the same
+  std::vector<size_t> marks_;             // stack sizes
+  std::vector<NodeId> memo_;              // kNoNode: not put
+  size_t memo_count_ = 0;                 // of those that were
+  std::optional<std::string> irregular_;  // what no writer does, and Python follows all the same
   std::unordered_map<std::string, size_t> storage_of_key_;
   NodeId none_ = kNoNode, true_ = kNoNode, false_ = kNoNode, empty_tuple_ = kNoNode;
   size_t spent_ = 0;

@@ -2,7 +2,7 @@
 
 namespace harness {
 
-std::string_view PickleOpcodeName(uint8_t op) {
+std::optional<std::string_view> PickleOpcodeName(uint8_t op) {
   using namespace opcode;  // NOLINT(google-build-using-namespace): a table of all of them
   switch (op) {
     case kMark: return "MARK";
@@ -73,7 +73,7 @@ std::string_view PickleOpcodeName(uint8_t op) {
     case kByteArray8: return "BYTEARRAY8";
     case kNextBuffer: return "NEXT_BUFFER";
     case kReadonlyBuffer: return "READONLY_BUFFER";
-    default: return "";
+    default: return std::nullopt;
   }
 }
 

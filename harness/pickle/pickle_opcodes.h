@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace harness::opcode {
@@ -85,7 +86,7 @@ enum : uint8_t {
 
 namespace harness {
 
-// "BININT1", ...; "" for a byte that is no opcode.
-std::string_view PickleOpcodeName(uint8_t opcode);
+// "BININT1", ...; nothing for a byte that is not an opcode.
+std::optional<std::string_view> PickleOpcodeName(uint8_t opcode);
 
 }  // namespace harness

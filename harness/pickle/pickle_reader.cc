@@ -31,7 +31,7 @@ PickleReading PickleMachine::Run() {
   reading_.end = at_;
   if (!reading_.status.ok()) {
     reading_.pickle.root = kNoNode;
-    Behind behind = WhatMayRunBehind(bytes_, op_at_, {frame_end_, more_}, reading_.pickle);
+    Behind behind = ScanBehind(bytes_, op_at_, {frame_end_, more_}, reading_.pickle);
     reading_.behind = std::move(behind.names);
     reading_.calls_behind = behind.calls;
   }
@@ -55,12 +55,12 @@ Status PickleMachine::Loop() {
       if (!stack_.empty() || !marks_.empty()) {
         return Corrupt(fmt::format("{} values are left on the stack: every writer leaves one", stack_.size() + 1));
       }
-      if (!irregular_.empty()) return Corrupt(irregular_);
+      if (irregular_) return Corrupt(*irregular_);
       return {};
     }
     if (op_ == opcode::kProto) {
       HARNESS_ASSIGN_OR_RETURN(const uint8_t protocol, Number<uint8_t>());
-      if (protocol > 5) return Corrupt(fmt::format("protocol {}; 0 to 5 are known", protocol));
+      if (protocol > 5) return Corrupt(fmt::format("protocol {} is not known (expected 0 to 5)", protocol));
       // It decides how names are found: a second one would let two readers find others.
       if (op_at_ != 0) return Corrupt("it stands inside the pickle: every writer puts it at the beginning");
       reading_.pickle.protocol = protocol;
@@ -88,14 +88,14 @@ Status PickleMachine::Loop() {
     if (!done) {
       HARNESS_ASSIGN_OR_RETURN(done, Call(op_));
     }
-    if (!done) return Corrupt(fmt::format("byte 0x{:02x} is no opcode: these bytes are no pickle", op_));
+    if (!done) return Corrupt(fmt::format("byte 0x{:02x} is not an opcode: these bytes are not a pickle", op_));
   }
 }
 
 Error PickleMachine::Corrupt(std::string_view what, ErrorCode code) const {
-  const std::string_view name = PickleOpcodeName(op_);
-  return {code,
-          fmt::format("{}, pickle offset {}{}{}: {}", place_, op_at_, name.empty() ? "" : ", opcode ", name, what)};
+  const std::optional<std::string_view> name = PickleOpcodeName(op_);
+  return {code, fmt::format("{}, pickle offset {}{}{}: {}", place_, op_at_, name ? ", opcode " : "", name.value_or(""),
+                            what)};
 }
 
 Result<std::string_view> PickleMachine::Take(uint64_t size) {
@@ -185,7 +185,7 @@ Status PickleMachine::Spend(size_t amount) {
 namespace {
 
 // As text opcodes have it: Python takes "+7", "0x7", "1_0" and blanks, too.
-std::optional<uint64_t> MemoIndex(std::string_view text) {
+std::optional<uint64_t> ParseMemoIndex(std::string_view text) {
   uint64_t index = 0;
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), index);
   if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) return std::nullopt;
@@ -212,7 +212,7 @@ Result<bool> PickleMachine::Memo(uint8_t op) {
     case opcode::kPut:
     case opcode::kGet: {
       HARNESS_ASSIGN_OR_RETURN(const std::string_view line, Line());
-      const std::optional<uint64_t> parsed = MemoIndex(line);
+      const std::optional<uint64_t> parsed = ParseMemoIndex(line);
       if (!parsed) return Corrupt(fmt::format("'{}' is not a memo index as writers write it", Printable(line, 40)));
       index = *parsed;
       break;
@@ -228,7 +228,7 @@ Result<bool> PickleMachine::Memo(uint8_t op) {
     }
     HARNESS_ASSIGN_OR_RETURN(const NodeId top, Top());
     // Followed, so that what comes of it is named, and refused at the end.
-    if (index != memo_count_ && irregular_.empty()) {
+    if (index != memo_count_ && !irregular_) {
       irregular_ = fmt::format(
           "memo entry {} is put at offset {}, where number {} was due: every writer numbers them from "
           "0, each once",

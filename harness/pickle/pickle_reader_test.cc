@@ -154,7 +154,7 @@ TEST_P(PickleErrorTest, IsNamed) {
 INSTANTIATE_TEST_SUITE_P(
     Pickles, PickleErrorTest,
     ::testing::Values(
-        ErrorCase{"NoOpcode", "N\xff.", {"pickle offset 1: byte 0xff is no opcode"}},
+        ErrorCase{"NoOpcode", "N\xff.", {"pickle offset 1: byte 0xff is not an opcode"}},
         ErrorCase{"Protocol6", "\x80\x06N.", {"opcode PROTO", "protocol 6"}},
         ErrorCase{"ProtocolInside", "N0\x80\x02N.", {"offset 2, opcode PROTO: it stands inside the pickle"}},
         ErrorCase{"TwoValues", "NN.", {"opcode STOP: 2 values are left"}},

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <optional>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -16,6 +17,8 @@ namespace harness {
 namespace {
 
 constexpr size_t kShown = 8;
+constexpr const char* kDoNotLoad = "Do not load the file; export again from a checkpoint that you trust";
+constexpr const char* kSavingOnly = ", saving only best_state, xp.cfg, version and exported";
 constexpr std::string_view kSetState = "__setstate__";  // BUILD, as the reader shows it
 
 // For each foreign name that is not called itself: the harmless call that it is an argument of, and which may call it
@@ -82,27 +85,29 @@ constexpr std::string_view kNoPackages[] = {
     "zipimport", "zlib", "zoneinfo"};
 // clang-format on
 
-// The package of "my_trainer.config.RunConfig": a class, by its capital, of no module of Python's own. Empty for
+// The package of "my_trainer.config.RunConfig": a class, by its capital, of no module of Python's own. Nothing for
 // whatever else, and so for every function.
-std::string PackageOf(const std::string& name) {
+std::optional<std::string> FindPackage(const std::string& name) {
   const size_t first = name.find('.'), last = name.rfind('.');
-  if (first == std::string::npos || last + 1 >= name.size() || name[last + 1] < 'A' || name[last + 1] > 'Z') return "";
+  if (first == std::string::npos || last + 1 >= name.size() || name[last + 1] < 'A' || name[last + 1] > 'Z') {
+    return std::nullopt;
+  }
   std::string package = name.substr(0, first);
   for (const std::string_view known : kNoPackages) {
-    if (package == known) return "";
+    if (package == known) return std::nullopt;
   }
   return package;
 }
 
 // The one package whose classes are all that is foreign, and only as values: what a trainer's own checkpoint holds.
-std::string OnlyPackage(const Pickle& pickle, const std::vector<NodeId>& foreign) {
-  std::string only;
+std::optional<std::string> FindOnlyPackage(const Pickle& pickle, const std::vector<NodeId>& foreign) {
+  std::optional<std::string> only;
   for (const NodeId id : foreign) {
     const NodeId named = pickle[id].kind == PickleNode::Kind::kObject ? pickle[id].callable : id;
-    if (named == kNoNode || pickle[named].kind != PickleNode::Kind::kGlobal) return "";
-    const std::string package = PackageOf(pickle[named].text);
-    if (package.empty() || (!only.empty() && package != only)) return "";
-    only = package;
+    if (named == kNoNode || pickle[named].kind != PickleNode::Kind::kGlobal) return std::nullopt;
+    std::optional<std::string> package = FindPackage(pickle[named].text);
+    if (!package || (only && package != only)) return std::nullopt;
+    only = std::move(package);
   }
   return only;
 }
@@ -115,7 +120,7 @@ bool IsMisused(const Pickle& pickle, NodeId id) {
   return name == kSetState || RoleOf(name) != GlobalRole::kForeign;
 }
 
-std::string DescribeWhatIsBehind(const PickleReading& reading) {
+std::string DescribeBehind(const PickleReading& reading) {
   if (reading.behind.empty()) return "";
   const size_t shown = std::min(reading.behind.size(), kShown);
   std::vector<std::string> names;
@@ -127,16 +132,16 @@ std::string DescribeWhatIsBehind(const PickleReading& reading) {
 }  // namespace
 
 Status DescribeForeign(const PickleReading& reading, std::string_view place, uint64_t base_offset, bool is_loaded) {
-  const std::string behind = DescribeWhatIsBehind(reading);
+  const std::string behind = DescribeBehind(reading);
   if (reading.foreign.empty()) {
     if (behind.empty()) return {};
     std::string_view why = reading.status.error().message;
     why.remove_prefix(std::min(why.find("pickle offset"), why.size()));  // the place is said already
     return Error{ErrorCode::kUnsafe,
                  fmt::format("{}: the pickle can't be followed to its end ({}). What stands behind that place can't be "
-                             "judged and may run when the file is loaded; it names {}. Do not load the file; export "
-                             "again from a checkpoint that you trust",
-                             place, why, behind)};
+                             "judged and may run when the file is loaded; it names {}",
+                             place, why, behind),
+                 kDoNotLoad};
   }
   const Pickle& pickle = reading.pickle;
   std::unordered_set<NodeId> called;
@@ -159,7 +164,7 @@ Status DescribeForeign(const PickleReading& reading, std::string_view place, uin
     // A text of those letters may be called, too.
     const bool is_state =
         is_call && pickle[node.callable].kind == PickleNode::Kind::kGlobal && pickle[node.callable].text == kSetState;
-    const std::string path = paths.Of(is_state ? pickle[node.arguments].items[0] : id);
+    const std::string path = paths.PathTo(is_state ? pickle[node.arguments].items[0] : id);
     const auto call = around.find(id);
     const bool is_passed = !is_call && call != around.end();
     shown.push_back(fmt::format("{}{}{}{} (offset {}{}{})", is_call ? "calls " : "imports ", pickle.Describe(id, 160),
@@ -177,40 +182,38 @@ Status DescribeForeign(const PickleReading& reading, std::string_view place, uin
       !called.empty() && behind.empty()) {
     return Error{ErrorCode::kUnsafe,
                  fmt::format("{}: holds ShardedTensor objects ({}): the pieces that FSDP leaves on each rank, with the "
-                             "process group that they need to be loaded, which audiocraft does not set up. Save the "
-                             "full state dict, gathered on all ranks: audiocraft does so into fsdp_best_state, which "
-                             "audiocraft.utils.export.export_lm takes. (Calls that no export needs: {})",
-                             place, kShardedTensor, shown.front())};
+                             "process group that they need to be loaded, which audiocraft does not set up (calls that "
+                             "no export needs: {})",
+                             place, kShardedTensor, shown.front()),
+                 "Save the full state dict, gathered on all ranks: audiocraft does so into fsdp_best_state, which "
+                 "audiocraft.utils.export.export_lm takes"};
   }
-  if (const std::string package = OnlyPackage(pickle, reading.foreign);
-      is_loaded && !package.empty() && behind.empty()) {
+  if (const auto package = FindOnlyPackage(pickle, reading.foreign); is_loaded && package && behind.empty()) {
     return Error{
         ErrorCode::kUnsafe,
         fmt::format("{}: loading this file needs the package {}: {}. Where it is not installed, torch.load raises "
-                    "ModuleNotFoundError; where it is, its code runs, whatever that does. If it is of your own "
-                    "training code, put plain types (dict, list, str, numbers; OmegaConf.to_yaml(cfg) for xp.cfg) in "
-                    "the place of its objects where the file is written, and export again; do not load a file of "
-                    "somebody else's",
-                    place, package, fmt::join(shown, "; "))};
+                    "ModuleNotFoundError; where it is, its code runs, whatever that does",
+                    place, *package, fmt::join(shown, "; ")),
+        "If the package is your own training code, put plain types (dict, list, str, numbers; OmegaConf.to_yaml(cfg) "
+        "for xp.cfg) in the place of its objects where the file is written, and export again. Do not load a file of "
+        "somebody else's"};
   }
   if (behind.empty() && only_misused) {
     return Error{
         ErrorCode::kUnsafe,
         fmt::format(
             "{}: uses a known name as no writer of checkpoints uses it: {}. Loading the file would do that, and "
-            "what comes of it can't be judged: other weights than those that are seen here, or worse. Do not "
-            "load the file; export again from a checkpoint that you trust, saving only best_state, xp.cfg, "
-            "version and exported",
-            place, fmt::join(shown, "; "))};
+            "what comes of it can't be judged: other weights than those that are seen here, or worse",
+            place, fmt::join(shown, "; ")),
+        std::string(kDoNotLoad) + kSavingOnly};
   }
-  return Error{
-      ErrorCode::kUnsafe,
-      fmt::format(
-          "{}: {}: {}. {} would execute that. A MusicGen export needs nothing of the kind: do not load the file; "
-          "export again from a checkpoint that you trust, saving only best_state, xp.cfg, version and exported",
-          place, is_loaded ? "loading this file runs code that it names" : "is a pickle that runs code",
-          fmt::join(shown, "; "),
-          is_loaded ? "torch.load, as audiocraft calls it," : "torch.load does not get there today; what reads on")};
+  return Error{ErrorCode::kUnsafe,
+               fmt::format("{}: {}: {}. {} would execute that. A MusicGen export needs nothing of the kind", place,
+                           is_loaded ? "loading this file runs code that it names" : "is a pickle that runs code",
+                           fmt::join(shown, "; "),
+                           is_loaded ? "torch.load, as audiocraft calls it,"
+                                     : "torch.load does not get there today; what reads on"),
+               std::string(kDoNotLoad) + kSavingOnly};
 }
 
 }  // namespace harness

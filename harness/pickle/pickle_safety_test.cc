@@ -16,13 +16,16 @@ struct UnsafeCase {
   const char* name;
   std::string pickle;
   Parts words;
+  const char* remedy = "Do not load";
 };
 void PrintTo(const UnsafeCase& c, std::ostream* out) { *out << c.name; }
 
 class UnsafePickleTest : public ::testing::TestWithParam<UnsafeCase> {};
 
 TEST_P(UnsafePickleTest, IsNamed) {
-  EXPECT_THAT(OpenPickle(GetParam().pickle).safety_status(), FailsWith(ErrorCode::kUnsafe, GetParam().words));
+  const Checkpoint checkpoint = OpenPickle(GetParam().pickle);
+  EXPECT_THAT(checkpoint.safety_status(), FailsWith(ErrorCode::kUnsafe, GetParam().words));
+  EXPECT_THAT(checkpoint.safety_status(), HasRemedy(GetParam().remedy));
 }
 
 // The loader has run it by the time the rest turns out to be broken.
@@ -46,7 +49,8 @@ std::vector<UnsafeCase> UnsafeCases() {
       {"Reduce", system + command + "\x85R.", {"data.pkl", "calls posix.system('touch /tmp/pwned') (offset 36)"}},
       {"ShardedTensor",
        fetched("ProcessGroupState") + ")\x81.",
-       {"holds ShardedTensor objects", "FSDP leaves on each rank", "fsdp_best_state"}},
+       {"holds ShardedTensor objects", "FSDP leaves on each rank"},
+       "fsdp_best_state"},
       {"AnotherAttributeOfShardedTensor", fetched("__reduce__") + ".", {"runs code", "getattr("}},
       {"CallBesideShardedTensor",
        fetched("ProcessGroupState") + "0" + system + command + "\x85R.",
@@ -92,7 +96,8 @@ std::vector<UnsafeCase> UnsafeCases() {
       {"ClassOfAPackage",
        "}U\x04"
        "argscmy_trainer.config\nRunConfig\n)\x81s.",
-       {"needs the package my_trainer: calls my_trainer.config.RunConfig() (offset", "at args)", "plain types"}},
+       {"needs the package my_trainer: calls my_trainer.config.RunConfig() (offset", "at args)"},
+       "plain types"},
       {"ClassesOfTwoPackages", "(cmine\nA\ncyours\nB\nt.", {"runs code that it names: imports mine.A"}},
       {"FunctionOfAPackage", "cmy_trainer\nrun\n)R.", {"runs code that it names: calls my_trainer.run()"}},
       {"ClassOfPythonItself", "csubprocess\nPopen\n)\x81.", {"runs code that it names: calls subprocess.Popen()"}},

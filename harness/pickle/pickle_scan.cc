@@ -70,7 +70,7 @@ class Scanner {
     return taken;
   }
   // A little-endian length of `width` bytes, then so many bytes.
-  std::optional<std::string_view> Counted(size_t width) {
+  std::optional<std::string_view> TakeCounted(size_t width) {
     const auto length = Take(width);
     if (!length) return std::nullopt;
     uint64_t size = 0;
@@ -184,23 +184,23 @@ class Scanner {
         break;
       case kLong1:
       case kShortBinBytes:
-        if (!Counted(1)) return false;
+        if (!TakeCounted(1)) return false;
         break;
       case kLong4:
       case kBinBytes:
-        if (!Counted(4)) return false;
+        if (!TakeCounted(4)) return false;
         break;
       case kBinBytes8:
       case kByteArray8:
-        if (!Counted(8)) return false;
+        if (!TakeCounted(8)) return false;
         break;
       case kShortBinString:
-      case kShortBinUnicode: text = Counted(1); return PushText(text);
+      case kShortBinUnicode: text = TakeCounted(1); return PushText(text);
       case kBinString:
-      case kBinUnicode: text = Counted(4); return PushText(text);
-      case kBinUnicode8: text = Counted(8); return PushText(text);
+      case kBinUnicode: text = TakeCounted(4); return PushText(text);
+      case kBinUnicode8: text = TakeCounted(8); return PushText(text);
       default:
-        if (PickleOpcodeName(op).empty()) return false;
+        if (!PickleOpcodeName(op)) return false;
     }
     before_last_ = last_ = std::nullopt;
     return true;
@@ -225,7 +225,7 @@ class Scanner {
 
 }  // namespace
 
-Behind WhatMayRunBehind(std::span<const std::byte> bytes, size_t at, ScanFrom from, const Pickle& read) {
+Behind ScanBehind(std::span<const std::byte> bytes, size_t at, ScanFrom from, const Pickle& read) {
   return Scanner(bytes, at, from, read).Run();
 }
 

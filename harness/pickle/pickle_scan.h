@@ -25,6 +25,6 @@ struct ScanFrom {
 // From `at` on to STOP, or to where no unpickler gets further. A name that is put together while the file is loaded, an
 // extension code, and a call that can't be judged are words. No names where nothing there can run: `read` is what
 // stands before. Linear in `bytes`.
-Behind WhatMayRunBehind(std::span<const std::byte> bytes, size_t at, ScanFrom from, const Pickle& read);
+Behind ScanBehind(std::span<const std::byte> bytes, size_t at, ScanFrom from, const Pickle& read);
 
 }  // namespace harness

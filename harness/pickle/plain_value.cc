@@ -52,7 +52,7 @@ class Converter {
       case Kind::kList:
       case Kind::kTuple:
       case Kind::kDict: break;
-      default: return Fail(ErrorCode::kMismatch, NoConfigHolds(id));
+      default: return FailForObject(id);
     }
     if (std::find(open_.begin(), open_.end(), id) != open_.end()) {
       return Fail(ErrorCode::kMismatch, "contains itself");
@@ -65,12 +65,13 @@ class Converter {
   }
 
  private:
-  Error Fail(ErrorCode code, std::string_view what) const {
+  Error Fail(ErrorCode code, std::string_view what, std::string remedy = {}) const {
     return {code,
             fmt::format("the config{}{} {}", path_.empty() ? "" : " at ",
                         fmt::join(path_.begin(),
                                   path_.begin() + static_cast<ptrdiff_t>(std::min<size_t>(path_.size(), 12)), "."),
-                        what)};
+                        what),
+            std::move(remedy)};
   }
 
   Status List(const PickleNode& node, PlainValue& value) {
@@ -94,7 +95,7 @@ class Converter {
       Result<PlainValue> key = Convert(key_id);
       if (!key.ok()) return key.error();
       if (key->kind == PlainValue::Kind::kList || key->kind == PlainValue::Kind::kDict) {
-        return Fail(ErrorCode::kMismatch, "is a key that is no scalar");
+        return Fail(ErrorCode::kMismatch, "is a key that is not a scalar");
       }
       Result<PlainValue> item = Convert(value_id);
       path_.pop_back();
@@ -112,11 +113,13 @@ class Converter {
     return {};
   }
 
-  std::string NoConfigHolds(NodeId id) const {
-    return fmt::format(
-        "is {}, which OmegaConf can't take: text, numbers, booleans, None, lists and dicts are what a "
-        "config holds. Convert it, or save the text of OmegaConf.to_yaml(cfg)",
-        pickle_.Describe(id, 80));
+  Error FailForObject(NodeId id) const {
+    return Fail(
+        ErrorCode::kMismatch,
+        fmt::format("is {}, which OmegaConf can't take: text, numbers, booleans, None, lists and dicts are what "
+                    "a config holds",
+                    pickle_.Describe(id, 80)),
+        "Convert it, or save the text of OmegaConf.to_yaml(cfg)");
   }
 
   // pathlib's paths, which OmegaConf holds as they are and where nobody asks for them: as their text.
@@ -150,9 +153,7 @@ class Converter {
         inner = pickle_.Find(node.state, "_content");
         if (inner == kNoNode) inner = pickle_.Find(node.state, "_val");
       }
-      if (inner == kNoNode || steps > 4) {
-        return Fail(ErrorCode::kMismatch, NoConfigHolds(id));
-      }
+      if (inner == kNoNode || steps > 4) return FailForObject(id);
       id = inner;
     }
     return id;

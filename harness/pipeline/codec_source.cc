@@ -17,8 +17,9 @@ Result<Model> BuildEncodec(const CodecSpec& spec, CodecFacts facts, const Tensor
   return Model(std::make_unique<Codec>(std::move(codec)));
 }
 
-// `facts`: of the codec itself, with the wanted codebooks.
-Result<Model> Build(const CodecDescription& codec, CodecFacts facts, at::Device device) {
+}  // namespace
+
+Result<Model> LoadReferencedCodec(const CodecDescription& codec, CodecFacts facts, at::Device device) {
   switch (codec.kind) {
     case CodecDescription::Kind::kHub: {
       HARNESS_ASSIGN_OR_RETURN(const TensorTable table, TensorTable::Bind(*codec.hub_weights, codec.specs));
@@ -38,14 +39,10 @@ Result<Model> Build(const CodecDescription& codec, CodecFacts facts, at::Device 
     case CodecDescription::Kind::kOwn:
     case CodecDescription::Kind::kKnown: break;
   }
-  return Error{ErrorCode::kUnsupported, fmt::format("{}: the weights of {} are not here: {}", FileName(Role::kCodec),
-                                                    codec.name, codec.not_run)};
-}
-
-}  // namespace
-
-Result<Model> LoadReferencedCodec(const CodecDescription& codec, at::Device device) {
-  return Build(codec, codec.facts, device);
+  const Error why = codec.not_run.value_or(Error{ErrorCode::kUnsupported, "they lie in the export"});
+  return Error{ErrorCode::kUnsupported,
+               fmt::format("{}: the weights of {} are not here: {}", FileName(Role::kCodec), codec.name, why.message),
+               why.remedy};
 }
 
 Result<Model> LoadCodec(Export& source, at::Device device) {
@@ -64,7 +61,7 @@ Result<Model> LoadCodec(Export& source, at::Device device) {
                                                                         tensors.specs, tensors.Binding()));
     HARNESS_ASSIGN_OR_RETURN(model, BuildEncodec(*source.codec_spec(), std::move(facts), table, device));
   } else {
-    HARNESS_ASSIGN_OR_RETURN(model, Build(*codec, std::move(facts), device));
+    HARNESS_ASSIGN_OR_RETURN(model, LoadReferencedCodec(*codec, std::move(facts), device));
   }
   if (!wrap.interleave_stereo) return model;
   return Model(std::make_unique<StereoCodec>(std::move(model), std::move(whole)));

@@ -54,12 +54,12 @@ TEST(CodecSource, DecodesWhatReferencesLeadTo) {
     EXPECT_EQ(codec->kind, reference.kind);
     EXPECT_EQ(codec->reference, reference.name);
     EXPECT_THAT(codec->name, testing::EndsWith(reference.leads_to));
-    EXPECT_EQ(codec->not_run, "");
+    EXPECT_FALSE(codec->not_run);
     EXPECT_EQ(codec->facts.frame_rate_hz, reference.frame_rate_hz);
     EXPECT_EQ(codec->facts.codebooks, reference.codebooks);
     EXPECT_EQ(codec->facts.cardinality, reference.cardinality);
 
-    const auto model = LoadReferencedCodec(*codec, at::kCPU);
+    const auto model = LoadReferencedCodec(*codec, codec->facts, at::kCPU);
     ASSERT_TRUE(model.ok()) << model.error().message;
     const auto golden = [&](const char* key) {
       const size_t tensor = pickle[pickle.Find(pickle.Find(pickle.root, reference.name), key)].tensor;
@@ -80,11 +80,13 @@ TEST(CodecSource, KnowsThePropertiesOfWhatIsNotCached) {
     EXPECT_EQ(codec->kind, CodecDescription::Kind::kKnown);
     EXPECT_EQ(codec->facts.codebooks, 32);
     EXPECT_EQ(codec->facts.Samples(3), 3 * 320 - 8);
-    EXPECT_THAT(codec->not_run, HasSubstr("weights_24khz_8kbps_0.0.4.pth"));
-    EXPECT_THAT(codec->not_run, HasSubstr("`python -m dac download --model_type 24khz` brings it there"));
-    const auto model = LoadReferencedCodec(*codec, at::kCPU);
+    ASSERT_TRUE(codec->not_run);
+    EXPECT_THAT(codec->not_run->message, HasSubstr("weights_24khz_8kbps_0.0.4.pth"));
+    EXPECT_EQ(codec->not_run->remedy, "Run `python -m dac download --model_type 24khz`");
+    const auto model = LoadReferencedCodec(*codec, codec->facts, at::kCPU);
     ASSERT_FALSE(model.ok());
     EXPECT_EQ(model.error().code, ErrorCode::kUnsupported);
+    EXPECT_EQ(model.error().remedy, codec->not_run->remedy);
   }
 }
 
@@ -93,16 +95,18 @@ TEST(CodecSource, SaysWhatIsWrongWithAReference) {
     const char* reference;
     ErrorCode code;
     const char* words;
+    const char* remedy = "";
   };
   const std::vector<Bad> bad = {
       {"to_itself.bin", ErrorCode::kMismatch, "the references lead in a circle: "},
       {"circle_a.bin", ErrorCode::kMismatch, "circle_a.bin is met again (RecursionError when it is loaded)"},
       {"facebook/encodec_32kz", ErrorCode::kMismatch, "did you mean 'facebook/encodec_32khz'?"},
-      {"encodec_32khz", ErrorCode::kMismatch,
-       "export again with export_pretrained_compression_model('facebook/encodec_32khz')"},
-      {"//sig/5f2d9c1e", ErrorCode::kMismatch, "the trainer's name of an experiment"},
+      {"encodec_32khz", ErrorCode::kMismatch, "without the organisation that the hub has it under",
+       "Export again with export_pretrained_compression_model('facebook/encodec_32khz')"},
+      {"//sig/5f2d9c1e", ErrorCode::kMismatch, "the trainer's name of an experiment", "Export with export_encodec"},
       {"no/such/path", ErrorCode::kNotFound, "is the path 'no/such/path', which is not there"},
-      {"someone/else", ErrorCode::kUnsupported, "neither in the hub cache nor known to this suite"},
+      {"someone/else", ErrorCode::kUnsupported, "neither in the hub cache nor known to this suite",
+       "Fetch it with `hf download someone/else`"},
       {"debug_compression_model", ErrorCode::kMismatch, "its weights are random"},
       {"referenced_codecs.bin", ErrorCode::kMismatch, "referenced_codecs.bin does not hold a codec"},
       {".", ErrorCode::kMismatch, "compression_state_dict.bin"},
@@ -113,6 +117,7 @@ TEST(CodecSource, SaysWhatIsWrongWithAReference) {
     ASSERT_FALSE(codec.ok());
     EXPECT_EQ(codec.error().code, row.code) << codec.error().message;
     EXPECT_THAT(codec.error().message, HasSubstr(row.words));
+    EXPECT_THAT(codec.error().remedy, HasSubstr(row.remedy));
   }
 }
 

@@ -26,7 +26,7 @@ Result<TensorTable> BindLanguageModel(Export& source) {
   return TensorTable::Bind(source.file(Role::kLanguageModel).checkpoint(), tensors.specs, tensors.Binding());
 }
 
-// From where production takes it: the tokenizer of the T5 that the config names, the weights of it or, fine-tuned, of
+// From where audiocraft takes it: the tokenizer of the T5 that the config names, the weights of it or, fine-tuned, of
 // the export. Errors: as FindT5 and T5TextEncoder have them.
 Result<std::shared_ptr<const TextEncoder>> FindTextEncoder(Export& source, const ConditionerSpec& conditioner,
                                                            const TensorTable& tensors, at::Device device) {
@@ -36,21 +36,22 @@ Result<std::shared_ptr<const TextEncoder>> FindTextEncoder(Export& source, const
   return T5TextEncoder::FromExport(files.folder, files.spec, tensors, T5Prefix(conditioner.name), device);
 }
 
-// The encoder of each t5 conditioner. What is not there is told in `without_text`; what is broken is an error.
+// The encoder of each t5 conditioner. What is not there is noted in `without_text`; what is broken is an error.
 Status FindTextEncoders(Export& source, const TensorTable& tensors, at::Device device, TextEncoders& encoders,
-                        std::string& without_text) {
+                        std::optional<Error>& without_text) {
   for (const ConditionerSpec& conditioner : source.lm_spec()->conditioners) {
     if (conditioner.model != "t5") continue;
     if (conditioner.finetune && conditioner.t5_tensors.empty()) {
-      without_text = fmt::format("the config of {}, which conditioners.{} fine-tunes, was not found",
-                                 conditioner.t5_name, conditioner.name);
+      without_text =
+          Error{ErrorCode::kNotFound, fmt::format("the config of {}, which conditioners.{} fine-tunes, was not found",
+                                                  conditioner.t5_name, conditioner.name)};
       continue;
     }
     auto encoder = FindTextEncoder(source, conditioner, tensors, device);
     if (encoder.ok()) {
       encoders[conditioner.name] = std::move(encoder).value();
     } else if (encoder.error().code == ErrorCode::kNotFound || encoder.error().code == ErrorCode::kUnsupported) {
-      without_text = encoder.error().message;
+      without_text = encoder.error();
     } else {
       return encoder.error();
     }
@@ -67,7 +68,7 @@ Result<Models> LoadModels(Export& source, const Placement& placement) {
     HARNESS_ASSIGN_OR_RETURN(LanguageModel language_model,
                              LanguageModel::Build(*source.lm_spec(), lm_table, placement));
     TextEncoders encoders;
-    std::string without_text;
+    std::optional<Error> without_text;
     HARNESS_RETURN_IF_ERROR(FindTextEncoders(source, lm_table, placement.device, encoders, without_text));
     HARNESS_ASSIGN_OR_RETURN(ConditionProvider conditions,
                              ConditionProvider::Build(*source.lm_spec(), lm_table, std::move(encoders), placement));
@@ -93,7 +94,7 @@ Status ReadMelody(const std::filesystem::path& path, const CodecFacts& codec, Co
   if (!converted.ok()) return converted.error().In(path.string());
   if (converted->size(-1) < 2) {
     return Error{ErrorCode::kMismatch,
-                 path.string() + ": is shorter than two samples, which production takes for none"};
+                 path.string() + ": is shorter than two samples, which audiocraft takes for none"};
   }
   input.melody = *converted;
   input.melody_sample_rate_hz = codec.sample_rate_hz;
@@ -127,12 +128,7 @@ Result<GeneratedMusic> GenerateMusic(const Models& models, const std::vector<Con
                              return models.codec->Decode(music.codes.to(device)).cpu().contiguous();
                            }));
   music.decode_s = SecondsSince(start);
-  const auto peak = PeakMemoryBytes(device);
-  if (peak.ok()) {
-    music.peak_memory_bytes = *peak;
-  } else {
-    music.peak_memory_unknown = peak.error().message;
-  }
+  if (const auto peak = PeakMemoryBytes(device); peak.ok()) music.peak_memory_bytes = *peak;
   return music;
 }
 

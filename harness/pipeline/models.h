@@ -1,4 +1,4 @@
-// Both models of an export, built from its configs and bound to its weights. The only part of export/ on LibTorch.
+// Both models of an export, built from its configs and bound to its weights. On LibTorch.
 //
 // Lifetime: weights that needed no cast are views of the Export's mapped files, which must outlive the models.
 #pragma once
@@ -24,10 +24,10 @@ struct Models {
   LanguageModel language_model;
   ConditionProvider conditions;
   std::unique_ptr<CompressionModel> codec;
-  std::string without_text;  // why texts can't be encoded; empty where they can
+  std::optional<Error> without_text;  // why texts can't be encoded, where they can't
 };
 
-// Where the T5 is not to be had, `without_text` says why. Precondition: every static stage of `source` is ok and the
+// Where the T5 can't be found, `without_text` says why. Precondition: every static stage of `source` is ok and the
 // tensors agree with the configs. Errors: kUnsupported (options that are not built), kIo (out of memory, with
 // LibTorch's words).
 Result<Models> LoadModels(Export& source, const Placement& placement);
@@ -36,7 +36,7 @@ Result<Models> LoadModels(Export& source, const Placement& placement);
 Result<LanguageModel> LoadLanguageModel(Export& source, const Placement& placement);
 
 // Gives `input` the melody of an audio file, at the codec's rate and channels, as MusicGen.generate_with_chroma
-// converts it. Errors: those of ReadWav and ConvertAudio; kMismatch (shorter than two samples: production takes one for
+// converts it. Errors: those of ReadWav and ConvertAudio; kMismatch (shorter than two samples: audiocraft takes one for
 // none).
 Status ReadMelody(const std::filesystem::path& path, const CodecFacts& codec, ConditioningInput& input);
 
@@ -45,9 +45,8 @@ struct GeneratedMusic {
   at::Tensor audio;  // [B, C, N] float32, CPU
   double generate_s = 0;
   double decode_s = 0;
-  // Of tensors on the device while it generated and decoded, the weights included; nullopt: not recorded, and why.
+  // Of tensors on the device while it generated and decoded, the weights included; nothing where it is not recorded.
   std::optional<int64_t> peak_memory_bytes;
-  std::string peak_memory_unknown;
 };
 
 // Generates `num_frames` frames of each of `samples`, as one batch: codes [B, K, T] int64 on the CPU. No exception

@@ -1,4 +1,4 @@
-// What a load and a step cost, in what is no noise: bytes copied, weights read, products, allocations. Timings are for
+// What a load and a step cost, in what is not noise: bytes copied, weights read, products, allocations. Timings are for
 // scripts/benchmark.
 #include <ATen/ATen.h>
 #include <c10/core/Allocator.h>

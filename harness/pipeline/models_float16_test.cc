@@ -57,7 +57,6 @@ TEST_P(Float16ExportTest, StaysInRangeAndAgrees) {
   EXPECT_TRUE(at::isfinite(music->audio).all().item<bool>());
   EXPECT_TRUE(at::equal(music->codes, again->codes)) << "the same seed gives other tokens";
   EXPECT_FALSE(music->peak_memory_bytes.has_value());
-  EXPECT_THAT(music->peak_memory_unknown, testing::HasSubstr("not recorded"));
 }
 
 INSTANTIATE_TEST_SUITE_P(, Float16ExportTest,

@@ -20,7 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// float32 on both sides, sums in another order: upstream's own streaming and full passes differ by 1e-6 here
+// float32 on both sides, sums in another order: the reference's own streaming and full passes differ by 1e-6 here
 // (golden.json: streaming_difference).
 constexpr double kLogitTolerance = 1e-4;
 // Convolutions and an LSTM on top; samples are of the order of one.
@@ -168,7 +168,7 @@ class GoldenModelTest : public testing::TestWithParam<std::string>, public Loade
 
 TEST_P(GoldenModelTest, LogitsOfAWholeSequence) {
   if (!HasGolden("logits")) GTEST_SKIP() << "no golden of logits";
-  // With memory_efficient attention and rotary positions upstream streams otherwise than it trains: the golden streams.
+  // With memory_efficient attention and rotary positions the reference streams otherwise than it trains: the golden streams.
   if (GoldenRecord(GetParam()).at("streaming_difference").get<double>() > 1e-3) {
     GTEST_SKIP() << "audiocraft's own streaming differs from its whole pass";
   }

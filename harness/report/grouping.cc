@@ -23,24 +23,24 @@ std::vector<CheckGroup> GroupBy(const std::vector<CheckResult>& checks,
   return groups;
 }
 
-std::vector<CheckGroup> ByCategory(const std::vector<CheckResult>& checks) {
+std::vector<CheckGroup> GroupByCategory(const std::vector<CheckResult>& checks) {
   return GroupBy(checks, [](const CheckResult& check) { return check.category; });
 }
 
-std::vector<CheckResult> WithStatus(const std::vector<CheckResult>& checks, CheckStatus status) {
+std::vector<CheckResult> SelectByStatus(const std::vector<CheckResult>& checks, CheckStatus status) {
   std::vector<CheckResult> chosen;
   std::copy_if(checks.begin(), checks.end(), std::back_inserter(chosen),
                [status](const CheckResult& check) { return check.status == status; });
   return chosen;
 }
 
-std::vector<CheckGroup> BlockedByCause(const std::vector<CheckResult>& checks) {
-  return GroupBy(WithStatus(checks, CheckStatus::kBlocked),
+std::vector<CheckGroup> GroupBlockedByCause(const std::vector<CheckResult>& checks) {
+  return GroupBy(SelectByStatus(checks, CheckStatus::kBlocked),
                  [](const CheckResult& check) { return check.blocked_by.empty() ? Explain(check) : check.blocked_by; });
 }
 
-std::vector<CheckGroup> ByExplanation(const std::vector<CheckResult>& checks, CheckStatus status) {
-  return GroupBy(WithStatus(checks, status), Explain);
+std::vector<CheckGroup> GroupByExplanation(const std::vector<CheckResult>& checks, CheckStatus status) {
+  return GroupBy(SelectByStatus(checks, status), Explain);
 }
 
 std::string Explain(const CheckResult& check) {
@@ -48,7 +48,7 @@ std::string Explain(const CheckResult& check) {
   return check.remedy.empty() ? message : fmt::format("{}\nWhat to do: {}", message, check.remedy);
 }
 
-std::string CountsText(const CheckCounts& counts) {
+std::string FormatCounts(const CheckCounts& counts) {
   std::string text;
   const std::pair<int, const char*> parts[] = {{counts.passed, "passed"},
                                                {counts.failed, "failed"},
@@ -61,20 +61,21 @@ std::string CountsText(const CheckCounts& counts) {
   return text.empty() ? "no checks" : text;
 }
 
-std::string Counted(size_t count, std::string_view noun) {
+std::string FormatCount(size_t count, std::string_view noun) {
   return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
 
-std::string ExportPath(const Report& report) {
+std::string ReadExportPath(const Report& report) {
   if (!report.export_info.is_object()) return "(no export)";
   const auto path = report.export_info.find("path");
   if (path == report.export_info.end() || !path->is_string() || *path == "") return "(no export)";
   return CleanLine(path->get<std::string>());
 }
 
-std::string NothingJudged(const Report& report) {
+std::optional<std::string> NoteNothingJudged(const Report& report) {
   const CheckCounts counts = Count(report.checks);
-  return counts.passed + counts.failed == 0 ? "nothing was judged: no check passed or failed" : "";
+  if (counts.passed + counts.failed > 0) return std::nullopt;
+  return "nothing was judged: no check passed or failed";
 }
 
 }  // namespace harness

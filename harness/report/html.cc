@@ -66,14 +66,15 @@ class Page {
         "<meta http-equiv=\"Content-Security-Policy\" content=\"{}\">\n"
         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{}: {}</title>\n"
         "<style>{}</style>\n</head>\n<body>\n<main>\n",
-        kPolicy, Name(report_.verdict()), EscapeHtml(ExportPath(report_)), kHtmlStyle);
+        kPolicy, Name(report_.verdict()), EscapeHtml(ReadExportPath(report_)), kHtmlStyle);
     Head();
     Categories();
     Failures();
-    Grouped("Blocked", "Not judged, because another check must pass first.", "blocked", BlockedByCause(report_.checks));
+    Grouped("Blocked", "Not judged, because another check must pass first.", "blocked",
+            GroupBlockedByCause(report_.checks));
     Grouped("Unsupported", "This suite can't judge what these checks need.", "unsupported",
-            ByExplanation(report_.checks, CheckStatus::kUnsupported));
-    Grouped("Skipped", "", "skip", ByExplanation(report_.checks, CheckStatus::kSkip));
+            GroupByExplanation(report_.checks, CheckStatus::kUnsupported));
+    Grouped("Skipped", "", "skip", GroupByExplanation(report_.checks, CheckStatus::kSkip));
     List("Asked for, but not applied", "These are not built yet.", report_.not_applied);
     Generation();
     Passed();
@@ -92,9 +93,9 @@ class Page {
   void Head() {
     const char* verdict = Name(report_.verdict());
     Add("<section class=\"verdict {0}\"><div class=\"word\">{0}</div><h1>{1}</h1><p class=\"soft\">{2}</p>", verdict,
-        EscapeHtml(ExportPath(report_)), CountsText(Count(report_.checks)));
-    if (!report_.part().empty()) Add("<p>{}</p>", EscapeHtml(report_.part()));
-    if (const std::string nothing = NothingJudged(report_); !nothing.empty()) Add("<p>{}</p>", nothing);
+        EscapeHtml(ReadExportPath(report_)), FormatCounts(Count(report_.checks)));
+    if (const auto part = report_.part()) Add("<p>{}</p>", EscapeHtml(*part));
+    if (const auto nothing = NoteNothingJudged(report_)) Add("<p>{}</p>", *nothing);
     if (const auto missing = report_.missing(); !missing.empty()) {
       Add("<p>Required, but not run:</p>");
       Bullets(missing);
@@ -123,7 +124,7 @@ class Page {
         "<th class=\"number\">failed</th><th class=\"number\">blocked</th><th "
         "class=\"number\">skipped</th><th class=\"number\">unsupported</th></tr></thead>"
         "<tbody>\n");
-    for (const CheckGroup& group : ByCategory(report_.checks)) {
+    for (const CheckGroup& group : GroupByCategory(report_.checks)) {
       const CheckCounts counts = Count(group.checks);
       Add("<tr><th>{}</th>", EscapeHtml(group.key));
       Number(counts.passed, "pass");
@@ -137,7 +138,7 @@ class Page {
   }
 
   void Failures() {
-    const std::vector<CheckResult> failures = WithStatus(report_.checks, CheckStatus::kFail);
+    const std::vector<CheckResult> failures = SelectByStatus(report_.checks, CheckStatus::kFail);
     if (!failures.empty()) Add("<h2>Failed</h2>\n");
     for (const CheckResult& check : failures) {
       Add("<article class=\"card fail\"><h3>{}</h3><pre>{}</pre>{}</article>\n", EscapeHtml(check.id),
@@ -191,7 +192,7 @@ class Page {
   }
 
   void Passed() {
-    const std::vector<CheckGroup> groups = ByCategory(WithStatus(report_.checks, CheckStatus::kPass));
+    const std::vector<CheckGroup> groups = GroupByCategory(SelectByStatus(report_.checks, CheckStatus::kPass));
     if (!groups.empty()) Add("<h2>Passed</h2>\n");
     for (const CheckGroup& group : groups) {
       Add("<details><summary>{} <span class=\"badge pass\">{}</span></summary><ul>", EscapeHtml(group.key),

@@ -25,7 +25,7 @@ std::string CaseOf(const CheckResult& check) {
 }
 
 std::string WhyIncomplete(const Report& report) {
-  if (!report.part().empty()) return report.part();
+  if (const auto part = report.part()) return *part;
   if (const auto missing = report.missing(); !missing.empty())
     return fmt::format("required, but not run: {}", fmt::join(missing, ", "));
   return fmt::format("{} and what depends on it can't be judged by this suite", fmt::join(report.unjudged(), ", "));

@@ -29,12 +29,13 @@ Verdict Report::verdict() const {
   const bool failed = std::any_of(checks.begin(), checks.end(),
                                   [](const CheckResult& check) { return check.status == CheckStatus::kFail; });
   if (failed) return Verdict::kFail;
-  return missing().empty() && unjudged().empty() && part().empty() ? Verdict::kPass : Verdict::kIncomplete;
+  return missing().empty() && unjudged().empty() && !part() ? Verdict::kPass : Verdict::kIncomplete;
 }
 
-std::string Report::part() const {
+std::optional<std::string> Report::part() const {
   const auto found = environment.find("part");
-  if (!environment.is_object() || found == environment.end()) return "";
+  if (!environment.is_object() || found == environment.end()) return std::nullopt;
+  if (*found == "") return std::nullopt;
   return found->is_string() ? found->get<std::string>() : "a part of the run";
 }
 

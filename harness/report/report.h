@@ -74,8 +74,8 @@ struct Report {
   // The ids of the unsupported checks, one for each message: what stands behind such a check can't be judged, either,
   // and repeats its message. Nobody can say then that the export is good.
   std::vector<std::string> unjudged() const;
-  // environment["part"], a text: what this report sees of the run ("3 of 69 checks ran, ..."); empty where it sees all of it.
-  std::string part() const;
+  // environment["part"]: what this report sees of the run ("3 of 69 checks ran, ..."); nothing where it sees all of it.
+  std::optional<std::string> part() const;
   // Fail where a check fails; else incomplete where the report sees a part of the run only, something required did not
   // run or a check can't be judged; else pass.
   Verdict verdict() const;
@@ -96,7 +96,7 @@ Result<Report> ReadReport(const std::filesystem::path& path);
 
 // CTest runs one process a check: each leaves DIR/ID.json, with every '/' of the id as '.', for the run's report.
 // The folder belongs to one run; clear it before the first check, or results of an older run are collected.
-// Errors: kIo; kUnsupported, for an id that makes no file name (only letters, digits and _ - . / between them).
+// Errors: kIo; kUnsupported, for an id that can't be a file name (only letters, digits and _ - . / between them).
 Status WriteCheckResult(const std::filesystem::path& folder, const CheckResult& check);
 
 struct CollectedChecks {

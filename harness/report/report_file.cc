@@ -22,7 +22,7 @@ constexpr int kMaxDepth = 64;
 constexpr size_t kMaxReasonBytes = 300;  // the parser quotes the token that it stumbled over, however long
 constexpr size_t kMaxIdBytes = 200;      // file systems end at 255
 
-// The deepest nesting of brackets outside of strings. Meaningful for text that is no JSON, too.
+// The deepest nesting of brackets outside of strings. Meaningful for text that is not JSON, too.
 int Depth(std::string_view text) {
   int depth = 0;
   int deepest = 0;
@@ -53,7 +53,7 @@ Result<std::filesystem::path> CheckPath(const std::filesystem::path& folder, con
   if (!plain || id.empty() || id.size() > kMaxIdBytes || id[0] == '.' || id[0] == '/') {
     return Error{
         ErrorCode::kUnsupported,
-        fmt::format("check id '{}' makes no file name: expected 1 to {} letters, digits, '_', '-', '.' and '/', "
+        fmt::format("check id '{}' can't be a file name: expected 1 to {} letters, digits, '_', '-', '.' and '/', "
                     "beginning with none of the last two",
                     CleanLine(id), kMaxIdBytes)};
   }
@@ -68,17 +68,17 @@ Result<nlohmann::json> ReadJsonFile(const std::filesystem::path& path) {
   std::error_code error;
   const auto status = std::filesystem::status(path, error);
   if (status.type() == std::filesystem::file_type::not_found) {
-    return Error{ErrorCode::kNotFound, fmt::format("{}: no such file", path.string())};
+    return Error{ErrorCode::kNotFound, fmt::format("{}: is not there", path.string())};
   }
   if (!std::filesystem::is_regular_file(status)) {
-    return Error{ErrorCode::kIo, fmt::format("{}: not a regular file", path.string())};
+    return Error{ErrorCode::kIo, fmt::format("{}: is not a regular file", path.string())};
   }
   const uint64_t bytes = std::filesystem::file_size(path, error);
   std::ifstream stream(path, std::ios::binary);
   if (error || !stream) return Error{ErrorCode::kIo, fmt::format("{}: could not be opened for reading", path.string())};
   if (bytes > kMaxFileBytes) {
     return Error{ErrorCode::kUnsupported,
-                 fmt::format("{}: {} bytes; at most {} are read", path.string(), bytes, kMaxFileBytes)};
+                 fmt::format("{}: has {} bytes; at most {} are read", path.string(), bytes, kMaxFileBytes)};
   }
   std::string text(bytes, '\0');
   if (!stream.read(text.data(), static_cast<std::streamsize>(text.size()))) {
@@ -86,13 +86,13 @@ Result<nlohmann::json> ReadJsonFile(const std::filesystem::path& path) {
   }
   if (const int depth = Depth(text); depth > kMaxDepth) {
     return Error{ErrorCode::kCorrupt,
-                 fmt::format("{}: nested {} deep; at most {} are read", path.string(), depth, kMaxDepth)};
+                 fmt::format("{}: is nested {} deep; at most {} are read", path.string(), depth, kMaxDepth)};
   }
   try {
     return nlohmann::json::parse(text);
   } catch (const nlohmann::json::exception& exception) {  // with the line, the column and what was expected
     return Error{ErrorCode::kCorrupt,
-                 fmt::format("{}: not JSON: {}", path.string(),
+                 fmt::format("{}: is not JSON: {}", path.string(),
                              CleanLine(std::string_view(exception.what()).substr(0, kMaxReasonBytes)))};
   }
 }

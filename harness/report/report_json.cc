@@ -86,19 +86,19 @@ class Members {
     }
     for (std::string_view key : keys) {
       if (!object.contains(key)) {
-        error_ = {ErrorCode::kCorrupt, fmt::format("{}: key '{}' is missing", where_, key)};
+        error_ = Error{ErrorCode::kCorrupt, fmt::format("{}: key '{}' is missing", where_, key)};
         return;
       }
     }
     for (const auto& item : object.items()) {
       if (std::find(keys.begin(), keys.end(), item.key()) == keys.end()) {
-        error_ = {ErrorCode::kCorrupt, fmt::format("{}: unknown key '{}'", where_, CleanLine(item.key()))};
+        error_ = Error{ErrorCode::kCorrupt, fmt::format("{}: unknown key '{}'", where_, CleanLine(item.key()))};
         return;
       }
     }
   }
 
-  Status status() const { return ok() ? Status() : Status(error_); }
+  Status status() const { return ok() ? Status() : Status(*error_); }
 
   std::string Text(const char* key) {
     const json* value = Find(key, "a string", &json::is_string);
@@ -143,7 +143,7 @@ class Members {
   }
 
  private:
-  bool ok() const { return error_.message.empty(); }
+  bool ok() const { return !error_; }
   const json* Find(const char* key, const char* expected, bool (json::*is)() const noexcept) {
     if (!ok()) return nullptr;
     const json& value = object_[key];
@@ -152,13 +152,13 @@ class Members {
     return nullptr;
   }
   void Fail(std::string_view key, std::string_view expected, const json& found) {
-    error_ = {ErrorCode::kCorrupt, fmt::format("{}{}{}: expected {}, found {}", where_, key.empty() ? "" : ": ", key,
-                                               expected, found.type_name())};
+    error_ = Error{ErrorCode::kCorrupt, fmt::format("{}{}{}: expected {}, found {}", where_, key.empty() ? "" : ": ",
+                                                    key, expected, found.type_name())};
   }
 
   const json& object_;
   std::string where_;
-  Error error_{ErrorCode::kCorrupt, ""};
+  std::optional<Error> error_;  // the first
 };
 
 Result<GenerationResult> GenerationFromJson(const json& value, const std::string& where) {

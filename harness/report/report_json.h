@@ -21,7 +21,7 @@ Result<Report> ReportFromJson(const nlohmann::json& json, const std::string& whe
 std::string Dump(const nlohmann::ordered_json& json);
 
 // One JSON file, at most 64 MiB, nested at most 64 deep (the JSON library walks its values recursively).
-// Errors: kNotFound, kIo, kUnsupported (too large), kCorrupt (no JSON; nested too deep).
+// Errors: kNotFound, kIo, kUnsupported (too large), kCorrupt (not JSON; nested too deep).
 Result<nlohmann::json> ReadJsonFile(const std::filesystem::path& path);
 
 }  // namespace harness

@@ -74,25 +74,24 @@ class Summary {
   void Verdict() {
     const auto verdict = report_.verdict();
     const char* color = verdict == Verdict::kPass ? kGreen : verdict == Verdict::kFail ? kRed : kYellow;
-    Line(fmt::format("{}  {}", Paint(color, Word(verdict)), ExportPath(report_)));
-    Line(fmt::format("  {}", CountsText(Count(report_.checks))));
-    if (!report_.part().empty()) Line(fmt::format("  {}", Paint(kYellow, CleanLine(report_.part()))));
-    if (const std::string nothing = NothingJudged(report_); !nothing.empty())
-      Line(fmt::format("  {}", Paint(kYellow, nothing)));
+    Line(fmt::format("{}  {}", Paint(color, Word(verdict)), ReadExportPath(report_)));
+    Line(fmt::format("  {}", FormatCounts(Count(report_.checks))));
+    if (const auto part = report_.part()) Line(fmt::format("  {}", Paint(kYellow, CleanLine(*part))));
+    if (const auto nothing = NoteNothingJudged(report_)) Line(fmt::format("  {}", Paint(kYellow, *nothing)));
   }
   void Categories() {
-    const std::vector<CheckGroup> groups = ByCategory(report_.checks);
+    const std::vector<CheckGroup> groups = GroupByCategory(report_.checks);
     size_t longest = 0;
     for (const CheckGroup& group : groups) longest = std::max(longest, group.key.size());
     if (!groups.empty()) Line("");
     for (const CheckGroup& group : groups) {
       const CheckCounts counts = Count(group.checks);
       const char* color = counts.failed > 0 ? kRed : counts.passed > 0 ? kGreen : kDim;
-      Line(fmt::format("  {:<{}}  {}", CleanLine(group.key), longest, Paint(color, CountsText(counts))));
+      Line(fmt::format("  {:<{}}  {}", CleanLine(group.key), longest, Paint(color, FormatCounts(counts))));
     }
   }
   void Failures() {
-    const std::vector<CheckResult> failures = WithStatus(report_.checks, CheckStatus::kFail);
+    const std::vector<CheckResult> failures = SelectByStatus(report_.checks, CheckStatus::kFail);
     if (failures.empty()) return;
     Title("Failed");
     for (const CheckResult& check : failures) {
@@ -103,7 +102,7 @@ class Summary {
   }
   void Notes() {
     bool first = true;
-    for (const CheckResult& check : WithStatus(report_.checks, CheckStatus::kPass)) {
+    for (const CheckResult& check : SelectByStatus(report_.checks, CheckStatus::kPass)) {
       if (check.message.empty()) continue;
       if (first) Title("Passed, with something to know");
       first = false;
@@ -112,24 +111,24 @@ class Summary {
     }
   }
   void Blocked() {
-    const std::vector<CheckGroup> groups = BlockedByCause(report_.checks);
+    const std::vector<CheckGroup> groups = GroupBlockedByCause(report_.checks);
     if (groups.empty()) return;
     Title("Blocked: not judged, because another check must pass first");
     for (const CheckGroup& group : groups) Item(fmt::format("  {:>4}  by ", group.checks.size()), group.key);
   }
   void Unsupported() {
-    const std::vector<CheckGroup> groups = ByExplanation(report_.checks, CheckStatus::kUnsupported);
+    const std::vector<CheckGroup> groups = GroupByExplanation(report_.checks, CheckStatus::kUnsupported);
     if (groups.empty()) return;
     Title("Can't be judged by this suite");
     for (const CheckGroup& group : groups) {
       const size_t others = group.checks.size() - 1;
       Line(fmt::format("  {}{}", Paint(kYellow, CleanLine(group.checks.front().id)),
-                       others == 0 ? "" : fmt::format(" and {} behind it", Counted(others, "check"))));
+                       others == 0 ? "" : fmt::format(" and {} behind it", FormatCount(others, "check"))));
       Item("      ", group.key);
     }
   }
   void Skipped() {
-    const std::vector<CheckGroup> groups = ByExplanation(report_.checks, CheckStatus::kSkip);
+    const std::vector<CheckGroup> groups = GroupByExplanation(report_.checks, CheckStatus::kSkip);
     if (groups.empty()) return;
     Title("Skipped");
     for (const CheckGroup& group : groups) Item(fmt::format("  {:>4}  ", group.checks.size()), group.key);
@@ -145,7 +144,8 @@ class Summary {
     for (const GenerationResult& result : report_.generation) {
       const std::string prompt = result.prompt ? fmt::format("\"{}\"", CleanLine(*result.prompt)) : "unconditional";
       Item(fmt::format("  {}  ", CleanLine(result.device)),
-           fmt::format("{}, {}", prompt, Counted(static_cast<size_t>(std::max<int64_t>(0, result.frames)), "frame")));
+           fmt::format("{}, {}", prompt,
+                       FormatCount(static_cast<size_t>(std::max<int64_t>(0, result.frames)), "frame")));
       Line(fmt::format("      {}", result.audio.empty() ? "no audio" : CleanLine(AudioPath(result))));
     }
   }
@@ -163,19 +163,6 @@ class Summary {
 
 std::string RenderSummary(const Report& report, const SummaryOptions& options) {
   return Summary(report, options).Render();
-}
-
-std::string OneLine(const Report& report) {
-  std::string line =
-      fmt::format("{} {}: {}", Word(report.verdict()), ExportPath(report), CountsText(Count(report.checks)));
-  for (const std::string& text : report.not_run) {
-    line += fmt::format("{}{}", &text == &report.not_run.front() ? "; not run: " : ", ", CleanLine(text));
-  }
-  for (const CheckResult& check : report.checks) {
-    if (check.status != CheckStatus::kFail) continue;
-    return line + "; first failure: " + CleanLine(check.id);
-  }
-  return line;
 }
 
 }  // namespace harness

@@ -17,7 +17,4 @@ struct SummaryOptions {
 
 std::string RenderSummary(const Report& report, const SummaryOptions& options = {});
 
-// "FAIL my-export: 200 passed, 1 failed; first failure: ID", without a line feed.
-std::string OneLine(const Report& report);
-
 }  // namespace harness

@@ -139,18 +139,12 @@ TEST(Summary, HostileTextCannotSteerTheTerminal) {
     result.device = result.run = result.audio = attack;
     result.prompt = attack;
   }
-  for (const std::string& text : {RenderSummary(report, {.report_path = attack}), OneLine(report)}) {
+  {
+    const std::string text = RenderSummary(report, {.report_path = attack});
     EXPECT_EQ(text.find_first_of("\x1b\a\r"), std::string::npos);
     EXPECT_THAT(text, Not(HasSubstr("\u202E")));
     EXPECT_EQ(text, ValidUtf8(text));
   }
-}
-
-TEST(OneLine, HoldsVerdictCountsAndFirstFailure) {
-  EXPECT_EQ(OneLine(WithVerdict(Verdict::kPass)), "PASS /models/my-export: 1 passed");
-  EXPECT_EQ(OneLine(WithVerdict(Verdict::kFail)), "FAIL /models/my-export: 1 failed; first failure: a/b");
-  EXPECT_EQ(OneLine(WithVerdict(Verdict::kIncomplete)), "INCOMPLETE /models/my-export: 1 passed; not run: cuda");
-  EXPECT_EQ(OneLine(Report()), "PASS (no export): no checks");
 }
 
 }  // namespace

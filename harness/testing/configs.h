@@ -38,7 +38,7 @@ inline Result<Config> ParseText(std::string_view yaml) {
   return Config::Parse(yaml, "file.bin: xp.cfg", NoEnvironment());
 }
 
-// Throws where the text is no config.
+// Throws where the text is not a config.
 inline Config Parse(std::string_view yaml) { return ParseText(yaml).value(); }
 
 inline ConfigValue Text(const char* text) { return {std::string(text)}; }

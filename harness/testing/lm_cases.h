@@ -1,4 +1,4 @@
-// harness/model/testdata/lm_cases.pt: what the real language model computes, as scripts/oracle/lm_cases.py wrote it.
+// harness/model/testdata/lm_cases.pt: what the reference's language model computes, as scripts/oracle/lm_cases.py wrote it.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -38,7 +38,7 @@ class LmCases {
   const std::vector<LmCase>& all() const { return cases_; }
   // Throws std::runtime_error where there is none.
   const LmCase& Named(const std::string& name) const;
-  // The description of the model; its error where production doesn't build it or can't run it.
+  // The description of the model; its error where the reference doesn't build it or can't run it.
   static Result<LmSpec> Describe(const LmCase& row);
   // Why the state dict disagrees with `spec`, whose conditioners have no tensors here; empty where it doesn't.
   std::string Disagreement(const LmCase& row, const LmSpec& spec) const;

@@ -36,6 +36,16 @@ inline auto FailsWith(ErrorCode code, const Parts& parts) {
 }
 inline auto FailsWith(ErrorCode code, std::string_view part) { return FailsWith(code, Parts{part}); }
 
+// A Result or Status that failed and says, as its remedy, what `part` says.
+MATCHER_P(HasRemedy, part, std::string("has a remedy with \"") + part + "\"") {
+  if (arg.ok()) {
+    *result_listener << "which succeeded";
+    return false;
+  }
+  *result_listener << "whose remedy is \"" << arg.error().remedy << '"';
+  return arg.error().remedy.find(part) != std::string::npos;
+}
+
 MATCHER(Succeeds, negation ? "fails" : "succeeds") {
   if (!arg.ok()) *result_listener << "which failed as \"" << Name(arg.error().code) << "\": " << arg.error().message;
   return arg.ok();

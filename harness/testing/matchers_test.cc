@@ -9,7 +9,7 @@ using testing::HasSubstr;
 using testing::Not;
 
 const Result<int> kSeven = 7;
-const Result<int> kFailed = Error{ErrorCode::kCorrupt, "a.bin: 3 bytes expected, 2 found"};
+const Result<int> kFailed = Error{ErrorCode::kCorrupt, "a.bin: 3 bytes expected, 2 found", "Copy it again"};
 
 template <class Matcher>
 std::string Explanation(const Matcher& matcher, const Result<int>& result) {
@@ -32,6 +32,16 @@ TEST(FailsWith, SaysWhatItLacks) {
                 "\": a.bin: 3 bytes expected, 2 found; it lacks \"4 bytes\"");
   EXPECT_EQ(Explanation(FailsWith(ErrorCode::kCorrupt, "x"), kSeven), "which succeeded");
 }
+
+TEST(HasRemedy, LooksAtTheRemedyAlone) {
+  EXPECT_THAT(kFailed, HasRemedy("again"));
+  EXPECT_THAT(kFailed, Not(HasRemedy("3 bytes")));
+  EXPECT_THAT(kSeven, Not(HasRemedy("")));
+  EXPECT_EQ(Explanation(HasRemedy("x"), kFailed), "whose remedy is \"Copy it again\"");
+  EXPECT_EQ(Explanation(HasRemedy(""), kSeven), "which succeeded");
+}
+
+TEST(FailsWith, LooksAtTheMessageAlone) { EXPECT_THAT(kFailed, Not(FailsWith(ErrorCode::kCorrupt, "Copy"))); }
 
 TEST(Succeeds, SaysWhyNot) {
   EXPECT_THAT(kSeven, Succeeds());

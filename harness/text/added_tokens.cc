@@ -61,7 +61,7 @@ class SettingsReader {
     HARNESS_ASSIGN_OR_RETURN(const MappedFile file, MappedFile::Open(folder_ / name));
     const std::string_view text(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
     HARNESS_ASSIGN_OR_RETURN(JsonDocument document, ParseJson(text, file_));
-    if (!document.root.is_object()) return Error{ErrorCode::kCorrupt, file_ + ": is no JSON object"};
+    if (!document.root.is_object()) return Error{ErrorCode::kCorrupt, file_ + ": is not a JSON object"};
     return std::optional<Json>(std::move(document.root));
   }
 

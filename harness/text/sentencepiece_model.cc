@@ -15,8 +15,13 @@ namespace {
 // Fields of ModelProto and NormalizerSpec.
 constexpr uint64_t kPieces = 1, kNormalizerSpec = 3, kDenormalizerSpec = 5, kPrecompiledCharsmap = 2;
 constexpr size_t kMaxPieces = size_t{1} << 20;  // mT5 has 250,100
+constexpr const char* kDownloadAgain = "Download it again";
 // ModelProto { normalizer_spec { add_dummy_prefix: false } }: appended, it is merged into what stands before.
 constexpr std::string_view kNoDummyPrefix("\x1a\x02\x18\x00", 4);
+
+Error NotAModel(const std::string& file, const std::string& why = {}) {
+  return {ErrorCode::kCorrupt, file + ": is not a SentencePiece model, or damaged" + why, kDownloadAgain};
+}
 
 // The fields of a serialized protocol buffer, one after the other. Stops where the bytes are none.
 class Fields {
@@ -74,7 +79,7 @@ uint32_t Word(std::string_view bytes, size_t index) {
 }
 
 // u32 size of the trie in bytes; the trie, an array of u32 units; texts, each ended by a zero, that values point into.
-std::optional<std::string> CharsmapProblem(std::string_view map) {
+std::optional<std::string> FindCharsmapProblem(std::string_view map) {
   if (map.empty()) return std::nullopt;  // no normalisation
   if (map.size() <= 4) return "has no trie";
   const uint32_t size = Word(map, 0);
@@ -111,17 +116,16 @@ Status CheckModel(std::string_view model, const std::string& file) {
     Fields spec(fields.value);
     while (spec.Next()) {
       if (spec.number != kPrecompiledCharsmap) continue;
-      if (const auto problem = CharsmapProblem(spec.value)) {
+      if (const auto problem = FindCharsmapProblem(spec.value)) {
         return Error{ErrorCode::kCorrupt,
-                     fmt::format("{}: the normalisation table {}: the file is damaged. Download it "
-                                 "again",
-                                 file, *problem)};
+                     fmt::format("{}: the normalisation table {}: the file is damaged", file, *problem),
+                     kDownloadAgain};
       }
     }
     // A group, which no field of this format is: what follows it might be read otherwise there than here.
-    if (!spec.at_end()) return Error{ErrorCode::kCorrupt, file + ": is no SentencePiece model, or damaged"};
+    if (!spec.at_end()) return NotAModel(file);
   }
-  if (!fields.at_end()) return Error{ErrorCode::kCorrupt, file + ": is no SentencePiece model, or damaged"};
+  if (!fields.at_end()) return NotAModel(file);
   return {};
 }
 
@@ -130,19 +134,19 @@ Status CheckModel(std::string_view model, const std::string& file) {
 Result<std::shared_ptr<const sentencepiece::SentencePieceProcessor>> LoadSentencePiece(std::string model,
                                                                                        bool dummy_prefix,
                                                                                        const std::string& file) {
-  if (model.empty()) return Error{ErrorCode::kCorrupt, file + ": is empty. Download it again"};
+  if (model.empty()) return Error{ErrorCode::kCorrupt, file + ": is empty", kDownloadAgain};
   HARNESS_RETURN_IF_ERROR(CheckModel(model, file));
   if (!dummy_prefix) model += kNoDummyPrefix;
   auto processor = std::make_shared<sentencepiece::SentencePieceProcessor>();
   try {
     const sentencepiece::util::Status status = processor->LoadFromSerializedProto(model);
     if (!status.ok()) {
-      return Error{ErrorCode::kCorrupt, fmt::format("{}: is no SentencePiece model, or damaged ({}). Download it again",
-                                                    file, status.error_message())};
+      return NotAModel(file, fmt::format(" ({})", status.error_message()));
     }
     if (processor->GetPieceSize() == 0) return Error{ErrorCode::kCorrupt, file + ": has no pieces"};
-  } catch (const std::exception& error) {  // Darts throws where pieces make no trie
-    return Error{ErrorCode::kCorrupt, fmt::format("{}: its pieces make no vocabulary ({})", file, error.what())};
+  } catch (const std::exception& error) {  // Darts throws where pieces do not make a trie
+    return Error{ErrorCode::kCorrupt, fmt::format("{}: its pieces do not make a vocabulary ({})", file, error.what()),
+                 kDownloadAgain};
   }
   return std::shared_ptr<const sentencepiece::SentencePieceProcessor>(std::move(processor));
 }

@@ -21,11 +21,12 @@ std::string Fetch(const std::string& name) {
   return fmt::format("Fetch it with `hf download {0}` or `huggingface-cli download {0}`", name);
 }
 
-std::string InItsWay(const std::string& name, const fs::path& folder) {
+// Where the model of the hub is wanted.
+std::string MakeWay(const std::string& name, const T5Files& files) {
+  if (!files.in_working_directory) return Fetch(name);
   return fmt::format(
-      "The folder {} has the model's name and wins over the hub cache: rename it, or start elsewhere, for "
-      "{} of the hub",
-      folder.string(), name);
+      "The folder {} has the model's name and wins over the hub cache: rename it, or start elsewhere, for {} of the hub",
+      files.folder.string(), name);
 }
 
 bool IsFile(const fs::path& path) {
@@ -34,7 +35,7 @@ bool IsFile(const fs::path& path) {
 }
 
 // A link into the cache's blobs whose target is gone reads as a file that is not there.
-Status AllFiles(const std::string& name, const T5Files& files) {
+Status CheckAllFiles(const std::string& name, const T5Files& files) {
   std::vector<std::string> missing;
   for (const char* file : {"config.json", "spiece.model"}) {
     if (!IsFile(files.folder / file)) missing.emplace_back(file);
@@ -47,8 +48,8 @@ Status AllFiles(const std::string& name, const T5Files& files) {
   if (missing.empty()) return {};
   return Error{
       ErrorCode::kNotFound,
-      fmt::format("{} is not complete: {} has no {}. {}", name, files.folder.string(), fmt::join(missing, ", no "),
-                  files.in_working_directory ? InItsWay(name, files.folder) : Fetch(name))};
+      fmt::format("{} is not complete: {} has no {}", name, files.folder.string(), fmt::join(missing, ", no ")),
+      MakeWay(name, files)};
 }
 
 }  // namespace
@@ -63,27 +64,30 @@ Result<T5Files> FindT5(const std::string& name, const HubCache& hub, int64_t dim
   } else if (IsFile(local)) {
     return Error{
         ErrorCode::kMismatch,
-        fmt::format("The file {} has the name of the model {}: from_pretrained takes it for its vocabulary and "
-                    "its config. Rename it, or start elsewhere",
-                    local.string(), name)};
+        fmt::format("the file {} has the name of the model {}: from_pretrained takes it for its vocabulary and its "
+                    "config",
+                    local.string(), name),
+        "Rename it, or start elsewhere"};
   } else {
     Result<fs::path> snapshot = hub.Snapshot(name);
     if (!snapshot.ok()) {
-      return Error{snapshot.error().code, fmt::format("{}, and no folder {} in the working directory. {}",
-                                                      snapshot.error().message, name, Fetch(name))};
+      return Error{
+          snapshot.error().code,
+          fmt::format("{}, and there is no folder {} in the working directory", snapshot.error().message, name),
+          snapshot.error().remedy.empty() ? Fetch(name) : snapshot.error().remedy};
     }
     files.folder = std::move(snapshot).value();
   }
-  HARNESS_RETURN_IF_ERROR(AllFiles(name, files));
+  HARNESS_RETURN_IF_ERROR(CheckAllFiles(name, files));
   const fs::path config = files.folder / "config.json";
   HARNESS_ASSIGN_OR_RETURN(const MappedFile file, MappedFile::Open(config));
   const std::string_view text(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
   HARNESS_ASSIGN_OR_RETURN(files.spec, ReadT5Spec(text, config.string()));
   if (dim != 0 && files.spec.d_model != dim) {
     return Error{ErrorCode::kMismatch,
-                 fmt::format("{}: d_model is {}, and T5Conditioner expects {} of {}: another model under that name. {}",
-                             config.string(), files.spec.d_model, dim, name,
-                             files.in_working_directory ? InItsWay(name, files.folder) : Fetch(name))};
+                 fmt::format("{}: d_model is {}, and T5Conditioner expects {} of {}: another model under that name",
+                             config.string(), files.spec.d_model, dim, name),
+                 MakeWay(name, files)};
   }
   return files;
 }
@@ -99,9 +103,9 @@ Status CheckT5(const std::string& name, const HubCache& hub, int64_t dim, const 
     if (disagreement.empty()) continue;
     return Error{ErrorCode::kMismatch,
                  fmt::format("{}: {}. from_pretrained leaves what is missing at random, with a warning that audiocraft "
-                             "silences. {}",
-                             weights.path().string(), DescribeDisagreement(disagreement),
-                             files.in_working_directory ? InItsWay(name, files.folder) : Fetch(name))};
+                             "silences",
+                             weights.path().string(), DescribeDisagreement(disagreement)),
+                 MakeWay(name, files)};
   }
   return {};
 }

@@ -1,4 +1,4 @@
-// A T5 model on this machine: where production finds it, and whether it is whole. No LibTorch: the judge can ask.
+// A T5 model on this machine: where the reference finds it, and whether it is whole. No LibTorch: the judge can ask.
 // Source: audiocraft 1.3.0, modules/conditioners.py T5Conditioner; transformers 4.40.2, from_pretrained of
 // T5Tokenizer and T5EncoderModel.
 #pragma once

@@ -157,7 +157,7 @@ Result<std::vector<int64_t>> T5Tokenizer::Encode(std::string_view text) const {
         fmt::format("a text of {} bytes is longer than the {} that this suite tokenizes", text.size(), kMaxTextBytes)};
   }
   if (!IsUtf8(text)) {
-    return Error{ErrorCode::kUnsupported, fmt::format("the text '{}' is no UTF-8", Printable(text, 60))};
+    return Error{ErrorCode::kUnsupported, fmt::format("the text '{}' is not UTF-8", Printable(text, 60))};
   }
   std::vector<int64_t> ids;
   try {

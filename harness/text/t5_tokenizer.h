@@ -24,7 +24,7 @@ class T5Tokenizer {
  public:
   // Reads spiece.model and, where they are, tokenizer_config.json, special_tokens_map.json, added_tokens.json and
   // tokenizer.json (its added tokens only).
-  // Errors: kNotFound (no spiece.model), kIo, kCorrupt, kMismatch (settings that upstream refuses), kUnsupported
+  // Errors: kNotFound (no spiece.model), kIo, kCorrupt, kMismatch (settings that T5Tokenizer refuses), kUnsupported
   // (settings that this suite does not follow: sampling, another vocab_file).
   static Result<T5Tokenizer> FromFolder(const std::filesystem::path& folder);
 
@@ -32,7 +32,7 @@ class T5Tokenizer {
   T5Tokenizer& operator=(T5Tokenizer&&) noexcept;
   ~T5Tokenizer();
 
-  // One text, </s> at its end. Errors: kUnsupported (longer than kMaxTextBytes, or no UTF-8).
+  // One text, </s> at its end. Errors: kUnsupported (longer than kMaxTextBytes, or not UTF-8).
   Result<std::vector<int64_t>> Encode(std::string_view text) const;
 
   struct Batch {

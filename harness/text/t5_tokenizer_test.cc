@@ -90,8 +90,8 @@ struct BadSettings {
 
 TEST_F(TokenizerFolder, NamesWhatIsWrongInItsFiles) {
   const BadSettings cases[] = {
-      {"NoJson", "tokenizer_config.json", "{", ErrorCode::kCorrupt, "tokenizer_config.json is no valid JSON"},
-      {"List", "special_tokens_map.json", "[]", ErrorCode::kCorrupt, "special_tokens_map.json: is no JSON object"},
+      {"NoJson", "tokenizer_config.json", "{", ErrorCode::kCorrupt, "tokenizer_config.json is not valid JSON"},
+      {"List", "special_tokens_map.json", "[]", ErrorCode::kCorrupt, "special_tokens_map.json: is not a JSON object"},
       {"Legacy", "tokenizer_config.json", R"({"legacy":"yes"})", ErrorCode::kCorrupt, "legacy must be true or false"},
       {"ExtraIds", "tokenizer_config.json", R"({"extra_ids":-1})", ErrorCode::kCorrupt, "extra_ids must be"},
       {"ManyExtraIds", "tokenizer_config.json", R"({"extra_ids":1000000000})", ErrorCode::kCorrupt, "extra_ids"},
@@ -149,7 +149,7 @@ TEST_F(TokenizerFolder, BoundsItsTexts) {
   const auto broken = tokenizer->Encode("rock \xff");
   ASSERT_FALSE(broken.ok());
   EXPECT_EQ(broken.error().code, ErrorCode::kUnsupported);
-  EXPECT_THAT(broken.error().message, HasSubstr("no UTF-8"));
+  EXPECT_THAT(broken.error().message, HasSubstr("is not UTF-8"));
   EXPECT_EQ(tokenizer->max_id(), 188);
 }
 

@@ -124,7 +124,7 @@ Json JudgePickle(std::span<const std::byte> bytes) {
     if (node.kind == Kind::kGlobal) known.push_back(node.text);
   }
   const bool accepted = reading.status.ok() && safety.ok() && reading.storage_problems.empty() &&
-                        reading.tensor_problems.empty() && LoadsInProduction(reading.pickle, "pickle").ok();
+                        reading.tensor_problems.empty() && CheckLoadsInReference(reading.pickle, "pickle").ok();
   Json out = {{"accepted", accepted},   {"status", Text(reading.status)},
               {"safety", Text(safety)}, {"foreign", foreign},
               {"known", known},         {"end", reading.end}};
@@ -150,17 +150,7 @@ uint32_t ElementsCrc(const TensorView& view, std::span<const std::byte> storage)
   return crc;
 }
 
-// Branches that have the check of ambiguity call it so.
-template <class T>
-Status Unambiguous(const T& checkpoint) {
-  if constexpr (requires { checkpoint.unambiguous_status(); }) {
-    return checkpoint.unambiguous_status();
-  } else {
-    return {};
-  }
-}
-
-Status Checksums(const Checkpoint& checkpoint) {
+Status CheckChecksums(const Checkpoint& checkpoint) {
   const Result<PayloadScan> scan = ScanPayload(checkpoint);
   if (!scan.ok()) return scan.error();
   for (const RecordChecksum& record : scan->records) {
@@ -175,21 +165,21 @@ Json JudgeFile(const std::string& path) {
   const Checkpoint checkpoint = Checkpoint::Read(std::move(*file));
   // As file_presence does with what is not a checkpoint.
   const Status safety = checkpoint.format() == Checkpoint::Format::kUnknown
-                            ? StraySafety(checkpoint.file().bytes(), checkpoint.file().name())
+                            ? CheckStrayPickles(checkpoint.file().bytes(), checkpoint.file().name())
                             : checkpoint.safety_status();
   Json out = {{"accepted", false},
               {"structure", Text(checkpoint.structure_status())},
-              {"unambiguous", Text(Unambiguous(checkpoint))},
+              {"unambiguous", Text(checkpoint.unambiguous_status())},
               {"safety", Text(safety)},
               {"pickle", Text(checkpoint.pickle_status())},
               {"storage", Text(checkpoint.storage_status())},
               {"tensor", Text(checkpoint.tensor_status())}};
-  const bool stages_ok = checkpoint.structure_status().ok() && Unambiguous(checkpoint).ok() && safety.ok() &&
+  const bool stages_ok = checkpoint.structure_status().ok() && checkpoint.unambiguous_status().ok() && safety.ok() &&
                          checkpoint.pickle_status().ok() && checkpoint.storage_status().ok() &&
                          checkpoint.tensor_status().ok();
   if (!stages_ok) return out;
-  const Status loads = LoadsInProduction(checkpoint.pickle(), "file"), checksums = Checksums(checkpoint);
-  const Result<Package> package = ReadPackage(checkpoint);
+  const Status loads = CheckLoadsInReference(checkpoint.pickle(), "file"), checksums = CheckChecksums(checkpoint);
+  const Result<Package> package = ReadPackage(checkpoint, PackageKind::kLanguageModel);
   out["loads"] = Text(loads);
   out["checksums"] = Text(checksums);
   out["package"] = package.ok() ? "" : package.error().message;

@@ -160,7 +160,7 @@ Sharing FindSharedElements(const Checkpoint& checkpoint, const std::vector<Named
   std::vector<SharedElements>& found = sharing.found;
   Budget budget;
   const auto leave_open = [&](const Range& range) {
-    if (sharing.left_open.empty()) sharing.left_open = range.named->name;
+    if (!sharing.left_open) sharing.left_open = range.named->name;
   };
   for (auto& [index, ranges] : by_storage) {
     const size_t storage = index;

@@ -13,6 +13,7 @@
 //    heads that are the embeddings (`linears.K` and `emb.K`).
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,9 +31,9 @@ struct SharedElements {
 
 struct Sharing {
   std::vector<SharedElements> found;
-  // The first tensor of which it was left open whether it shares elements: strided views are compared one by one, up to
-  // 2^24 elements for two of them, and 2^28 for a file. Empty: all were compared.
-  std::string left_open;
+  // The first tensor of which it was left open whether it shares elements, where there is one: strided views are
+  // compared one by one, up to 2^24 elements for two of them, and 2^28 for a file.
+  std::optional<std::string> left_open;
 };
 
 // `tensors`: those whose values are read. Passed over: views that are not valid, and storages that are not available or

@@ -39,7 +39,7 @@ std::vector<SharedElements> Find(const std::vector<View>& views, const std::stri
   std::vector<NamedTensor> named;
   for (size_t i = 0; i < views.size(); ++i) named.push_back({views[i].name, i});
   const Sharing sharing = FindSharedElements(checkpoint, named);
-  EXPECT_EQ(sharing.left_open, "");
+  EXPECT_EQ(sharing.left_open, std::nullopt);
   return sharing.found;
 }
 
@@ -113,7 +113,7 @@ TEST(Sharing, EqualElementsAreHarmless) {
   EXPECT_EQ(Find({{"a", {6}, {1}, 0}, {"b", {6}, {1}, 0}}, zeros).size(), 1u);
 }
 
-// A file with thousands of views of one buffer must not take long, and is told in one group.
+// A file with thousands of views of one buffer must not take long, and is reported in one group.
 TEST(Sharing, ManyViewsOfOneBuffer) {
   std::string storage;
   for (int i = 0; i < 12; ++i) storage += Little(static_cast<float>(i));

@@ -1,4 +1,4 @@
-// What the values of a run of elements look like: counts, range, first offenders.
+// What the values of a run of elements look like: counts, range, the first of each kind that is wrong.
 #pragma once
 
 #include <cstddef>

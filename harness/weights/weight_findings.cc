@@ -58,7 +58,7 @@ int CompareModules(const Module& a, const Module& b) {
   return 0;
 }
 
-// Two layers of zeros are told as zeros.
+// Two layers of zeros are reported as zeros.
 bool HasMatrix(const Module& module) {
   return std::any_of(module.begin(), module.end(),
                      [](const auto& entry) { return entry.second->shape.size() >= 2 && Varies(*entry.second); });

@@ -92,7 +92,7 @@ TEST(WeightFindings, CopiedModules) {
   unreadable.back().bytes = {};
   EXPECT_THAT(CopiedModules(unreadable.weights()), IsEmpty());
 
-  Model zero;  // told as zeros
+  Model zero;  // reported as zeros
   zero.Add("transformer.layers.0.w", {1, 2}, {0, 0}).Add("transformer.layers.1.w", {1, 2}, {0, 0});
   EXPECT_THAT(CopiedModules(zero.weights()), IsEmpty());
 }

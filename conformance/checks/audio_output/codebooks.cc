@@ -18,8 +18,8 @@ Outcome CheckCodebookUse(Context& context, const GenerationCase& of) {
   const double max_run = context.GetLimit("tokens.max_run_share");
   std::vector<std::string> collapsed;
   nlohmann::json measured = nlohmann::json::array();
-  for (size_t k = 0; k < statistics->codebooks.size(); ++k) {
-    const auto& codebook = statistics->codebooks[k];
+  for (size_t k = 0; k < statistics->size(); ++k) {
+    const auto& codebook = (*statistics)[k];
     const double run_share = static_cast<double>(codebook.longest_run_frames) / static_cast<double>(run.frames);
     measured.push_back({{"distinct", codebook.distinct},
                         {"entropy_bits", EncodeNumber(codebook.entropy_bits)},

@@ -102,7 +102,8 @@ Outcome CheckCodecWeights(Context& context) {
     return own.failed() ? Blocked(ids::kUnexpected(Role::kCodec)) : own;
   }
   const harness::CodecDescription& description = *context.exported().codec();
-  return description.not_run.empty() ? Pass(description.name) : Skip(reason::kNotInCache, description.not_run);
+  if (!description.not_run) return Pass(description.name);
+  return Skip(reason::kNotInCache, description.not_run->message).WithRemedy(description.not_run->remedy);
 }
 
 // A reference has no config of its own; weights are judged by theirs. `causes`: what would make this one fail as well.

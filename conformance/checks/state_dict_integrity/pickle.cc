@@ -14,8 +14,9 @@ Outcome CheckPickle(Context& context, Role role) {
     if (outcome.remedy.empty()) outcome.remedy = "Export it again";
     return outcome;
   }
-  return outcome.passed() ? FromStatus(harness::LoadsInProduction(file.checkpoint().pickle(), harness::FileName(role)))
-                          : outcome;
+  return outcome.passed()
+             ? FromStatus(harness::CheckLoadsInReference(file.checkpoint().pickle(), harness::FileName(role)))
+             : outcome;
 }
 
 }  // namespace conformance

@@ -11,7 +11,7 @@ Outcome CheckSafety(Context& context, Role role) {
   if (!checkpoint.safety_status().ok()) return FromStatus(checkpoint.safety_status());
   if (checkpoint.structure_status().ok()) {
     Outcome outcome = Pass();
-    outcome.message = harness::RefusedByNewerTorch(checkpoint.pickle(), harness::FileName(role));
+    outcome.message = harness::FindRefusedByNewerTorch(checkpoint.pickle(), harness::FileName(role)).value_or("");
     return outcome;
   }
   return checkpoint.structure_status().error().code == harness::ErrorCode::kUnsupported

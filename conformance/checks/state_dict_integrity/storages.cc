@@ -31,12 +31,12 @@ Outcome CheckSharing(harness::ExportFile& file, Role role) {
     if (harness::IsReadByInference(tensor.name)) read.push_back(tensor);
   }
   const auto [shared, left_open] = harness::FindSharedElements(file.checkpoint(), read);
-  if (shared.empty() && !left_open.empty()) {
+  if (shared.empty() && left_open) {
     return FromStatus(harness::Error{
         harness::ErrorCode::kUnsupported,
         fmt::format("{}: {} is a strided view among others of one storage, and this suite does not compare so many "
                     "elements to see whether they lie on each other",
-                    harness::FileName(role), left_open),
+                    harness::FileName(role), *left_open),
         "Call contiguous() on each tensor before it is saved"});
   }
   if (shared.empty()) return Pass();

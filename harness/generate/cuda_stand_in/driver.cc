@@ -1,5 +1,5 @@
 // A stand-in for the NVIDIA driver, for tests on machines without one: what OpenDevice asks of libcuda.so.1, answered
-// as an environment variable says, and a device node. It is no CUDA: nothing can be computed on its card without the
+// as an environment variable says, and a device node. It is not CUDA: nothing can be computed on its card without the
 // stand-in for LibTorch's backend beside it (backend.cc).
 //
 // A process sees it only where a test preloads it (LD_PRELOAD), or opens it by its path before OpenDevice does.

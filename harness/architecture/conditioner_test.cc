@@ -129,7 +129,7 @@ TEST(Conditioners, SayWhatIsWrong) {
        "eval_wavs must be null in an export, found the text"},
       {"conditioners.self_wav.chroma_stem.tuning=0", "chroma_stem.tuning is no parameter of ChromaStemConditioner"},
       {"conditioners.self_wav.style.eval_q=3", "style.eval_q must be between 1 and n_q_out = 2, found 3"},
-      {"text called 'type'", "a conditioner can't be called 'type'"},
+      {"text called 'type'", "a conditioner that can't be called 'type'"},
       {"chroma_stem null beside another model",
        "conditioners.self_wav.chroma_stem must be a mapping or absent, found null"},
       {"model unknown", "conditioners.self_wav.model must be one of t5, lut, chroma_stem, clap, style, found 'chroma'"},

@@ -60,18 +60,17 @@ void CheckFusing(const Config& config, const FuserSpec& fuser, bool cross_attent
     const auto method = fuser.MethodOf(name);
     attended = attended || method == FuseMethod::kCross;
     if (method) continue;
-    problems.wrong.push_back(
-        fmt::format("conditioners.{} stands in no list of fuser: generation raises an AssertionError (\"given "
-                    "conditions contain unknown attributes for fuser\"). Add it to fuser.sum, cross, prepend or "
-                    "input_interpolate, as it was trained",
-                    name));
+    problems.AddWrong("conditioners." + name,
+                      "stands in no list of fuser: generation raises an AssertionError (\"given conditions contain "
+                      "unknown attributes for fuser\"). Add it to fuser.sum, cross, prepend or input_interpolate, as "
+                      "it was trained");
   }
   if (!cross_attention || attended) return;
-  problems.wrong.push_back(
+  problems.AddWrong(
+      fuser.cross.empty() ? "transformer_lm.cross_attention" : "fuser.cross",
       fmt::format("{}, but no conditioner is fused by cross-attention (conditioners: {}): generation raises an "
                   "AssertionError in StreamingTransformerLayer. {}",
-                  fuser.cross.empty() ? "transformer_lm.cross_attention is true"
-                                      : fmt::format("fuser.cross names {}", fmt::join(fuser.cross, ", ")),
+                  fuser.cross.empty() ? "is true" : fmt::format("names {}", fmt::join(fuser.cross, ", ")),
                   names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")),
                   fuser.cross.empty()
                       ? "List a conditioner in fuser.cross, or set it to false"

@@ -148,13 +148,13 @@ void ReadWrap(const Config& config, LmSpec& spec, OptionProblems& problems) {
     const int64_t* number = value.ok() ? std::get_if<int64_t>(&value->data) : nullptr;
     const bool* flag = value.ok() ? std::get_if<bool>(&value->data) : nullptr;
     if ((number != nullptr || flag != nullptr) && !value->environment.empty()) {
-      problems.environment.push_back("compression_model_n_q " + EnvironmentProblem(value->environment));
+      problems.AddEnvironment("compression_model_n_q", value->environment);
     } else if (number != nullptr || flag != nullptr) {
       spec.compression_model_n_q = number != nullptr ? *number : *flag ? 1 : 0;
-    } else if (!value.ok() || !value->is_null()) {
-      problems.wrong.push_back(
-          value.ok() ? fmt::format("compression_model_n_q must be an integer or null, found {}", value->Describe())
-                     : value.error().message);
+    } else if (!value.ok()) {
+      problems.wrong.push_back({"compression_model_n_q", value.error().message, value.error().remedy});
+    } else if (!value->is_null()) {
+      problems.AddWrong("compression_model_n_q", "must be an integer or null, found " + value->Describe());
     }
   }
 }
@@ -165,7 +165,7 @@ void ReadNumber(const Config& config, const std::string& path, double& number, O
   if (value.ok()) {
     number = *value;
   } else {
-    problems.Add(value.error());
+    problems.AddError(path, value.error());
   }
 }
 
@@ -194,10 +194,10 @@ void CheckAttributeDropout(const Config& config, OptionProblems& problems) {
     const auto* text = std::get_if<std::string>(&value.data);
     const auto* list = std::get_if<ConfigValue::List>(&value.data);
     if (AsMap(value) != nullptr || (text != nullptr && text->empty()) || (list != nullptr && list->empty())) continue;
-    problems.wrong.push_back(fmt::format(
-        "attribute_dropout.{} must be a mapping of names to probabilities, found {} (TypeError or ValueError "
-        "when the model is built): write {{}} where there are none",
-        name, value.Describe()));
+    problems.AddWrong("attribute_dropout." + name,
+                      fmt::format("must be a mapping of names to probabilities, found {} (TypeError or ValueError when "
+                                  "the model is built): write {{}} where there are none",
+                                  value.Describe()));
   }
 }
 
@@ -207,10 +207,10 @@ void CheckTensorCount(const LmSpec& spec, OptionProblems& problems) {
   int64_t count = kOther + kOfLayer * spec.num_layers + kOfCodebook * spec.num_codebooks;
   for (const ConditionerSpec& conditioner : spec.conditioners) count += MostTensors(conditioner);
   if (count <= kMaxTensors) return;
-  problems.unsupported.push_back(fmt::format(
-      "transformer_lm (num_layers {}, n_q {}) and {} conditioners imply up to {} tensors; this suite compares "
-      "{}, a hundred times those of the largest MusicGen",
-      spec.num_layers, spec.num_codebooks, spec.conditioners.size(), count, kMaxTensors));
+  problems.AddUnsupported(
+      "transformer_lm", fmt::format("(num_layers {}, n_q {}) and {} conditioners imply up to {} tensors; this suite "
+                                    "compares {}, a hundred times those of the largest MusicGen",
+                                    spec.num_layers, spec.num_codebooks, spec.conditioners.size(), count, kMaxTensors));
 }
 
 }  // namespace
@@ -241,8 +241,7 @@ Result<LmSpec> DescribeLm(const Config& config) {
   if (!spec.fuser.cross.empty()) spec.cross_attention = true;  // get_lm_model: "enforce cross-att programmatically"
   CheckFusing(config, spec.fuser, spec.cross_attention, problems);
   if (spec.cross_attention && spec.qk_layer_norm_cross && !spec.packed_attention()) {
-    problems.wrong.push_back(
-        "transformer_lm.qk_layer_norm_cross needs custom or memory_efficient attention (assertion)");
+    problems.AddWrong("transformer_lm.qk_layer_norm_cross", "needs custom or memory_efficient attention (assertion)");
   }
   ReadGuidance(config, spec, problems);
   CheckAttributeDropout(config, problems);

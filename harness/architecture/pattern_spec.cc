@@ -105,19 +105,19 @@ PatternSpec ReadPattern(const Config& config, int64_t num_codebooks, const std::
   // get_codebooks_pattern_provider looks at nothing but these two: another pattern's options may be anything.
   const auto modeling = config.Get("codebooks_pattern.modeling");
   if (!modeling.ok()) {
-    problems.Add(modeling.error());
+    problems.AddError("codebooks_pattern.modeling", modeling.error());
     SetKind(pattern, num_codebooks);
     return pattern;
   }
   if (modeling->is_null()) {
     // get_lm_model then makes a pattern of its own, with delays 0, 1, ...: what stands beside `modeling` is not read.
     if (!q_modeling) {
-      problems.wrong.push_back(
-          "codebooks_pattern.modeling is null, and so is transformer_lm.q_modeling: one of them must name a pattern "
-          "(AssertionError when the model is built)");
+      problems.AddWrong("codebooks_pattern.modeling",
+                        "is null, and so is transformer_lm.q_modeling: one of them must name a pattern (AssertionError "
+                        "when the model is built)");
     } else if (std::find(kChoices.begin(), kChoices.end(), *q_modeling) == kChoices.end()) {
-      problems.wrong.push_back(fmt::format("transformer_lm.q_modeling must be one of {}, found '{}'",
-                                           fmt::join(kChoices, ", "), *q_modeling));
+      problems.AddWrong("transformer_lm.q_modeling",
+                        fmt::format("must be one of {}, found '{}'", fmt::join(kChoices, ", "), *q_modeling));
     } else {
       pattern.modeling = *q_modeling;
     }

@@ -38,7 +38,7 @@ std::string TruthHint(const ConfigValue& found) {
       taken, *text);
 }
 
-constexpr size_t kMaxTold = 100;  // problems in one message; a file may bring a hundred thousand
+constexpr size_t kMaxShown = 100;  // problems in one message; a file may bring a hundred thousand
 constexpr size_t kMaxSuggestions = 100;
 
 // Where a list or mapping is wholly the environment's (oc.decode), its keys and length are, too. Empty: none is.
@@ -55,25 +55,49 @@ std::string ContainerOfEnvironment(const ConfigValue& value) {
 }
 
 // One problem may be met twice (an option that encoder and decoder share), and some messages name the source already.
-std::string Join(const std::vector<std::string>& problems, const std::string& source) {
-  std::vector<std::string> distinct;
-  std::unordered_set<std::string_view> seen;
+Error Join(ErrorCode code, const std::vector<OptionProblem>& problems, const std::string& source) {
+  Error error{code, ""};
+  std::vector<std::string_view> texts, remedies;
+  std::unordered_set<std::string_view> seen, seen_remedies;
   const std::string prefix = source + ": ";
-  for (const std::string& problem : problems) {
-    std::string_view text = problem;
+  for (const OptionProblem& problem : problems) {
+    std::string_view text = problem.text;
     if (text.starts_with(prefix)) text.remove_prefix(prefix.size());
-    if (seen.insert(text).second && seen.size() <= kMaxTold) distinct.emplace_back(text);
+    if (!seen.insert(text).second) continue;
+    error.keys.push_back(problem.key);
+    if (seen.size() > kMaxShown) continue;
+    texts.push_back(text);
+    if (!problem.remedy.empty() && seen_remedies.insert(problem.remedy).second) remedies.push_back(problem.remedy);
   }
-  if (seen.size() > kMaxTold) distinct.push_back(fmt::format("and {} more", seen.size() - kMaxTold));
-  return fmt::format("{}: {}", source, fmt::join(distinct, "; "));
+  const size_t hidden = seen.size() - texts.size();
+  error.message =
+      fmt::format("{}: {}{}", source, fmt::join(texts, "; "), hidden > 0 ? fmt::format("; and {} more", hidden) : "");
+  error.remedy = fmt::format("{}", fmt::join(remedies, ". "));
+  return error;
 }
 
 }  // namespace
 
+void OptionProblems::AddWrong(const std::string& key, const std::string& what, std::string remedy) {
+  wrong.push_back({key, fmt::format("{} {}", key, what), std::move(remedy)});
+}
+
+void OptionProblems::AddUnsupported(const std::string& key, const std::string& what, std::string remedy) {
+  unsupported.push_back({key, fmt::format("{} {}", key, what), std::move(remedy)});
+}
+
+void OptionProblems::AddEnvironment(const std::string& key, const std::string& written) {
+  environment.push_back({key, fmt::format("{} {}", key, EnvironmentProblem(written))});
+}
+
+void OptionProblems::AddError(const std::string& key, const Error& error) {
+  (error.code == ErrorCode::kUnsupported ? unsupported : wrong).push_back({key, error.message, error.remedy});
+}
+
 Status OptionProblems::ToStatus(const std::string& source) const {
-  if (!environment.empty()) return Error{ErrorCode::kUnsupported, Join(environment, source)};
-  if (!wrong.empty()) return Error{ErrorCode::kMismatch, Join(wrong, source)};
-  if (!unsupported.empty()) return Error{ErrorCode::kUnsupported, Join(unsupported, source)};
+  if (!environment.empty()) return Join(ErrorCode::kUnsupported, environment, source);
+  if (!wrong.empty()) return Join(ErrorCode::kMismatch, wrong, source);
+  if (!unsupported.empty()) return Join(ErrorCode::kUnsupported, unsupported, source);
   return {};
 }
 
@@ -89,17 +113,17 @@ std::string OptionReader::Path(std::string_view key) const {
   return path_.empty() ? std::string(key) : fmt::format("{}.{}", path_, key);
 }
 
-void OptionReader::Wrong(std::string_view key, const std::string& what) {
-  problems_.wrong.push_back(fmt::format("{} {}", Path(key), what));
+void OptionReader::Wrong(std::string_view key, const std::string& what, std::string remedy) {
+  problems_.AddWrong(Path(key), what, std::move(remedy));
 }
 
-void OptionReader::Unsupported(std::string_view key, const std::string& what) {
-  problems_.unsupported.push_back(fmt::format("{} {}", Path(key), what));
+void OptionReader::Unsupported(std::string_view key, const std::string& what, std::string remedy) {
+  problems_.AddUnsupported(Path(key), what, std::move(remedy));
 }
 
 bool OptionReader::IsOfEnvironment(std::string_view key, const ConfigValue& value) {
   if (value.environment.empty()) return false;
-  problems_.environment.push_back(fmt::format("{} {}", Path(key), EnvironmentProblem(value.environment)));
+  problems_.AddEnvironment(Path(key), value.environment);
   return true;
 }
 
@@ -296,15 +320,15 @@ const ConfigValue::Map* AsMap(const ConfigValue& value) { return std::get_if<Con
 std::optional<ConfigValue> ReadMapping(const Config& config, const std::string& path, OptionProblems& problems) {
   auto value = config.Get(path);
   if (!value.ok()) {
-    problems.Add(value.error());
+    problems.AddError(path, value.error());
     return std::nullopt;
   }
   if (AsMap(*value) == nullptr) {
-    problems.wrong.push_back(fmt::format("{} must be a mapping, found {}", path, value->Describe()));
+    problems.AddWrong(path, "must be a mapping, found " + value->Describe());
     return std::nullopt;
   }
   if (const std::string written = ContainerOfEnvironment(*value); !written.empty()) {
-    problems.environment.push_back(fmt::format("{} {}", path, EnvironmentProblem(written)));
+    problems.AddEnvironment(path, written);
     return std::nullopt;
   }
   return std::move(value).value();

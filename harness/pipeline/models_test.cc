@@ -12,7 +12,7 @@
 
 #include "harness/audio/npy.h"
 #include "harness/generate/guided_model.h"
-#include "harness/model/codec.h"
+#include "harness/model/encodec_model.h"
 #include "harness/model/pattern.h"
 
 namespace harness {
@@ -20,7 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// float32 on both sides, sums in another order: upstream's own streaming and full passes differ by 1e-6 here
+// float32 on both sides, sums in another order: the reference's own streaming and full passes differ by 1e-6 here
 // (golden.json: streaming_difference).
 constexpr double kLogitTolerance = 1e-4;
 // Convolutions and an LSTM on top; samples are of the order of one.
@@ -168,7 +168,7 @@ class GoldenModelTest : public testing::TestWithParam<std::string>, public Loade
 
 TEST_P(GoldenModelTest, LogitsOfAWholeSequence) {
   if (!HasGolden("logits")) GTEST_SKIP() << "no golden of logits";
-  // With memory_efficient attention and rotary positions upstream streams otherwise than it trains: the golden streams.
+  // With memory_efficient attention and rotary positions the reference streams otherwise than it trains: the golden streams.
   if (GoldenRecord(GetParam()).at("streaming_difference").get<double>() > 1e-3) {
     GTEST_SKIP() << "audiocraft's own streaming differs from its whole pass";
   }
@@ -193,14 +193,14 @@ TEST_P(GoldenModelTest, LogitsStepByStep) {
 
 TEST_P(GoldenModelTest, DecodedCodes) {
   if (!HasGolden("decode.codes")) GTEST_SKIP() << "no golden of the codec alone";
-  const auto* codec = dynamic_cast<const Codec*>(models_->codec.get());
+  const auto* codec = dynamic_cast<const EncodecModel*>(models_->codec.get());
   if (codec == nullptr) GTEST_SKIP() << "the codec is wrapped: the runs show it";
   EXPECT_LE(Difference(codec->Decode(Golden("decode.codes").unsqueeze(0))[0], Golden("decode.audio")), kAudioTolerance);
 }
 
 TEST_P(GoldenModelTest, EncodedAudio) {
   if (!HasGolden("encode.codes")) GTEST_SKIP() << "no golden of the codec alone";
-  const auto* codec = dynamic_cast<const Codec*>(models_->codec.get());
+  const auto* codec = dynamic_cast<const EncodecModel*>(models_->codec.get());
   if (codec == nullptr) GTEST_SKIP() << "the codec is wrapped: the runs show it";
   const at::Tensor audio = Golden("encode.audio").unsqueeze(0);
   EXPECT_LE(Difference(codec->EncodeLatent(audio)[0], Golden("encode.latent")), kAudioTolerance);

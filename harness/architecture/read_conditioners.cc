@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
-#include "harness/architecture/conditioner_options.h"
+#include "harness/architecture/conditioner_kind.h"
 #include "harness/base/safe_text.h"
 
 namespace harness {
@@ -55,22 +57,18 @@ std::optional<ConditionerSpec> ReadConditioner(const std::string& name, const Co
   conditioner.name = name;
   OptionReader options(*AsMap(entry), path, "get_conditioner_provider", problems);
   const size_t wrong_before = problems.wrong.size();
-  conditioner.model = options.Choice("model", std::nullopt, {"t5", "lut", "chroma_stem", "clap", "style"});
+  std::vector<std::string> models;
+  for (const ConditionerKind* kind : ConditionerKinds()) models.emplace_back(kind->model);
+  const std::string model = options.Choice("model", std::nullopt, models);
   if (problems.wrong.size() > wrong_before) return std::nullopt;
-  const ConfigValue* arguments = entry.Find(conditioner.model);
+  const ConfigValue* arguments = entry.Find(model);
   if (arguments == nullptr || AsMap(*arguments) == nullptr) {
-    options.Wrong(conditioner.model, arguments == nullptr
-                                         ? "is missing: the arguments of the conditioner"
-                                         : fmt::format("must be a mapping, found {}", arguments->Describe()));
+    options.Wrong(model, arguments == nullptr ? "is missing: the arguments of the conditioner"
+                                              : fmt::format("must be a mapping, found {}", arguments->Describe()));
     return std::nullopt;
   }
-  const ConfigValue::Map& map = *AsMap(*arguments);
-  const std::string where = path + "." + conditioner.model;
-  if (conditioner.model == "t5") ReadT5Options(map, where, conditioner, problems);
-  if (conditioner.model == "lut") ReadLutOptions(map, where, conditioner, problems);
-  if (conditioner.model == "chroma_stem") ReadChromaOptions(map, where, segment_duration_s, conditioner, problems);
-  if (conditioner.model == "style") ReadStyleOptions(map, where, conditioner, problems);
-  if (conditioner.model == "clap") ReadClapOptions(map, where, conditioner, problems);
+  const size_t index = static_cast<size_t>(std::find(models.begin(), models.end(), model) - models.begin());
+  ConditionerKinds()[index]->read({*AsMap(*arguments), options.Path(model), segment_duration_s}, conditioner, problems);
   return conditioner;
 }
 
@@ -79,14 +77,14 @@ std::optional<ConditionerSpec> ReadConditioner(const std::string& name, const Co
 std::vector<ConditionerSpec> ReadConditioners(const Config& config, OptionProblems& problems) {
   std::vector<ConditionerSpec> conditioners;
   if (!config.Has("conditioners")) {
-    problems.AddWrong("conditioners", "is missing (an empty mapping means none)");
+    problems.AddWrong("conditioners", "is missing", "Write an empty mapping, conditioners: {}, where there are none");
     return conditioners;
   }
   if (auto value = config.Get("conditioners"); value.ok() && value->is_null()) {
     problems.AddWrong("conditioners",
                       "is null: training takes that for no conditioner, but get_pretrained looks for self_wav in it "
-                      "(TypeError \"argument of type 'NoneType' is not iterable\"); write an empty mapping, "
-                      "conditioners: {}");
+                      "(TypeError \"argument of type 'NoneType' is not iterable\")",
+                      "Write an empty mapping, conditioners: {}");
     return conditioners;
   }
   // Deleted by the loader before anything reads them.
@@ -101,7 +99,7 @@ std::vector<ConditionerSpec> ReadConditioners(const Config& config, OptionProble
                                                         AsMap(*tree)->size(), kMaxConditioners));
     return conditioners;
   }
-  // What is wrong with it is told by who reads it first.
+  // Its own reader reports what is wrong with it.
   auto segment_duration = config.GetFloat("dataset.segment_duration");
   const double segment_duration_s = segment_duration.ok() ? *segment_duration : 0;
   for (const auto& [name, entry] : *AsMap(*tree)) {

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "conformance/checks/shape_config_agreement/shape_config_agreement.h"
+#include "harness/architecture/conditioner_kind.h"
 
 namespace conformance {
 
@@ -19,14 +20,15 @@ std::vector<std::string> Fetches(const harness::LmSpec& spec) {
 // Empty where audiocraft 1.3.0 builds every conditioner.
 std::string NewerAudiocraft(const harness::LmSpec& spec) {
   for (const harness::ConditionerSpec& conditioner : spec.conditioners) {
-    if (conditioner.needs_audiocraft.empty()) continue;
+    const harness::ConditionerKind& kind = harness::KindOf(conditioner);
+    if (kind.needs_audiocraft == nullptr) continue;
     return fmt::format(
         "state_dict.bin: conditioners.{}.model is {}, which audiocraft knows from {} on: with 1.3.0, the newest "
         "release "
         "on PyPI, get_pretrained raises ValueError \"Unrecognized conditioning model: {}\". Tell people which "
         "audiocraft "
         "they need",
-        conditioner.name, conditioner.model, conditioner.needs_audiocraft, conditioner.model);
+        conditioner.name, kind.model, kind.needs_audiocraft, kind.model);
   }
   return "";
 }

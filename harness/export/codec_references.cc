@@ -18,26 +18,26 @@ namespace {
 
 constexpr uintmax_t kLargestConfig = 1 << 20;
 
-Error Of(const fs::path& file, const Error& error) {
+// The error, said of `file`, where it does not name it already.
+Error Locate(const fs::path& file, const Error& error) {
   const std::string path = file.string();
-  return {error.code, error.message.starts_with(path) ? error.message : path + ": " + error.message};
+  return error.message.starts_with(path) ? error : error.In(path);
 }
 
-// Tensors of `specs` that are missing or of another shape; those that only training reads may be missing.
-Status Agree(std::vector<TensorSpec>& specs, const std::vector<FoundTensor>& found, std::vector<size_t>& binding) {
+// Errors: tensors of `specs` that are missing or of another shape; those that only training reads may be missing.
+Result<BoundTensors> BindTensors(std::vector<TensorSpec> specs, const std::vector<FoundTensor>& found) {
   std::erase_if(specs, [](const TensorSpec& spec) { return spec.training_only; });
-  const Agreement agreement = Compare(specs, found);
+  Agreement agreement = Compare(specs, found);
   std::string problems;
   for (const auto& [group, disagreement] : agreement.groups) {
     if (!disagreement.empty()) problems += (problems.empty() ? "" : "; ") + DescribeDisagreement(disagreement);
   }
   if (!problems.empty()) return Error{ErrorCode::kMismatch, problems};
-  binding = agreement.binding;
-  return {};
+  return BoundTensors{std::move(specs), std::move(agreement.binding)};
 }
 
 // Every stage of an opened file that must be ok before its weights are used.
-Status Sound(const Checkpoint& checkpoint) {
+Status CheckStages(const Checkpoint& checkpoint) {
   for (const Status* status :
        {&checkpoint.safety_status(), &checkpoint.unambiguous_status(), &checkpoint.structure_status(),
         &checkpoint.pickle_status(), &checkpoint.storage_status(), &checkpoint.tensor_status()}) {
@@ -83,22 +83,23 @@ Error Withhold(const fs::path& file, const Error& error) {
   };
   if (error.code == ErrorCode::kMachine) return error;
   return {error.code,
-          fmt::format("{} {}. It lies outside of the export: nothing of what it holds is shown here. Export "
-                      "with export_encodec, which puts the codec's weights into the export",
-                      file.string(), what())};
+          fmt::format("{} {}. It lies outside of the export, so that nothing of what it holds is shown here",
+                      file.string(), what()),
+          "Export with export_encodec, which puts the codec's weights into the export"};
 }
 
 Result<FollowedPackage> FollowPackage(const fs::path& path, bool of_export) {
-  const auto refer = [&](const Error& error) { return of_export ? Of(path, error) : Withhold(path, error); };
+  const auto refer = [&](const Error& error) { return of_export ? Locate(path, error) : Withhold(path, error); };
   FollowedPackage followed;
   auto file = std::make_unique<ExportFile>(Role::kCodec, path, of_export);
-  // A path that exists but holds no package is production's error, not a cache to be filled.
+  // A path that exists but holds no package is an error in audiocraft, not a cache to be filled.
   if (const Status& status = file->Present(); !status.ok()) {
-    return Error{status.error().code == ErrorCode::kMachine ? ErrorCode::kMachine : ErrorCode::kMismatch,
-                 refer(status.error()).message};
+    Error error = refer(status.error());
+    if (error.code != ErrorCode::kMachine) error.code = ErrorCode::kMismatch;
+    return error;
   }
-  if (const Status& status = file->Format(); !status.ok()) return Of(path, status.error());
-  if (const Status status = Sound(file->checkpoint()); !status.ok()) return refer(status.error());
+  if (const Status& status = file->Format(); !status.ok()) return Locate(path, status.error());
+  if (const Status status = CheckStages(file->checkpoint()); !status.ok()) return refer(status.error());
   const auto& package = file->package();
   if (!package.ok()) return refer(package.error());
   if (package->pretrained) {
@@ -108,16 +109,13 @@ Result<FollowedPackage> FollowPackage(const fs::path& path, bool of_export) {
   if (!file->config().ok()) return refer(file->config().error());
   auto spec = DescribeCodec(*file->config());
   if (!spec.ok()) return refer(spec.error());
-  CodecDescription codec = DescribeOwnCodec(*spec);
-  codec.kind = CodecDescription::Kind::kPackage;
-  codec.name = path.string();
-  codec.specs = CodecTensors(*spec);
+  PackagedCodec codec{.spec = *spec, .tensors = {.specs = CodecTensors(*spec), .binding = {}}, .file = {}};
   std::vector<FoundTensor> found;
   for (const NamedTensor& named : package->best_state) {
     found.push_back({named.name, file->checkpoint().tensors()[named.tensor].shape});
   }
   // Strictly: load_state_dict raises for every difference, what only training reads included.
-  const Agreement agreement = Compare(codec.specs, found);
+  const Agreement agreement = Compare(codec.tensors.specs, found);
   if (!agreement.unexpected.empty()) {
     return refer({ErrorCode::kMismatch,
                   fmt::format("tensors that its config does not ask for: {}", FoldNames(agreement.unexpected))});
@@ -125,10 +123,11 @@ Result<FollowedPackage> FollowPackage(const fs::path& path, bool of_export) {
   for (const auto& [group, disagreement] : agreement.groups) {
     if (!disagreement.empty()) return refer({ErrorCode::kMismatch, DescribeDisagreement(disagreement)});
   }
-  for (const size_t index : agreement.binding) codec.binding.push_back(package->best_state[index].tensor);
-  codec.encodec = std::move(*spec);
-  codec.package = std::move(file);
-  followed.codec = std::move(codec);
+  for (const size_t index : agreement.binding) codec.tensors.binding.push_back(package->best_state[index].tensor);
+  codec.file = std::move(file);
+  followed.codec = DescribeOwnCodec(*spec);
+  followed.codec.name = path.string();
+  followed.codec.source = std::move(codec);
   return followed;
 }
 
@@ -142,81 +141,84 @@ Result<CodecDescription> FollowHub(const std::string& name, const HubCache& hub)
                  fmt::format("{} is not wholly in the hub cache: there is no {}", name, path.string())};
   }
   if (size > kLargestConfig) {
-    return Error{ErrorCode::kCorrupt, fmt::format("{} has {} bytes: no config is as long", path.string(), size)};
+    return Error{ErrorCode::kCorrupt, fmt::format("{} has {} bytes (expected {} at most): no config is as long",
+                                                  path.string(), size, kLargestConfig)};
   }
   std::ifstream stream(path, std::ios::binary);
   const std::string text((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
   HARNESS_ASSIGN_OR_RETURN(const JsonDocument document, ParseJson(text, path.string()));
   const ConfigValue config = FromJson(document.root);
   const auto* map = std::get_if<ConfigValue::Map>(&config.data);
-  if (map == nullptr) return Error{ErrorCode::kMismatch, fmt::format("{} holds no object", path.string())};
+  if (map == nullptr) return Error{ErrorCode::kMismatch, fmt::format("{} does not hold an object", path.string())};
   HARNESS_ASSIGN_OR_RETURN(HubEncodec model, DescribeHubEncodec(*map, path.string()));
   HARNESS_ASSIGN_OR_RETURN(WeightsFile weights, WeightsFile::Find(folder));
 
-  CodecDescription codec;
-  codec.kind = CodecDescription::Kind::kHub;
-  codec.name = name;
-  codec.facts = model.facts;
-  codec.encoder_hop = model.spec.encoder.hop_length();
-  codec.decoder_hop = model.spec.decoder.hop_length();
-  codec.specs = CodecTensors(model.spec);
   std::vector<FoundTensor> found;
   for (const WeightView& view : weights.weights()) found.push_back({view.name, view.shape});
-  if (const Status agree = Agree(codec.specs, found, codec.binding); !agree.ok()) {
-    return Error{agree.error().code,
+  auto tensors = BindTensors(CodecTensors(model.spec), found);
+  if (!tensors.ok()) {
+    return Error{tensors.error().code,
                  fmt::format("{}: {} (config.json beside it). from_pretrained raises, or leaves missing tensors random",
-                             weights.path().string(), agree.error().message)};
+                             weights.path().string(), tensors.error().message),
+                 tensors.error().remedy};
   }
-  codec.encodec = std::move(model.spec);
-  codec.hub_weights = std::make_unique<WeightsFile>(std::move(weights));
+  CodecDescription codec{.name = name,
+                         .facts = model.facts,
+                         .encoder_hop = model.spec.encoder.hop_length(),
+                         .decoder_hop = model.spec.decoder.hop_length(),
+                         .source = {}};
+  codec.source =
+      HubCodec{std::move(model.spec), std::move(tensors).value(), std::make_unique<WeightsFile>(std::move(weights))};
   return codec;
 }
 
-Result<CodecDescription> FollowDac(const std::string& name, const fs::path& folder) {
-  const fs::path path =
-      folder / (name == "dac_44khz" ? "weights_44khz_8kbps_0.0.1.pth" : "weights_24khz_8kbps_0.0.4.pth");
-  const auto refer = [&](const Error& error) { return Of(path, error); };
+Result<CodecDescription> FollowDac(const KnownCodec& known, const fs::path& folder) {
+  const fs::path path = folder / known.dac_weights.value();
+  const auto refer = [&](const Error& error) { return Locate(path, error); };
   std::error_code error;
   if (!fs::exists(path, error)) {
-    return Error{ErrorCode::kNotFound, fmt::format("{} is not in DAC's cache: there is no {}", name, path.string())};
+    return Error{ErrorCode::kNotFound,
+                 fmt::format("{} is not in DAC's cache: there is no {}", known.name, path.string())};
   }
   auto mapped = MappedFile::Open(path);
-  if (!mapped.ok()) return Error{ErrorCode::kIo, refer(mapped.error()).message};
+  if (!mapped.ok()) {
+    Error error = refer(mapped.error());
+    error.code = ErrorCode::kIo;
+    return error;
+  }
   auto checkpoint = std::make_unique<Checkpoint>(Checkpoint::Read(std::move(mapped).value()));
-  if (const Status status = Sound(*checkpoint); !status.ok()) return refer(status.error());
+  if (const Status status = CheckStages(*checkpoint); !status.ok()) return refer(status.error());
   const Pickle& pickle = checkpoint->pickle();
   const NodeId metadata = pickle.Find(pickle.root, "metadata"), state = pickle.Find(pickle.root, "state_dict");
   const NodeId kwargs = metadata == kNoNode ? kNoNode : pickle.Find(metadata, "kwargs");
   if (kwargs == kNoNode || state == kNoNode) {
     return Error{ErrorCode::kMismatch,
-                 fmt::format("{} has no state_dict, or no metadata.kwargs: no weights that dac wrote", path.string())};
+                 fmt::format("{} has no state_dict, or no metadata.kwargs: dac did not write it", path.string())};
   }
   auto plain = ToPlainValue(pickle, kwargs);
   if (!plain.ok()) return refer(plain.error());
   const ConfigValue arguments = ToConfigValue(*plain);
   const auto* map = std::get_if<ConfigValue::Map>(&arguments.data);
-  if (map == nullptr) return Error{ErrorCode::kMismatch, path.string() + ": metadata.kwargs is no dict"};
+  if (map == nullptr) return Error{ErrorCode::kMismatch, path.string() + ": metadata.kwargs is not a dict"};
   HARNESS_ASSIGN_OR_RETURN(Dac dac, DescribeDac(*map, path.string()));
 
-  CodecDescription codec;
-  codec.kind = CodecDescription::Kind::kDac;
-  codec.name = name;
-  codec.facts = dac.facts;
-  codec.decoder_hop = dac.facts.hop_length;
-  codec.encoder_hop =
-      static_cast<int64_t>(static_cast<double>(dac.facts.sample_rate_hz) / dac.facts.frame_rate_hz + .5);
-  codec.specs = DacTensors(dac.spec);
   std::vector<FoundTensor> found;
-  std::vector<size_t> tensors;
+  std::vector<size_t> indices;
   for (const auto& [key, value] : pickle[state].pairs) {
     if (pickle[value].kind != PickleNode::Kind::kTensor) continue;
-    tensors.push_back(pickle[value].tensor);
-    found.push_back({pickle[key].text, checkpoint->tensors()[tensors.back()].shape});
+    indices.push_back(pickle[value].tensor);
+    found.push_back({pickle[key].text, checkpoint->tensors()[indices.back()].shape});
   }
-  if (const Status agree = Agree(codec.specs, found, codec.binding); !agree.ok()) return refer(agree.error());
-  for (size_t& index : codec.binding) index = tensors[index];
-  codec.dac = std::move(dac.spec);
-  codec.dac_weights = std::move(checkpoint);
+  auto tensors = BindTensors(DacTensors(dac.spec), found);
+  if (!tensors.ok()) return refer(tensors.error());
+  for (size_t& index : tensors->binding) index = indices[index];
+  CodecDescription codec{
+      .name = known.name,
+      .facts = dac.facts,
+      .encoder_hop = static_cast<int64_t>(static_cast<double>(dac.facts.sample_rate_hz) / dac.facts.frame_rate_hz + .5),
+      .decoder_hop = dac.facts.hop_length,
+      .source = {}};
+  codec.source = DacCodecFile{std::move(dac.spec), std::move(tensors).value(), std::move(checkpoint)};
   return codec;
 }
 

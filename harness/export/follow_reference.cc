@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::optional<fs::path> ExistingPath(const std::string& name, const CodecPlaces& places) {
+std::optional<fs::path> FindPath(const std::string& name, const CodecPlaces& places) {
   std::error_code error;
   if (name.empty() || name.size() > 4096 || name.find('\0') != std::string::npos) return std::nullopt;
   if (fs::path(name).is_absolute()) return fs::exists(name, error) ? std::optional<fs::path>(name) : std::nullopt;
@@ -26,59 +26,60 @@ std::optional<fs::path> ExistingPath(const std::string& name, const CodecPlaces&
   return std::nullopt;
 }
 
+constexpr const char* kExportWeights = "Export with export_encodec, which puts the weights into the file";
+
 bool LooksLikeAPath(const std::string& name) {
   return std::count(name.begin(), name.end(), '/') > 1 || name.starts_with('/') || name.starts_with('.') ||
          name.starts_with('~');
 }
 
 // Why nothing at all is known of `name`.
-Error Unknown(const std::string& name) {
+Error DescribeUnknown(const std::string& name) {
   std::vector<std::string> names;
   for (const KnownCodec& codec : KnownCodecs()) names.push_back(codec.name);
   for (const std::string& known : names) {
     if (!known.ends_with("/" + name)) continue;
     return {ErrorCode::kMismatch,
-            fmt::format("pretrained is '{}', without the organisation that the hub has it under: export again with "
-                        "export_pretrained_compression_model('{}')",
-                        name, known)};
+            fmt::format("pretrained is '{}', without the organisation that the hub has it under (expected '{}')", name,
+                        known),
+            fmt::format("Export again with export_pretrained_compression_model('{}')", known)};
   }
   if (name.starts_with("//sig/")) {
     return {ErrorCode::kMismatch,
             fmt::format("pretrained is '{}', the trainer's name of an experiment: only solvers on the machine that "
-                        "trained it look that up. Export with export_encodec, which puts the weights into the file",
-                        name)};
+                        "trained it look that up",
+                        name),
+            kExportWeights};
   }
   if (const auto near = NearestTypo(name, names)) {
     return {ErrorCode::kMismatch,
-            fmt::format("pretrained is '{0}', which is no codec: did you mean '{1}'? Export again with "
-                        "export_pretrained_compression_model('{1}')",
-                        name, *near)};
+            fmt::format("pretrained is '{}', which is not a codec: did you mean '{}'?", name, *near),
+            fmt::format("Export again with export_pretrained_compression_model('{}')", *near)};
   }
   if (LooksLikeAPath(name)) {
-    return {
-        ErrorCode::kNotFound,
-        fmt::format("pretrained is the path '{}', which is not there: a path of the machine that trained the model? "
-                    "Export with export_encodec, which puts the weights into the file, or refer to a codec on the "
-                    "hub",
-                    name)};
+    return {ErrorCode::kNotFound,
+            fmt::format(
+                "pretrained is the path '{}', which is not there: a path of the machine that trained the model?", name),
+            std::string(kExportWeights) + ", or refer to a codec on the hub"};
   }
-  return {ErrorCode::kUnsupported,
-          fmt::format("the codec is a reference to '{}', which is neither in the hub cache nor known to this suite. "
-                      "`huggingface-cli download {}` brings it there",
-                      name, name)};
+  return {
+      ErrorCode::kUnsupported,
+      fmt::format("the codec is a reference to '{}', which is neither in the hub cache nor known to this suite", name),
+      fmt::format("Fetch it with `hf download {0}` or `huggingface-cli download {0}`", name)};
 }
 
-// Not cached, or not all of it, and production would fetch it: the properties, where they are known.
-Result<CodecDescription> OrKnown(const std::string& name, Result<CodecDescription> followed) {
+// Not cached, or not all of it, and audiocraft would fetch it: the properties, where they are known.
+Result<CodecDescription> FallBackToKnown(const std::string& name, Result<CodecDescription> followed) {
   if (followed.ok() || followed.error().code != ErrorCode::kNotFound) return followed;
   const KnownCodec* known = FindKnownCodec(name);
-  if (known == nullptr) return Unknown(name);
-  CodecDescription codec;
-  codec.kind = CodecDescription::Kind::kKnown;
-  codec.name = name;
-  codec.facts = known->facts;
-  codec.encoder_hop = codec.decoder_hop = known->facts.hop_length;
-  codec.not_run = fmt::format("{}. `{}` brings it there", followed.error().message, known->fetch);
+  if (known == nullptr) return DescribeUnknown(name);
+  CodecDescription codec{.name = name,
+                         .facts = known->facts,
+                         .encoder_hop = known->facts.hop_length,
+                         .decoder_hop = known->facts.hop_length,
+                         .source = {}};
+  codec.source =
+      UncachedCodec{{followed.error().code, followed.error().message, fmt::format("Run `{}`", known->fetch)}};
   return codec;
 }
 
@@ -88,13 +89,16 @@ struct Trail {
 };
 
 Result<CodecDescription> Follow(const std::string& name, const CodecPlaces& places, Trail& trail) {
-  if (name == "dac_44khz" || name == "dac_24khz") return OrKnown(name, FollowDac(name, places.dac));
+  if (const KnownCodec* known = FindKnownCodec(name); known != nullptr && known->dac_weights) {
+    return FallBackToKnown(name, FollowDac(*known, places.dac));
+  }
   if (name == "debug_compression_model") {
     return Error{ErrorCode::kMismatch,
                  "pretrained is 'debug_compression_model': its weights are random, other ones each time that it is "
-                 "loaded. Export the codec that the model was trained with"};
+                 "loaded",
+                 "Export the codec that the model was trained with"};
   }
-  if (const auto path = ExistingPath(name, places)) {
+  if (const auto path = FindPath(name, places)) {
     std::error_code error;
     const fs::path file = fs::is_directory(*path, error) ? *path / FileName(Role::kCodec) : *path;
     const fs::path canonical = fs::weakly_canonical(file, error);
@@ -117,8 +121,8 @@ Result<CodecDescription> Follow(const std::string& name, const CodecPlaces& plac
     }
     return std::move(package->codec);
   }
-  if (LooksLikeAPath(name)) return Unknown(name);  // no name that the hub could have
-  return OrKnown(name, FollowHub(name, places.hub));
+  if (LooksLikeAPath(name)) return DescribeUnknown(name);  // no name that the hub could have
+  return FallBackToKnown(name, FollowHub(name, places.hub));
 }
 
 }  // namespace
@@ -135,9 +139,7 @@ CodecPlaces CodecPlacesFor(const HubCache& hub) { return CodecPlacesFor(hub, Hub
 
 Result<CodecDescription> FollowReference(const std::string& reference, const CodecPlaces& places) {
   Trail trail;
-  auto followed = Follow(reference, places, trail);
-  if (followed.ok()) followed->reference = reference;
-  return followed;
+  return Follow(reference, places, trail);
 }
 
 }  // namespace harness

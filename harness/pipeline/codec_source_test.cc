@@ -28,20 +28,20 @@ CodecPlaces Places() {
 
 struct Reference {
   const char* name;
-  CodecDescription::Kind kind;
+  size_t source;  // index of its alternative in CodecSource
   const char* leads_to;
   double frame_rate_hz;
   int64_t codebooks, cardinality;
 };
 
 TEST(CodecSource, DecodesWhatReferencesLeadTo) {
-  using Kind = CodecDescription::Kind;
+  constexpr size_t kPackaged = 1, kHub = 2, kDac = 3;
   const std::vector<Reference> references = {
-      {"facebook/encodec_32khz", Kind::kHub, "facebook/encodec_32khz", 50, 4, 512},
-      {"facebook/encodec_24khz", Kind::kHub, "facebook/encodec_24khz", 75, 4, 512},
-      {"dac_44khz", Kind::kDac, "dac_44khz", 44100.0 / 512, 4, 512},
-      {"to_hub.bin", Kind::kHub, "facebook/encodec_32khz", 50, 4, 512},
-      {"to_package.bin", Kind::kPackage, "package/compression_state_dict.bin", 1000, 2, 16},
+      {"facebook/encodec_32khz", kHub, "facebook/encodec_32khz", 50, 4, 512},
+      {"facebook/encodec_24khz", kHub, "facebook/encodec_24khz", 75, 4, 512},
+      {"dac_44khz", kDac, "dac_44khz", 44100.0 / 512, 4, 512},
+      {"to_hub.bin", kHub, "facebook/encodec_32khz", 50, 4, 512},
+      {"to_package.bin", kPackaged, "package/compression_state_dict.bin", 1000, 2, 16},
   };
   const Checkpoint goldens =
       Checkpoint::Read(MappedFile::Open(HARNESS_PIPELINE_TESTDATA "/referenced_codecs.bin").value());
@@ -51,15 +51,13 @@ TEST(CodecSource, DecodesWhatReferencesLeadTo) {
     SCOPED_TRACE(reference.name);
     const auto codec = FollowReference(reference.name, Places());
     ASSERT_TRUE(codec.ok()) << codec.error().message;
-    EXPECT_EQ(codec->kind, reference.kind);
-    EXPECT_EQ(codec->reference, reference.name);
+    EXPECT_EQ(codec->source.index(), reference.source);
     EXPECT_THAT(codec->name, testing::EndsWith(reference.leads_to));
-    EXPECT_EQ(codec->not_run, "");
     EXPECT_EQ(codec->facts.frame_rate_hz, reference.frame_rate_hz);
     EXPECT_EQ(codec->facts.codebooks, reference.codebooks);
     EXPECT_EQ(codec->facts.cardinality, reference.cardinality);
 
-    const auto model = LoadReferencedCodec(*codec, at::kCPU);
+    const auto model = LoadReferencedCodec(*codec, codec->facts, at::kCPU);
     ASSERT_TRUE(model.ok()) << model.error().message;
     const auto golden = [&](const char* key) {
       const size_t tensor = pickle[pickle.Find(pickle.Find(pickle.root, reference.name), key)].tensor;
@@ -77,14 +75,16 @@ TEST(CodecSource, KnowsThePropertiesOfWhatIsNotCached) {
   for (const char* reference : {"dac_24khz", "to_nothing.bin"}) {  // by way of a package: the same
     const auto codec = FollowReference(reference, Places());
     ASSERT_TRUE(codec.ok()) << codec.error().message;
-    EXPECT_EQ(codec->kind, CodecDescription::Kind::kKnown);
+    const auto* uncached = std::get_if<UncachedCodec>(&codec->source);
+    ASSERT_NE(uncached, nullptr);
     EXPECT_EQ(codec->facts.codebooks, 32);
     EXPECT_EQ(codec->facts.Samples(3), 3 * 320 - 8);
-    EXPECT_THAT(codec->not_run, HasSubstr("weights_24khz_8kbps_0.0.4.pth"));
-    EXPECT_THAT(codec->not_run, HasSubstr("`python -m dac download --model_type 24khz` brings it there"));
-    const auto model = LoadReferencedCodec(*codec, at::kCPU);
+    EXPECT_THAT(uncached->why.message, HasSubstr("weights_24khz_8kbps_0.0.4.pth"));
+    EXPECT_EQ(uncached->why.remedy, "Run `python -m dac download --model_type 24khz`");
+    const auto model = LoadReferencedCodec(*codec, codec->facts, at::kCPU);
     ASSERT_FALSE(model.ok());
     EXPECT_EQ(model.error().code, ErrorCode::kUnsupported);
+    EXPECT_EQ(model.error().remedy, uncached->why.remedy);
   }
 }
 
@@ -93,16 +93,18 @@ TEST(CodecSource, SaysWhatIsWrongWithAReference) {
     const char* reference;
     ErrorCode code;
     const char* words;
+    const char* remedy = "";
   };
   const std::vector<Bad> bad = {
       {"to_itself.bin", ErrorCode::kMismatch, "the references lead in a circle: "},
       {"circle_a.bin", ErrorCode::kMismatch, "circle_a.bin is met again (RecursionError when it is loaded)"},
       {"facebook/encodec_32kz", ErrorCode::kMismatch, "did you mean 'facebook/encodec_32khz'?"},
-      {"encodec_32khz", ErrorCode::kMismatch,
-       "export again with export_pretrained_compression_model('facebook/encodec_32khz')"},
-      {"//sig/5f2d9c1e", ErrorCode::kMismatch, "the trainer's name of an experiment"},
+      {"encodec_32khz", ErrorCode::kMismatch, "without the organisation that the hub has it under",
+       "Export again with export_pretrained_compression_model('facebook/encodec_32khz')"},
+      {"//sig/5f2d9c1e", ErrorCode::kMismatch, "the trainer's name of an experiment", "Export with export_encodec"},
       {"no/such/path", ErrorCode::kNotFound, "is the path 'no/such/path', which is not there"},
-      {"someone/else", ErrorCode::kUnsupported, "neither in the hub cache nor known to this suite"},
+      {"someone/else", ErrorCode::kUnsupported, "neither in the hub cache nor known to this suite",
+       "Fetch it with `hf download someone/else`"},
       {"debug_compression_model", ErrorCode::kMismatch, "its weights are random"},
       {"referenced_codecs.bin", ErrorCode::kMismatch, "referenced_codecs.bin does not hold a codec"},
       {".", ErrorCode::kMismatch, "compression_state_dict.bin"},
@@ -113,6 +115,7 @@ TEST(CodecSource, SaysWhatIsWrongWithAReference) {
     ASSERT_FALSE(codec.ok());
     EXPECT_EQ(codec.error().code, row.code) << codec.error().message;
     EXPECT_THAT(codec.error().message, HasSubstr(row.words));
+    EXPECT_THAT(codec.error().remedy, HasSubstr(row.remedy));
   }
 }
 
@@ -137,7 +140,7 @@ TEST(CodecSource, NamesWhatIsBrokenInTheHubCache) {
   fs::remove(snapshot / "model.safetensors");
   codec = follow();
   ASSERT_TRUE(codec.ok()) << "it would be fetched: " << codec.error().message;
-  EXPECT_EQ(codec->kind, CodecDescription::Kind::kKnown);
+  EXPECT_TRUE(std::holds_alternative<UncachedCodec>(codec->source));
   EXPECT_EQ(codec->facts.cardinality, 2048);
   EXPECT_THAT(codec->facts.possible_codebooks, ElementsAre(4));
 }

@@ -19,9 +19,8 @@ struct Codec {
   int64_t seanet_channels = 0;  // what it decodes, where that is another number than it announces
 
   // A model of the hub or DAC: told by its name, not by its config.
-  bool is_named() const { return description.kind != Kind::kOwn && description.kind != Kind::kPackage; }
+  bool is_named() const { return description.is_named(); }
   std::string From(const char* key) const { return description.From(key); }
-  using Kind = harness::CodecDescription::Kind;
 };
 
 // One number of the LM config that the codec must share.

@@ -27,10 +27,7 @@ const std::optional<std::string>& Reference(Context& context) {
 Codec Describe(Context& context) {
   const harness::CodecDescription& description = *context.exported().codec();
   Codec codec{description, description.facts, description.facts.channels};
-  const harness::CodecSpec* spec = description.kind == Codec::Kind::kOwn ? &*context.exported().codec_spec()
-                                   : description.encodec                 ? &*description.encodec
-                                                                         : nullptr;
-  if (spec != nullptr) {
+  if (const harness::CodecSpec* spec = description.encodec(); spec != nullptr) {
     codec.seanet_channels = spec->encoder.channels != spec->channels ? spec->encoder.channels : spec->decoder.channels;
   }
   return codec;
@@ -58,7 +55,10 @@ Outcome CheckReference(Context& context) {
   const auto& codec = context.exported().codec();
   if (!codec.ok()) return FromStatus(codec.error().In("compression_state_dict.bin"));
   Outcome outcome = Pass(*reference);
-  if (!codec->not_run.empty()) outcome.message = "only its known properties are checked: " + codec->not_run;
+  if (const auto* uncached = std::get_if<harness::UncachedCodec>(&codec->source)) {
+    outcome.message =
+        fmt::format("only its known properties are checked: {}. {}", uncached->why.message, uncached->why.remedy);
+  }
   return outcome;
 }
 
@@ -100,7 +100,9 @@ Outcome Weights(Context& context) {
     return own.failed() ? Blocked(ids::kUnexpected(Role::kCodec)) : own;
   }
   const harness::CodecDescription& description = *context.exported().codec();
-  return description.not_run.empty() ? Pass(description.name) : Skip(reason::kNotInCache, description.not_run);
+  const auto* uncached = std::get_if<harness::UncachedCodec>(&description.source);
+  if (uncached == nullptr) return Pass(description.name);
+  return Skip(reason::kNotInCache, uncached->why.message).WithRemedy(uncached->why.remedy);
 }
 
 // A reference has no config of its own; weights are judged by theirs. `causes`: what would make this one fail as well.
@@ -144,8 +146,8 @@ std::vector<Check> CodecCompatibilityChecks() {
   for (const Row& row : rows) {
     checks.push_back({row.id, {ids::kReference, options}, [row](Context& c) {
                         // The wrong reference is told as such, and not by each of its numbers.
-                        const bool named = c.OutcomeOf(ids::kReference).passed() && Reference(c) &&
-                                           c.exported().codec()->kind != Codec::Kind::kPackage;
+                        const bool named =
+                            c.OutcomeOf(ids::kReference).passed() && Reference(c) && c.exported().codec()->is_named();
                         if (!named) return WithCodec(c, row.judge, row.causes);
                         return WithCodec(c, row.judge,
                                          row.judge == TrainedWith ? std::vector<const char*>{}

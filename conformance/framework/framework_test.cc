@@ -73,8 +73,8 @@ struct BadProfile {
 
 TEST(Profile, RefusesWhatItDoesNotKnow) {
   const BadProfile cases[] = {
-      {"UnknownKey", "generation: {duration: 2}", "generation.duration is no parameter of the profile"},
-      {"UnknownSection", "generations: {}", "generations is no parameter of the profile: did you mean generation?"},
+      {"UnknownKey", "generation: {duration: 2}", "generation.duration is not a parameter of the profile"},
+      {"UnknownSection", "generations: {}", "generations is not a parameter of the profile: did you mean generation?"},
       {"UnknownLimit", "limits: {audio.min_rm: 1}", "did you mean audio.min_rms?"},
       {"Device", "devices: [tpu]", "knows cpu and cuda, found 'tpu'"},
       {"Sampling", "generation: {sampling: beam}", "must be one of top_k, greedy, top_p, found 'beam'"},
@@ -165,8 +165,8 @@ TEST(GenerationRecord, SurvivesTheWayToAnotherProcess) {
   record.compute_capability = "c";
   record.driver_version = "d";
   record.gpu_choice = "g";
-  record.float16_readiness = {.not_run = "", .reason = "", .passed = true, .message = "f", .measured = 1, .limit = 2};
-  record.cuda_agreement.not_run = "no card";
+  record.probes["passed"] = {.not_run = "", .reason = "", .passed = true, .message = "f", .measured = 1, .limit = 2};
+  record.probes["not run"].not_run = "no card";
   const fs::path path = Scratch("generation.json");
   ASSERT_TRUE(WriteRecord(path, "s", record).ok());
   const auto back = ReadRecord(path, "s");
@@ -184,6 +184,10 @@ TEST(GenerationRecord, SurvivesTheWayToAnotherProcess) {
   EXPECT_EQ(
       fmt::format("{} {} {} {}", back->device_name, back->compute_capability, back->driver_version, back->gpu_choice),
       "n c d g");
+  EXPECT_EQ(back->FindProbe("passed").message, "f");
+  EXPECT_TRUE(back->FindProbe("passed").passed);
+  EXPECT_EQ(back->FindProbe("not run").not_run, "no card");
+  EXPECT_EQ(back->FindProbe("another").not_run, "no probe was left");
 }
 
 // A run of everything: both devices, a text, a melody, the real loader.

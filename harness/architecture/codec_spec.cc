@@ -56,8 +56,9 @@ void ReadAutoencoder(const Config& config, CodecSpec& spec, OptionProblems& prob
 void ReadQuantizer(const Config& config, const std::string& name, CodecSpec& spec, OptionProblems& problems) {
   if (name == "no_quant") {
     problems.AddWrong("encodec.quantizer",
-                      "is no_quant: its codes are the latent itself, no integers, and decoding what a language model "
-                      "generates raises (ValueError or RuntimeError). A MusicGen needs a codec with quantizer rvq");
+                      "is no_quant: its codes are the latent itself and not integers, and decoding what a language "
+                      "model generates raises (ValueError or RuntimeError)",
+                      "Export a codec whose quantizer is rvq: a MusicGen is trained with one");
     return;
   }
   const auto tree = ReadMapping(config, "rvq", problems);
@@ -79,10 +80,10 @@ Result<CodecSpec> DescribeCodec(const Config& config) {
   if (!model.ok()) return model.error();
   if (*model != "encodec") {
     return Error{ErrorCode::kMismatch,
-                 fmt::format("{}: compression_model must be encodec, found '{}'{}", config.source(), *model,
-                             *model == "dac" ? ": a DAC is exported as a reference, by "
-                                               "export_pretrained_compression_model('dac_44khz')"
-                                             : "")};
+                 fmt::format("{}: compression_model must be encodec, found '{}'", config.source(), *model),
+                 "Export EnCodec's weights with export_encodec; any other codec is exported as a reference, such as "
+                 "export_pretrained_compression_model('dac_44khz')",
+                 {"compression_model"}};
   }
   std::string quantizer = "rvq";
   if (const auto tree = ReadMapping(config, "encodec", problems)) {

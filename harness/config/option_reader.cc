@@ -12,45 +12,55 @@ namespace harness {
 
 namespace {
 
-// What is wrong with a text that would be right without its quotes.
-std::string QuotesHint(const ConfigValue& found) {
+// Why a value is not what it looks like, and what to do.
+struct Hint {
+  std::string text = {};
+  std::string remedy = {};
+};
+
+// Of a text that would be right without its quotes.
+Hint ExplainQuotes(const ConfigValue& found, const std::string& path) {
   const auto* text = std::get_if<std::string>(&found.data);
-  if (text == nullptr) return "";
-  if (!found.environment.empty()) return " (oc.env makes a text of it: write the value into the config)";
-  return fmt::format(
-      " (quotes, or an interpolation such as oc.env, make a text of it: write {} without quotes, or wrap the "
-      "interpolation in ${{oc.decode:...}})",
-      *text);
+  if (text == nullptr) return {};
+  if (!found.environment.empty()) {
+    return {" (oc.env makes a text of it)", fmt::format("Write the value of {} into the config", path)};
+  }
+  return {" (quotes, or an interpolation such as oc.env, make a text of it)",
+          fmt::format("Write {} without quotes in {}, or wrap the interpolation in ${{oc.decode:...}}", *text, path)};
 }
 
 // Python takes any value as a condition, and every text but the empty one is true.
-std::string TruthHint(const ConfigValue& found) {
+Hint ExplainTruth(const ConfigValue& found, const std::string& path) {
   const auto* text = std::get_if<std::string>(&found.data);
-  if (text == nullptr) return "";
+  if (text == nullptr) return {};
   const ConfigValue bare = found.WithoutQuotes();
   const auto* meant = std::get_if<bool>(&bare.data);
   const std::string taken = text->empty() ? "an empty text is false to Python" : "any text is true to Python";
-  if (meant == nullptr || !found.environment.empty()) return fmt::format(" ({}: write true or false)", taken);
-  if (*meant == !text->empty()) return QuotesHint(found);
-  return fmt::format(
-      " (quotes, or an interpolation such as oc.env, make a text of it, and {}: production builds the model with it "
-      "switched on. Write {} without quotes)",
-      taken, *text);
+  if (meant == nullptr || !found.environment.empty()) {
+    return {fmt::format(" ({})", taken), fmt::format("Write true or false in {}", path)};
+  }
+  if (*meant == !text->empty()) return ExplainQuotes(found, path);
+  return {fmt::format(" (quotes, or an interpolation such as oc.env, make a text of it, and {}: audiocraft builds the "
+                      "model with it switched on)",
+                      taken),
+          fmt::format("Write {} without quotes in {}", *text, path)};
 }
 
 constexpr size_t kMaxShown = 100;  // problems in one message; a file may bring a hundred thousand
 constexpr size_t kMaxSuggestions = 100;
 
-// Where a list or mapping is wholly the environment's (oc.decode), its keys and length are, too. Empty: none is.
-std::string ContainerOfEnvironment(const ConfigValue& value) {
+// The interpolation that a list or mapping in `value` comes from, where one is wholly the environment's (oc.decode): its
+// keys and its length are, too.
+std::optional<std::string> FindContainerOfEnvironment(const ConfigValue& value) {
   const auto* map = AsMap(value);
   const auto* list = std::get_if<ConfigValue::List>(&value.data);
-  if (map == nullptr && list == nullptr) return "";
-  std::string written = value.environment;
-  for (size_t i = 0; map != nullptr && written.empty() && i < map->size(); ++i)
-    written = ContainerOfEnvironment((*map)[i].second);
-  for (size_t i = 0; list != nullptr && written.empty() && i < list->size(); ++i)
-    written = ContainerOfEnvironment((*list)[i]);
+  if (map == nullptr && list == nullptr) return std::nullopt;
+  if (!value.environment.empty()) return value.environment;
+  std::optional<std::string> written;
+  for (size_t i = 0; map != nullptr && !written && i < map->size(); ++i)
+    written = FindContainerOfEnvironment((*map)[i].second);
+  for (size_t i = 0; list != nullptr && !written && i < list->size(); ++i)
+    written = FindContainerOfEnvironment((*list)[i]);
   return written;
 }
 
@@ -87,7 +97,8 @@ void OptionProblems::AddUnsupported(const std::string& key, const std::string& w
 }
 
 void OptionProblems::AddEnvironment(const std::string& key, const std::string& written) {
-  environment.push_back({key, fmt::format("{} {}", key, EnvironmentProblem(written))});
+  environment.push_back(
+      {key, fmt::format("{} {}", key, EnvironmentProblem(written)), "Write the value into the config"});
 }
 
 void OptionProblems::AddError(const std::string& key, const Error& error) {
@@ -155,9 +166,9 @@ int64_t OptionReader::Int(std::string_view key, std::optional<int64_t> fallback,
   const int64_t as_number = flag != nullptr && *flag ? 1 : 0;  // in Python a bool is an int
   if (flag != nullptr) number = &as_number;
   if (number == nullptr) {
-    const ConfigValue bare = value->WithoutQuotes();
-    Wrong(key, fmt::format("must be an integer, found {}{}", value->Describe(),
-                           std::holds_alternative<int64_t>(bare.data) ? QuotesHint(*value) : ""));
+    const bool quoted = std::holds_alternative<int64_t>(value->WithoutQuotes().data);
+    const Hint hint = quoted ? ExplainQuotes(*value, Path(key)) : Hint{};
+    Wrong(key, fmt::format("must be an integer, found {}{}", value->Describe(), hint.text), hint.remedy);
     return substitute;
   }
   if (IsOfEnvironment(key, *value)) return substitute;
@@ -178,7 +189,8 @@ double OptionReader::Float(std::string_view key, std::optional<double> fallback)
   if (integer != nullptr) return static_cast<double>(*integer);
   const ConfigValue bare = value->WithoutQuotes();
   const bool number = std::holds_alternative<double>(bare.data) || std::holds_alternative<int64_t>(bare.data);
-  Wrong(key, fmt::format("must be a number, found {}{}", value->Describe(), number ? QuotesHint(*value) : ""));
+  const Hint hint = number ? ExplainQuotes(*value, Path(key)) : Hint{};
+  Wrong(key, fmt::format("must be a number, found {}{}", value->Describe(), hint.text), hint.remedy);
   return fallback.value_or(0);
 }
 
@@ -192,7 +204,8 @@ bool OptionReader::Bool(std::string_view key, std::optional<bool> fallback) {
   if (!is_text && !is_list && AsMap(*value) == nullptr) {
     return IsOfEnvironment(key, *value) ? fallback.value_or(false) : Truthy(value);
   }
-  Wrong(key, fmt::format("must be true or false, found {}{}", value->Describe(), TruthHint(*value)));
+  const Hint hint = ExplainTruth(*value, Path(key));
+  Wrong(key, fmt::format("must be true or false, found {}{}", value->Describe(), hint.text), hint.remedy);
   return fallback.value_or(false);
 }
 
@@ -253,9 +266,10 @@ std::vector<int64_t> OptionReader::IntList(std::string_view key, std::optional<s
   for (const ConfigValue& item : list != nullptr ? *list : ConfigValue::List{}) {
     const auto* number = std::get_if<int64_t>(&item.data);
     if (number == nullptr || *number < -kMaxSize || *number > kMaxSize) {
-      Wrong(fmt::format("{}[{}]", key, numbers.size()),
-            fmt::format("must be an integer, found {}{}", item.Describe(),
-                        std::holds_alternative<int64_t>(item.WithoutQuotes().data) ? QuotesHint(item) : ""));
+      const std::string of_item = fmt::format("{}[{}]", key, numbers.size());
+      const bool quoted = std::holds_alternative<int64_t>(item.WithoutQuotes().data);
+      const Hint hint = quoted ? ExplainQuotes(item, Path(of_item)) : Hint{};
+      Wrong(of_item, fmt::format("must be an integer, found {}{}", item.Describe(), hint.text), hint.remedy);
       return substitute;
     }
     if (IsOfEnvironment(fmt::format("{}[{}]", key, numbers.size()), item)) return substitute;
@@ -272,7 +286,7 @@ std::vector<std::string> OptionReader::StringList(std::string_view key,
   std::vector<std::string> substitute = std::move(fallback).value_or(std::vector<std::string>{});
   if (value == nullptr) return substitute;
   std::vector<std::string> texts;
-  // Who only iterates finds nothing in these, either.
+  // Iterating over these finds nothing, either.
   if (const auto* map = AsMap(*value); map != nullptr && map->empty()) return texts;
   if (const auto* text = std::get_if<std::string>(&value->data); text != nullptr && text->empty()) return texts;
   const auto* list = std::get_if<ConfigValue::List>(&value->data);
@@ -299,9 +313,11 @@ void OptionReader::Finish() {
     if (known_.contains(name)) continue;
     // A message shows a few; a file may bring a hundred thousand.
     const auto near = ++unknown <= kMaxSuggestions ? NearestTypo(name, candidates) : std::nullopt;
-    Wrong(name, fmt::format("is no parameter of {}{}{}", callee_, consequence_,
-                            near ? fmt::format(": did you mean {}?", *near)
-                                 : ": remove it, unless a fork of audiocraft has it; then only that fork loads this"));
+    const char* of_fork = ", unless a fork of audiocraft has it: then only that fork loads this export";
+    Wrong(name,
+          fmt::format("is not a parameter of {}{}{}", callee_, consequence_,
+                      near ? fmt::format(": did you mean {}?", *near) : ""),
+          near ? "" : fmt::format("Remove what is not a parameter{}", consequence_.empty() ? "" : of_fork));
   }
 }
 
@@ -327,8 +343,8 @@ std::optional<ConfigValue> ReadMapping(const Config& config, const std::string& 
     problems.AddWrong(path, "must be a mapping, found " + value->Describe());
     return std::nullopt;
   }
-  if (const std::string written = ContainerOfEnvironment(*value); !written.empty()) {
-    problems.AddEnvironment(path, written);
+  if (const auto written = FindContainerOfEnvironment(*value)) {
+    problems.AddEnvironment(path, *written);
     return std::nullopt;
   }
   return std::move(value).value();

@@ -42,8 +42,8 @@ struct OptionProblems {
 
 class OptionReader {
  public:
-  // `map` must outlive the reader; `path` is its key path ("transformer_lm"; empty: the root); `callee` is who takes
-  // the arguments. An unknown key is told with `consequence`.
+  // `map` must outlive the reader; `path` is its key path ("transformer_lm"; empty: the root); `callee` takes the
+  // arguments. An unknown key is reported with `consequence`; empty: the callee is not of audiocraft.
   OptionReader(const ConfigValue::Map& map, std::string path, std::string callee, OptionProblems& problems,
                std::string consequence = " (TypeError when it is built)");
 
@@ -65,7 +65,7 @@ class OptionReader {
   bool Has(std::string_view key) const;
   // Takes these keys without looking at them: parameters that inference never reads.
   void Ignore(const std::vector<std::string>& keys);
-  // Everything not asked for is no parameter of the callee: reported, with the nearest one that is.
+  // What was not asked for is not a parameter of the callee: reported, with the nearest one that is.
   void Finish();
 
   std::string Path(std::string_view key) const;

@@ -82,8 +82,8 @@ Outcome Cardinality(Context&, const LmSpec& lm, const Codec& codec) {
 
 Outcome Delays(Context& context) {
   const LmSpec& lm = *context.exported().lm_spec();
-  const std::string problem = harness::PatternProblem(lm.pattern, lm.num_codebooks);
-  if (problem.empty()) return Pass(lm.pattern.delays);
+  const harness::Status pattern = harness::CheckPattern(lm.pattern, lm.num_codebooks);
+  if (pattern.ok()) return Pass(lm.pattern.delays);
   // What musicgen's own configs have, where that is not it already.
   std::string usual;
   if (lm.pattern.kind == harness::PatternSpec::Kind::kDelay) {
@@ -96,7 +96,7 @@ Outcome Delays(Context& context) {
   return Fail(
       fmt::format("state_dict.bin: {}. The pattern provider asserts against it when the model is built, without a "
                   "message. Set what the model was trained with{}",
-                  problem, usual));
+                  pattern.error().message, usual));
 }
 
 }  // namespace conformance::codec_checks

@@ -73,8 +73,8 @@ struct BadProfile {
 
 TEST(Profile, RefusesWhatItDoesNotKnow) {
   const BadProfile cases[] = {
-      {"UnknownKey", "generation: {duration: 2}", "generation.duration is no parameter of the profile"},
-      {"UnknownSection", "generations: {}", "generations is no parameter of the profile: did you mean generation?"},
+      {"UnknownKey", "generation: {duration: 2}", "generation.duration is not a parameter of the profile"},
+      {"UnknownSection", "generations: {}", "generations is not a parameter of the profile: did you mean generation?"},
       {"UnknownLimit", "limits: {audio.min_rm: 1}", "did you mean audio.min_rms?"},
       {"Device", "devices: [tpu]", "knows cpu and cuda, found 'tpu'"},
       {"Sampling", "generation: {sampling: beam}", "must be one of top_k, greedy, top_p, found 'beam'"},
@@ -180,9 +180,9 @@ TEST(GenerationRecord, SurvivesTheWayToAnotherProcess) {
   record.remedy = "q";
   record.reason = "o";
   record.skipped = true;
-  record.float16_readiness = {
+  record.probes["passed"] = {
       .not_run = "", .reason = "", .passed = true, .message = "f", .remedy = "y", .measured = 1, .limit = 2};
-  record.cuda_agreement.not_run = "no card";
+  record.probes["not run"].not_run = "no card";
   record.greedy = {.problem = "", .prompt = "p", .tokens = "t", .gaps = "g", .duration_s = 1, .cfg_coef = 2};
   const fs::path path = Scratch("generation.json");
   ASSERT_TRUE(WriteRecord(path, "s", record).ok());
@@ -205,11 +205,12 @@ TEST(GenerationRecord, SurvivesTheWayToAnotherProcess) {
       "n c d g");
   EXPECT_EQ(fmt::format("{} {} {} {} {}", back->device, back->problem, back->remedy, back->reason, back->skipped),
             "cpu p q o true");
-  const ModelProbe& probe = back->float16_readiness;
+  const ModelProbe& probe = back->FindProbe("passed");
   EXPECT_EQ(fmt::format("{}{}{} {} {} {} {}", probe.not_run, probe.reason, probe.passed, probe.message, probe.remedy,
                         probe.measured.dump(), probe.limit.dump()),
             "true f y 1 2");
-  EXPECT_EQ(back->cuda_agreement.not_run, "no card");
+  EXPECT_EQ(back->FindProbe("not run").not_run, "no card");
+  EXPECT_EQ(back->FindProbe("another").not_run, "no probe was left");
   const GreedyRun& greedy = back->greedy;
   EXPECT_EQ(fmt::format("{}{} {} {} {} {}", greedy.problem, greedy.prompt.value_or(""), greedy.tokens, greedy.gaps,
                         greedy.duration_s, greedy.cfg_coef),

@@ -38,6 +38,12 @@ std::string DescribePrompt(const GenerationRun& run) {
   return run.melody.empty() ? text : fmt::format("{}, melody {}", text, run.melody);
 }
 
+const ModelProbe& GenerationRecord::FindProbe(const std::string& check) const {
+  static const ModelProbe none;
+  const auto found = probes.find(check);
+  return found != probes.end() ? found->second : none;
+}
+
 harness::Status WriteRecord(const std::filesystem::path& path, const std::string& run_id,
                             const GenerationRecord& record) {
   json runs = json::object();
@@ -65,6 +71,8 @@ harness::Status WriteRecord(const std::filesystem::path& path, const std::string
                   {"step_s", run.step_s},
                   {"memory_peak_bytes", run.memory_peak_bytes}};
   }
+  json probes = json::object();
+  for (const auto& [check, probe] : record.probes) probes[check] = ToJson(probe);
   return WriteArtifact(path, run_id,
                        {{"device", record.device},
                         {"problem", record.problem},
@@ -76,8 +84,7 @@ harness::Status WriteRecord(const std::filesystem::path& path, const std::string
                         {"driver_version", record.driver_version},
                         {"gpu_choice", record.gpu_choice},
                         {"runs", runs},
-                        {"float16_readiness", ToJson(record.float16_readiness)},
-                        {"cuda_agreement", ToJson(record.cuda_agreement)},
+                        {"probes", probes},
                         {"greedy", ToJson(record.greedy)}});
 }
 
@@ -119,8 +126,7 @@ harness::Result<GenerationRecord> ReadRecord(const std::filesystem::path& path, 
       run.step_s = from.at("step_s").get<double>();
       run.memory_peak_bytes = from.at("memory_peak_bytes").get<int64_t>();
     }
-    record.float16_readiness = ProbeFromJson(body.at("float16_readiness"));
-    record.cuda_agreement = ProbeFromJson(body.at("cuda_agreement"));
+    for (const auto& [check, probe] : body.at("probes").items()) record.probes[check] = ProbeFromJson(probe);
     const json& greedy = body.at("greedy");
     record.greedy.problem = greedy.at("problem").get<std::string>();
     if (!greedy.at("prompt").is_null()) record.greedy.prompt = greedy.at("prompt").get<std::string>();

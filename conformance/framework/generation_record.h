@@ -43,7 +43,8 @@ struct GreedyRun {
   double duration_s = 0, cfg_coef = 0;
 };
 
-// A comparison of the language model with itself, in another precision or on another device.
+// What a check that needs the models measured on them: such as the language model in another precision or on another
+// device, compared with itself.
 struct ModelProbe {
   std::string not_run = "no probe was left";  // why; empty where it ran
   std::string reason = "stage_left_nothing";  // its code
@@ -65,8 +66,9 @@ struct GenerationRecord {
   std::string gpu_choice;                     // which card, where something chose it: GpuChoiceText
   std::map<std::string, GenerationRun> runs;  // by GenerationCase::Run
   GreedyRun greedy;
-  ModelProbe float16_readiness;  // left by the CPU's stage
-  ModelProbe cuda_agreement;     // left by CUDA's
+  std::map<std::string, ModelProbe> probes;  // by the check that they are for; see stages/model_probes.cc
+
+  const ModelProbe& FindProbe(const std::string& check) const;  // of one that is not there: "no probe was left"
 };
 
 // "unconditional", "prompt 'rock'": for messages.

@@ -202,7 +202,7 @@ GenerationRecord GenerateOn(Context& context, const std::string& device) {
   const auto opened = OpenForRun(context, device, record);
   if (!opened) return record;
   const auto start = std::chrono::steady_clock::now();
-  const auto models = harness::LoadModels(context.exported(), harness::ProductionPlacement(opened->device));
+  const auto models = harness::LoadModels(context.exported(), harness::PlaceAsReference(opened->device));
   if (!models.ok()) {
     const bool machine = models.error().code == harness::ErrorCode::kMachine;
     record.skipped = machine || models.error().code == harness::ErrorCode::kUnsupported;
@@ -223,8 +223,7 @@ GenerationRecord GenerateOn(Context& context, const std::string& device) {
     if (sample) GenerateCase(context, *models, *opened, of, *sample, run);
   }
   if (first == nullptr) return record;
-  if (device == "cpu") record.float16_readiness = ProbeFloat16(context, *models, *first);
-  if (device == "cuda") record.cuda_agreement = ProbeAgreement(context, *models, *first);
+  RunProbes(context, *models, *first, record);
   if (device == "cpu" && context.plan().production_loader) GenerateGreedy(context, *models, record.greedy);
   return record;
 }

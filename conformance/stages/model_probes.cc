@@ -72,8 +72,7 @@ ModelProbe ProbeFloat16(Context& context, const harness::Models& models, const G
   const auto start = Clock::now();
   const auto conditions = EncodeConditions(context, models);
   if (!conditions.ok()) return MakeFailedProbe(conditions.error());
-  const auto float16 =
-      harness::LoadLanguageModel(context.exported(), {at::kCPU, harness::Arithmetic::kFloat16Autocast});
+  const auto float16 = harness::LoadLanguageModel(context.exported(), {at::kCPU, harness::Precision::kFloat16Autocast});
   if (!float16.ok()) return MakeFailedProbe(float16.error());
   const auto readiness = harness::CheckFloat16Readiness(*float16, models.language_model, *conditions,
                                                         ReadCodes(context, models.language_model.spec(), run, steps));
@@ -94,7 +93,7 @@ ModelProbe ProbeAgreement(Context& context, const harness::Models& models, const
   const auto start = Clock::now();
   const auto conditions = EncodeConditions(context, models);
   if (!conditions.ok()) return MakeFailedProbe(conditions.error());
-  const auto reference = harness::LoadLanguageModel(context.exported(), {at::kCPU, harness::Arithmetic::kFloat32});
+  const auto reference = harness::LoadLanguageModel(context.exported(), {at::kCPU, harness::Precision::kFloat32});
   if (!reference.ok()) return MakeFailedProbe(reference.error());
   const auto agreement = harness::CompareModels(*reference, models.language_model, *conditions,
                                                 ReadCodes(context, models.language_model.spec(), run, kComparedFrames));
@@ -110,6 +109,19 @@ ModelProbe ProbeAgreement(Context& context, const harness::Models& models, const
                     {"first_layer", agreement->first_layer}};
   probe.limit = {{"difference", agreement->tolerance}};
   return probe;
+}
+
+void RunProbes(Context& context, const harness::Models& models, const GenerationRun& run, GenerationRecord& record) {
+  struct Row {
+    const char* check;
+    const char* device;
+    ModelProbe (*probe)(Context&, const harness::Models&, const GenerationRun&);
+  };
+  static constexpr Row kRows[] = {{ids::kFloat16Readiness, "cpu", ProbeFloat16},
+                                  {ids::kCudaAgreesWithCpu, "cuda", ProbeAgreement}};
+  for (const Row& row : kRows) {
+    if (record.device == row.device) record.probes[row.check] = row.probe(context, models, run);
+  }
 }
 
 }  // namespace conformance

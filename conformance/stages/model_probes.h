@@ -1,5 +1,5 @@
-// The language model compared with itself: in float16 on the CPU, and on CUDA against the CPU. Part of the generation
-// stage, on LibTorch.
+// What checks measure on loaded models: the language model compared with itself, in float16 on the CPU, and on CUDA
+// against the CPU. Part of the generation stage, on LibTorch. A new one is a function and a row in model_probes.cc.
 #pragma once
 
 #include "conformance/framework/context.h"
@@ -8,8 +8,9 @@
 
 namespace conformance {
 
-// Both pass the first codes of `run`, the device's first prompt, through the model; where it left none, because it
-// failed, codes that are made up: what overflows does so for most.
+// Every probe of the record's device. They pass the first codes of `run`, the device's first prompt, through the model;
+// where it left none, because it failed, codes that are made up: what overflows does so for most.
+void RunProbes(Context& context, const harness::Models& models, const GenerationRun& run, GenerationRecord& record);
 
 // Whether `models`, loaded on the CPU, would stay within float16's range on CUDA.
 ModelProbe ProbeFloat16(Context& context, const harness::Models& models, const GenerationRun& run);

@@ -16,8 +16,8 @@ namespace conformance {
 namespace {
 
 namespace fs = std::filesystem;
-using harness::Arithmetic;
 using harness::CheckStatus;
+using harness::Precision;
 using testing::HasSubstr;
 using testing::StartsWith;
 
@@ -45,8 +45,8 @@ class ModelProbeTest : public testing::Test {
     return run.context;
   }
 
-  static harness::Models Load(Context& context, Arithmetic arithmetic) {
-    return harness::LoadModels(context.exported(), {at::kCPU, arithmetic}).value();
+  static harness::Models Load(Context& context, Precision precision) {
+    return harness::LoadModels(context.exported(), {at::kCPU, precision}).value();
   }
 
   // What a device would hold that made something else of `name`'s weights.
@@ -59,7 +59,7 @@ class ModelProbeTest : public testing::Test {
       EXPECT_TRUE(other_->file(role).checkpoint().tensor_status().ok());
       EXPECT_TRUE(other_->file(role).package().ok());
     }
-    return harness::LoadModels(*other_, {at::kCPU, Arithmetic::kFloat16Autocast}).value();
+    return harness::LoadModels(*other_, {at::kCPU, Precision::kFloat16Autocast}).value();
   }
 
   std::unique_ptr<harness::Export> other_;  // the models' weights are views of its files
@@ -69,7 +69,7 @@ class ModelProbeTest : public testing::Test {
 
 TEST_F(ModelProbeTest, FindsASoundModelReadyForFloat16) {
   Context& context = Open("musicgen-tiny-mono");
-  const ModelProbe probe = ProbeFloat16(context, Load(context, Arithmetic::kFloat32), {});
+  const ModelProbe probe = ProbeFloat16(context, Load(context, Precision::kFloat32), {});
   EXPECT_EQ(probe.not_run, "");
   EXPECT_TRUE(probe.passed) << probe.message;
   EXPECT_EQ(probe.message, "");
@@ -83,7 +83,7 @@ TEST_F(ModelProbeTest, FindsASoundModelReadyForFloat16) {
 // As many frames as the profile says, or as the run left, which are its own codes.
 TEST_F(ModelProbeTest, TakesTheCodesOfTheRun) {
   Context& context = Open("musicgen-tiny-mono");
-  const harness::Models models = Load(context, Arithmetic::kFloat32);
+  const harness::Models models = Load(context, Precision::kFloat32);
   const int64_t codebooks = models.language_model.spec().num_codebooks;
   const auto steps_of = [&](int64_t frames) {
     GenerationRun run;
@@ -102,14 +102,14 @@ TEST_F(ModelProbeTest, TakesTheCodesOfTheRun) {
 
 TEST_F(ModelProbeTest, LeavesFloat16OutWhereTheProfileDoes) {
   Context& context = Open("musicgen-tiny-mono", 0);
-  const ModelProbe probe = ProbeFloat16(context, Load(context, Arithmetic::kFloat32), {});
+  const ModelProbe probe = ProbeFloat16(context, Load(context, Precision::kFloat32), {});
   EXPECT_EQ(probe.not_run, "no probe was left");
   EXPECT_FALSE(probe.passed);
 }
 
-TEST_F(ModelProbeTest, FindsTwoArithmeticsOfOneModelAgree) {
+TEST_F(ModelProbeTest, FindsTwoPrecisionsOfOneModelAgree) {
   Context& context = Open("musicgen-tiny-mono");
-  const ModelProbe probe = ProbeAgreement(context, Load(context, Arithmetic::kFloat16Autocast), {});
+  const ModelProbe probe = ProbeAgreement(context, Load(context, Precision::kFloat16Autocast), {});
   EXPECT_EQ(probe.not_run, "");
   EXPECT_TRUE(probe.passed) << probe.message;
   EXPECT_EQ(probe.message, "");
@@ -125,7 +125,7 @@ TEST_F(ModelProbeTest, FindsTwoArithmeticsOfOneModelAgree) {
 TEST_F(ModelProbeTest, NamesTheLayerThatADeviceComputesOtherwise) {
   const std::string layer = "transformer.layers.1.linear2";
   Context& context = Open("musicgen-tiny-mono");
-  harness::Models models = Load(context, Arithmetic::kFloat16Autocast);
+  harness::Models models = Load(context, Precision::kFloat16Autocast);
   const harness::CheckedTensors& tensors = context.exported().tensors(harness::Role::kLanguageModel);
   const auto table = harness::TensorTable::Bind(context.exported().file(harness::Role::kLanguageModel).checkpoint(),
                                                 tensors.specs, tensors.Binding());
@@ -134,7 +134,7 @@ TEST_F(ModelProbeTest, NamesTheLayerThatADeviceComputesOtherwise) {
   at::Tensor& weight = const_cast<at::Tensor&>((*table)[layer + ".weight"]);
   weight = weight.to(at::kFloat) * 1.1;
   models.language_model =
-      harness::LanguageModel::Build(*context.exported().lm_spec(), *table, {at::kCPU, Arithmetic::kFloat16Autocast})
+      harness::LanguageModel::Build(*context.exported().lm_spec(), *table, {at::kCPU, Precision::kFloat16Autocast})
           .value();
   const ModelProbe probe = ProbeAgreement(context, models, {});
   EXPECT_EQ(probe.not_run, "");

@@ -65,7 +65,8 @@ void UnknownName(OptionReader& options, std::string_view key, const std::string&
   }
   if (name.empty() || std::isupper(static_cast<unsigned char>(name[0])) == 0) {
     return options.Wrong(
-        key, fmt::format("is '{}', which is no class of torch.nn: one of {}?", name, fmt::join(known, ", ")));
+        key, fmt::format("is '{}', which is not a class of torch.nn (AttributeError)", name),
+        fmt::format("Set {} to what the codec was trained with: {}", options.Path(key), fmt::join(known, ", ")));
   }
   options.Unsupported(key, fmt::format("is {}: of torch.nn this suite knows {}", name, fmt::join(known, ", ")));
 }
@@ -95,7 +96,7 @@ ActivationSpec ReadActivation(OptionReader& options, std::string_view name_key, 
   }
   const auto takes_alpha = std::string_view(row->parameter) == "alpha";
   if (params == nullptr && default_alpha && !takes_alpha) {
-    options.Wrong(params_key, fmt::format("is missing: its default, alpha, is no parameter of {}", name));
+    options.Wrong(params_key, fmt::format("is missing: its default, alpha, is not a parameter of {}", name));
     return activation;
   }
   OptionReader reader(given, options.Path(params_key), "torch.nn." + name, problems);

@@ -103,21 +103,21 @@ TEST(LmSpec, SaysWhatIsWrong) {
   const std::vector<BadOption> options = {
       {"QuotedNumber", "transformer_lm.dim", Text("16"),
        "transformer_lm.dim must be an integer, found the text '16' (quotes, or an interpolation such as oc.env, make a "
-       "text of it: write 16 without quotes, or wrap the interpolation in ${oc.decode:...})"},
+       "text of it). Write 16 without quotes in transformer_lm.dim, or wrap the interpolation in ${oc.decode:...}"},
       {"QuotedExponent", "transformer_lm.layer_scale", Text("1e-4"),
        "transformer_lm.layer_scale must be a number, found the text '1e-4' (quotes, or"},
       {"QuotedInteger", "transformer_lm.hidden_scale", Text("4"), "must be a number, found the text '4' (quotes, or"},
       {"QuotedFloatForAnInteger", "transformer_lm.dim", Text("1.5"), "must be an integer, found the text '1.5'"},
       {"QuotedFalse", "transformer_lm.bias_ff", Text("false"),
        "transformer_lm.bias_ff must be true or false, found the text 'false' (quotes, or an interpolation such as "
-       "oc.env, make a text of it, and any text is true to Python: production builds the model with it switched on. "
-       "Write false without quotes)"},
+       "oc.env, make a text of it, and any text is true to Python: audiocraft builds the model with it switched on). "
+       "Write false without quotes in transformer_lm.bias_ff"},
       {"QuotedTrue", "transformer_lm.bias_ff", Text("yes"),
        "found the text 'yes' (quotes, or an interpolation such as "
-       "oc.env, make a text of it: write yes without quotes"},
+       "oc.env, make a text of it). Write yes without quotes"},
       {"EmptyTextAsASwitch", "transformer_lm.bias_ff", Text(""),
-       "found the text '' (an empty text is false to Python: write true or false)"},
-      {"TextAsASwitch", "transformer_lm.bias_ff", Text("never"), "(any text is true to Python: write true or false)"},
+       "found the text '' (an empty text is false to Python). Write true or false in transformer_lm.bias_ff"},
+      {"TextAsASwitch", "transformer_lm.bias_ff", Text("never"), "(any text is true to Python). Write true or false"},
       {"ScaleOfPositions",
        "fuser",
        {ConfigValue::Map{{"sum", {ConfigValue::List{}}},
@@ -153,7 +153,7 @@ TEST(LmSpec, SaysWhatIsWrong) {
       {"UnknownKey",
        "transformer_lm.num_head",
        {int64_t{4}},
-       "transformer_lm.num_head is no parameter of LMModel (TypeError when it is built): did you mean num_heads?"},
+       "transformer_lm.num_head is not a parameter of LMModel (TypeError when it is built): did you mean num_heads?"},
       {"HeadsDoNotDivide",
        "transformer_lm.num_heads",
        {int64_t{3}},
@@ -167,8 +167,9 @@ TEST(LmSpec, SaysWhatIsWrong) {
       {"NegativeCard", "transformer_lm.card", {int64_t{-1}}, "transformer_lm.card must be between 1 and"},
       {"RopeNeedsPacked", "transformer_lm.memory_efficient", Text("false"),
        "transformer_lm.memory_efficient must be true or false, found"},
-      {"UnknownT5", "conditioners.description.t5.name", Text("t5-tiny"), "'t5-tiny' is no T5 model"},
-      {"FuserKey", "fuser.ignore", {ConfigValue::List{}}, "fuser.ignore is no parameter of ConditionFuser"},
+      {"UnknownT5", "conditioners.description.t5.name", Text("t5-tiny"),
+       "must be a T5 that T5Conditioner knows (t5-small, "},
+      {"FuserKey", "fuser.ignore", {ConfigValue::List{}}, "fuser.ignore is not a parameter of ConditionFuser"},
       {"NoSegment", "dataset", {ConfigValue::Map{}}, "dataset.segment_duration"},
       {"WeightInit", "transformer_lm.depthwise_init", Text("current"), "transformer_lm.weight_init must be set"},
       {"Model", "lm_model", Text("transformer"), "lm_model must be transformer_lm, found 'transformer'"},
@@ -178,7 +179,7 @@ TEST(LmSpec, SaysWhatIsWrong) {
     const auto spec = DescribeLm(Parse(kLm).With(option.path, option.value));
     ASSERT_FALSE(spec.ok());
     EXPECT_EQ(spec.error().code, ErrorCode::kMismatch);
-    EXPECT_THAT(spec.error().message, HasSubstr(option.words));
+    EXPECT_THAT(spec.error().message + ". " + spec.error().remedy, HasSubstr(option.words));
     EXPECT_THAT(spec.error().message, HasSubstr("file.bin: xp.cfg"));
   }
 }
@@ -262,7 +263,7 @@ TEST(CodecSpec, FollowsEachOption) {
 TEST(CodecSpec, SaysWhatIsWrong) {
   const std::vector<BadOption> options = {
       {"Ratios", "seanet.ratios", {ConfigValue::List{{int64_t{0}}}}, "seanet.ratios must be positive"},
-      {"UnknownKey", "seanet.n_filter", {int64_t{4}}, "seanet.n_filter is no parameter of SEANetEncoder"},
+      {"UnknownKey", "seanet.n_filter", {int64_t{4}}, "seanet.n_filter is not a parameter of SEANetEncoder"},
       {"TrimWithoutCausal",
        "seanet.decoder",
        {ConfigValue::Map{{"trim_right_ratio", {0.5}}}},
@@ -270,12 +271,12 @@ TEST(CodecSpec, SaysWhatIsWrong) {
       {"NoDecoder", "seanet.decoder", {std::monostate{}}, "seanet.decoder must be a mapping"},
       {"Model", "compression_model", Text("dac"), "compression_model must be encodec, found 'dac'"},
       {"ActivationCase", "seanet.activation", Text("Elu"), "did you mean 'ELU'?"},
-      {"ActivationLowercase", "seanet.activation", Text("snake"), "'snake', which is no class of torch.nn"},
+      {"ActivationLowercase", "seanet.activation", Text("snake"), "'snake', which is not a class of torch.nn"},
       {"ActivationParams",
        "seanet.activation_params",
        {ConfigValue::Map{{"slope", {0.1}}}},
-       "seanet.activation_params.slope is no parameter of torch.nn.ELU"},
-      {"DefaultAlpha", "seanet.activation", Text("ReLU"), "its default, alpha, is no parameter of ReLU"},
+       "seanet.activation_params.slope is not a parameter of torch.nn.ELU"},
+      {"DefaultAlpha", "seanet.activation", Text("ReLU"), "its default, alpha, is not a parameter of ReLU"},
       {"LayerNorm", "seanet.norm", Text("layer_norm"), "seanet.norm must be one of none, weight_norm, spectral_norm"},
       {"NormParams", "seanet.norm_params", {std::monostate{}}, "seanet.norm_params must be a mapping"},
       {"Slow", "encodec.sample_rate", {int64_t{5}}, "the frame rate is 0"},
@@ -289,7 +290,7 @@ TEST(CodecSpec, SaysWhatIsWrong) {
     const auto spec = DescribeCodec(Parse(kCodec).With(option.path, option.value));
     ASSERT_FALSE(spec.ok());
     EXPECT_EQ(spec.error().code, ErrorCode::kMismatch);
-    EXPECT_THAT(spec.error().message, HasSubstr(option.words));
+    EXPECT_THAT(spec.error().message + ". " + spec.error().remedy, HasSubstr(option.words));
   }
   const auto twice = DescribeCodec(Parse(kCodec).With("seanet.n_filters", Text("4")));
   ASSERT_FALSE(twice.ok());

@@ -37,7 +37,7 @@ void ReadAutoencoder(const Config& config, CodecSpec& spec, OptionProblems& prob
   for (int i = 0; i < 2; ++i) {
     const std::string path = i == 0 ? "seanet.encoder" : "seanet.decoder";
     if (parts[i] == nullptr || AsMap(*parts[i]) == nullptr) {
-      problems.wrong.push_back(path + " must be a mapping (empty where nothing is overridden)");
+      problems.AddWrong(path, "must be a mapping (empty where nothing is overridden)");
       continue;
     }
     const ConfigValue::Map merged = Merge(*AsMap(*tree), *AsMap(*parts[i]));
@@ -46,19 +46,19 @@ void ReadAutoencoder(const Config& config, CodecSpec& spec, OptionProblems& prob
   }
   spec.dimension = spec.encoder.dimension;
   if (problems.wrong.empty() && spec.encoder.dimension != spec.decoder.dimension) {
-    problems.wrong.push_back(
-        fmt::format("seanet.encoder.dimension is {}, seanet.decoder.dimension is {}: the decoder "
-                    "can't take what the quantizer gives",
-                    spec.encoder.dimension, spec.decoder.dimension));
+    problems.AddWrong("seanet.encoder.dimension",
+                      fmt::format("is {}, seanet.decoder.dimension is {}: the decoder can't take what the quantizer "
+                                  "gives",
+                                  spec.encoder.dimension, spec.decoder.dimension));
   }
 }
 
 void ReadQuantizer(const Config& config, const std::string& name, CodecSpec& spec, OptionProblems& problems) {
   if (name == "no_quant") {
-    problems.wrong.push_back(
-        "encodec.quantizer is no_quant: its codes are the latent itself, no integers, and decoding what a language "
-        "model "
-        "generates raises (ValueError or RuntimeError). A MusicGen needs a codec with quantizer rvq");
+    problems.AddWrong("encodec.quantizer",
+                      "is no_quant: its codes are the latent itself and not integers, and decoding what a language "
+                      "model generates raises (ValueError or RuntimeError)",
+                      "Export a codec whose quantizer is rvq: a MusicGen is trained with one");
     return;
   }
   const auto tree = ReadMapping(config, "rvq", problems);
@@ -80,10 +80,10 @@ Result<CodecSpec> DescribeCodec(const Config& config) {
   if (!model.ok()) return model.error();
   if (*model != "encodec") {
     return Error{ErrorCode::kMismatch,
-                 fmt::format("{}: compression_model must be encodec, found '{}'{}", config.source(), *model,
-                             *model == "dac" ? ": a DAC is exported as a reference, by "
-                                               "export_pretrained_compression_model('dac_44khz')"
-                                             : "")};
+                 fmt::format("{}: compression_model must be encodec, found '{}'", config.source(), *model),
+                 "Export EnCodec's weights with export_encodec; any other codec is exported as a reference, such as "
+                 "export_pretrained_compression_model('dac_44khz')",
+                 {"compression_model"}};
   }
   std::string quantizer = "rvq";
   if (const auto tree = ReadMapping(config, "encodec", problems)) {
@@ -104,9 +104,9 @@ Result<CodecSpec> DescribeCodec(const Config& config) {
   ReadAutoencoder(config, spec, problems);
   ReadQuantizer(config, quantizer, spec, problems);
   if (problems.wrong.empty() && spec.encoder.hop_length() > spec.sample_rate_hz && problems.unsupported.empty()) {
-    problems.wrong.push_back(
-        fmt::format("seanet.ratios give a hop of {} samples, more than a second at {} Hz: the frame rate is 0",
-                    spec.encoder.hop_length(), spec.sample_rate_hz));
+    problems.AddWrong("seanet.ratios",
+                      fmt::format("give a hop of {} samples, more than a second at {} Hz: the frame rate is 0",
+                                  spec.encoder.hop_length(), spec.sample_rate_hz));
   }
   if (Status status = problems.ToStatus(config.source()); !status.ok()) return status.error();
   return spec;

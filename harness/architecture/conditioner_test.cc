@@ -6,9 +6,14 @@
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
+#include <variant>
+#include <vector>
 
 #include "harness/architecture/agreement.h"
+#include "harness/architecture/conditioner_kind.h"
+#include "harness/architecture/conditioner_tensors.h"
 #include "harness/architecture/generation_inputs.h"
 #include "harness/architecture/lm_spec.h"
 
@@ -73,7 +78,7 @@ std::string ReasonToDiffer(const json& row) {
 std::string Disagreement(const json& row) {
   const auto spec = DescribeLm(Edited(row[1]));
   const bool runs = row[3] == "ok";
-  const std::string problem = spec.ok() ? GenerateProblem(*spec) : spec.error().message;
+  const std::string problem = spec.ok() ? FindInputProblem(*spec).value_or("") : spec.error().message;
   if (!ReasonToDiffer(row).empty()) return problem.empty() == runs ? "agrees now: remove it from kDifferences" : "";
   if (!spec.ok() && spec.error().code != ErrorCode::kMismatch) return "is no verdict: " + problem;
   if (runs != problem.empty()) return runs ? "is refused: " + problem : "is accepted";
@@ -117,7 +122,7 @@ TEST(Conditioners, SayWhatIsWrong) {
       {"conditioners.description.t5.finetune=null",
        "conditioners.description.t5.finetune must be true or false, found"},
       {"conditioners.description.t5.device=\"cpu\"",
-       "conditioners.description.t5.device is no parameter of T5Conditioner"},
+       "conditioners.description.t5.device is not a parameter of T5Conditioner"},
       {"conditioners.description.lut.pad_idx=50", "must be an entry of the table, 0 to n_bins - 1 = 49, found 50"},
       {"conditioners.description.lut.tokenizer=\"x\"", "tokenizer must be one of noop, whitespace, found 'x'"},
       {"conditioners.self_wav.chroma_stem.nfft=512",
@@ -127,9 +132,9 @@ TEST(Conditioners, SayWhatIsWrong) {
        "winhop is a quarter of the window by default: 0 with a window of 2"},
       {"conditioners.self_wav.chroma_stem.eval_wavs=\"/no/such.jsonl\"",
        "eval_wavs must be null in an export, found the text"},
-      {"conditioners.self_wav.chroma_stem.tuning=0", "chroma_stem.tuning is no parameter of ChromaStemConditioner"},
+      {"conditioners.self_wav.chroma_stem.tuning=0", "chroma_stem.tuning is not a parameter of ChromaStemConditioner"},
       {"conditioners.self_wav.style.eval_q=3", "style.eval_q must be between 1 and n_q_out = 2, found 3"},
-      {"text called 'type'", "a conditioner can't be called 'type'"},
+      {"text called 'type'", "a conditioner that can't be called 'type'"},
       {"chroma_stem null beside another model",
        "conditioners.self_wav.chroma_stem must be a mapping or absent, found null"},
       {"model unknown", "conditioners.self_wav.model must be one of t5, lut, chroma_stem, clap, style, found 'chroma'"},
@@ -146,7 +151,34 @@ TEST(Conditioners, SayWhatIsWrong) {
     const json* row = Row(name);
     ASSERT_NE(row, nullptr);
     const auto spec = DescribeLm(Edited((*row)[1]));
-    EXPECT_THAT(spec.ok() ? GenerateProblem(*spec) : spec.error().message, HasSubstr(words));
+    EXPECT_THAT(spec.ok() ? FindInputProblem(*spec).value_or("") : spec.error().message, HasSubstr(words));
+  }
+}
+
+TEST(Conditioners, AreReadAsTheKindThatTheyName) {
+  ASSERT_EQ(ConditionerKinds().size(), std::variant_size_v<ConditionerOptions>);
+  std::set<std::string> read;
+  for (const json& row : Table()["rows"]) {
+    const auto spec = DescribeLm(Edited(row[1]));
+    if (!spec.ok()) continue;
+    for (const ConditionerSpec& conditioner : spec->conditioners) {
+      const auto model = Edited(row[1]).GetString("conditioners." + conditioner.name + ".model");
+      EXPECT_EQ(*model, KindOf(conditioner).model) << row[0];
+      read.insert(*model);
+    }
+  }
+  EXPECT_EQ(read.size(), ConditionerKinds().size()) << "a kind without a row in conditioner_cases.json";
+}
+
+// CheckTensorCount sizes nothing that it has not counted before.
+TEST(Conditioners, NeverImplyMoreTensorsThanTheyCount) {
+  for (const json& row : Table()["rows"]) {
+    const auto spec = DescribeLm(Edited(row[1]));
+    for (const ConditionerSpec& conditioner : spec.ok() ? spec->conditioners : std::vector<ConditionerSpec>{}) {
+      std::vector<TensorSpec> tensors;
+      AppendConditionerTensors(conditioner, 16, tensors);
+      EXPECT_LE(tensors.size(), static_cast<size_t>(MostTensors(conditioner))) << row[0];
+    }
   }
 }
 
@@ -169,7 +201,7 @@ TEST(Conditioners, LeaveWhatTheyCannotKnowUnchecked) {
   EXPECT_THAT(agreement.unchecked, ElementsAre(prefixes[0] + "shared.weight"));
   EXPECT_THAT(agreement.unexpected, ElementsAre("other"));
   // With T5's config at hand they are tensors as all others.
-  spec.conditioners[1].t5_tensors = {
+  std::get<T5Options>(spec.conditioners[1].options).tensors = {
       {.name = prefixes[0] + "shared.weight", .shape = {192, 512}, .group = "conditioners", .origin = ""}};
   EXPECT_THAT(UncheckedPrefixes(spec.conditioners), IsEmpty());
   std::vector<TensorSpec> list;
@@ -184,7 +216,7 @@ TEST(Conditioners, NameTheStyleCodecThatTheyDoNotKnow) {
   const auto known = DescribeLm(Edited(edits));
   ASSERT_TRUE(known.ok()) << known.error().message;
   EXPECT_THAT(UncheckedPrefixes(known->conditioners), ElementsAre("condition_provider.conditioners.self_wav.embed."));
-  EXPECT_EQ(known->conditioners[0].needs_audiocraft, "1.4");
+  EXPECT_STREQ(KindOf(known->conditioners[0]).needs_audiocraft, "1.4");
   edits.back()[1] = "//sig/1234abcd";
   const auto local = DescribeLm(Edited(edits));
   ASSERT_FALSE(local.ok());

@@ -60,22 +60,26 @@ void CheckFusing(const Config& config, const FuserSpec& fuser, bool cross_attent
     const auto method = fuser.MethodOf(name);
     attended = attended || method == FuseMethod::kCross;
     if (method) continue;
-    problems.wrong.push_back(
-        fmt::format("conditioners.{} stands in no list of fuser: generation raises an AssertionError (\"given "
-                    "conditions contain unknown attributes for fuser\"). Add it to fuser.sum, cross, prepend or "
-                    "input_interpolate, as it was trained",
-                    name));
+    problems.AddWrong("conditioners." + name,
+                      "stands in no list of fuser: generation raises an AssertionError (\"given conditions contain "
+                      "unknown attributes for fuser\")",
+                      fmt::format("Add {} to fuser.sum, cross, prepend or input_interpolate, as it was trained", name));
   }
   if (!cross_attention || attended) return;
-  problems.wrong.push_back(
-      fmt::format("{}, but no conditioner is fused by cross-attention (conditioners: {}): generation raises an "
-                  "AssertionError in StreamingTransformerLayer. {}",
-                  fuser.cross.empty() ? "transformer_lm.cross_attention is true"
-                                      : fmt::format("fuser.cross names {}", fmt::join(fuser.cross, ", ")),
-                  names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")),
-                  fuser.cross.empty()
-                      ? "List a conditioner in fuser.cross, or set it to false"
-                      : "A name must be one of conditioners, and in no list after cross (prepend, input_interpolate)"));
+  const std::string present = names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "));
+  const auto add = [&](const char* key, const std::string& what, const char* remedy) {
+    problems.AddWrong(key,
+                      fmt::format("{}, but no conditioner is fused by cross-attention (conditioners: {}): generation "
+                                  "raises an AssertionError in StreamingTransformerLayer",
+                                  what, present),
+                      remedy);
+  };
+  if (fuser.cross.empty()) {
+    return add("transformer_lm.cross_attention", "is true",
+               "List a conditioner in fuser.cross, or set transformer_lm.cross_attention to false");
+  }
+  add("fuser.cross", fmt::format("names {}", fmt::join(fuser.cross, ", ")),
+      "A name in fuser.cross must be one of conditioners, and in no list after cross (prepend, input_interpolate)");
 }
 
 }  // namespace harness

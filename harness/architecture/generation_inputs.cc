@@ -3,34 +3,38 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <vector>
+
+#include "harness/architecture/conditioner_kind.h"
+
 namespace harness {
 namespace {
 
-std::string ProblemOf(const ConditionerSpec& conditioner) {
+std::optional<std::string> FindProblem(const ConditionerSpec& conditioner) {
   const std::string& name = conditioner.name;
-  if (conditioner.model == "clap") {
+  if (const auto* clap = std::get_if<ClapOptions>(&conditioner.options)) {
     return fmt::format(
-        "conditioners.{}.model is clap, which takes a joint embedding '{}' of text and audio: "
-        "MusicGen.generate gives none (KeyError)",
-        name, conditioner.attribute);
+        "conditioners.{}.model is clap, which takes a joint embedding '{}' of text and audio: MusicGen.generate gives "
+        "none (KeyError)",
+        name, clap->attribute);
   }
-  const char* given = conditioner.is_text() ? "description" : "self_wav";
-  if (name != given) {
-    return fmt::format(
-        "conditioners.{} takes a {}, and MusicGen.generate gives none of that name, only '{}' (KeyError "
-        "'{}'): a model with other inputs than a description and a melody can't be used through MusicGen",
-        name, conditioner.is_text() ? "text" : "waveform", given, name);
-  }
-  return "";
+  const bool is_text = KindOf(conditioner).input == ConditionerInput::kText;
+  const char* given = is_text ? "description" : "self_wav";
+  if (name == given) return std::nullopt;
+  return fmt::format(
+      "conditioners.{} takes a {}, and MusicGen.generate gives none of that name, only '{}' (KeyError '{}'): a model "
+      "with other inputs than a description and a melody can't be used through MusicGen",
+      name, is_text ? "text" : "waveform", given, name);
 }
 
 }  // namespace
 
-std::string GenerateProblem(const LmSpec& spec) {
+std::optional<std::string> FindInputProblem(const LmSpec& spec) {
   std::vector<std::string> problems;
   for (const ConditionerSpec& conditioner : spec.conditioners) {
-    if (std::string problem = ProblemOf(conditioner); !problem.empty()) problems.push_back(std::move(problem));
+    if (auto problem = FindProblem(conditioner)) problems.push_back(*std::move(problem));
   }
+  if (problems.empty()) return std::nullopt;
   return fmt::format("{}", fmt::join(problems, "; "));
 }
 

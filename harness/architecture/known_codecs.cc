@@ -36,8 +36,10 @@ const std::vector<KnownCodec>& KnownCodecs() {
         Hub("facebook/encodec_24khz", Facts(24000, 320, 1, {2, 4, 8, 16, 32}, 1024)),
         Hub("facebook/encodec_32khz", Facts(32000, 640, 1, {4}, 2048)),
         Hub("facebook/encodec_48khz", std::move(stereo)),
-        {"dac_44khz", DacFacts(44100, 512, 9, 0), "python -m dac download --model_type 44khz"},
-        {"dac_24khz", DacFacts(24000, 320, 32, 8), "python -m dac download --model_type 24khz"},
+        {"dac_44khz", DacFacts(44100, 512, 9, 0), "python -m dac download --model_type 44khz",
+         "weights_44khz_8kbps_0.0.1.pth"},
+        {"dac_24khz", DacFacts(24000, 320, 32, 8), "python -m dac download --model_type 24khz",
+         "weights_24khz_8kbps_0.0.4.pth"},
     };
   }();
   return codecs;

@@ -4,6 +4,7 @@
 // which takes as many codebooks as the largest bandwidth holds; descript-audio-codec 1.0.0, dac/model/dac.py and conf/.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,7 +16,8 @@ namespace harness {
 struct KnownCodec {
   std::string name;
   CodecFacts facts;
-  std::string fetch;  // the command that brings its files into the cache
+  std::string fetch;                            // the command that brings its files into the cache
+  std::optional<std::string> dac_weights = {};  // of a DAC: its file in DAC's cache; else it is a model of the hub
 };
 
 const std::vector<KnownCodec>& KnownCodecs();

@@ -45,7 +45,7 @@ std::string Stripped(std::string name, const Wrapper& wrapper) {
 }
 
 // The wrappers around the model at the time of saving, outermost first, of which there may be several.
-std::string WrapperCause(const Evidence& evidence) {
+std::optional<LikelyCause> FindWrapperCause(const Evidence& evidence) {
   std::vector<std::string> names = evidence.agreement.unexpected;
   std::vector<std::string> markers, wrappers, calls;
   for (size_t round = 0; round < 3; ++round) {
@@ -66,14 +66,15 @@ std::string WrapperCause(const Evidence& evidence) {
       const auto fitting = std::count_if(names.begin(), names.end(),
                                          [&](const std::string& name) { return evidence.expected.contains(name); });
       if (static_cast<size_t>(fitting) * 2 > names.size()) {
-        return fmt::format(
-            "the names carry {}: the state dict was taken from {}, and not from the model inside. Strip it: "
-            "best_state = {{k.{}: v for k, v in best_state.items()}}",
-            fmt::join(markers, " and "), fmt::join(wrappers, " and "), fmt::join(calls, "."));
+        return LikelyCause{
+            fmt::format("the names carry {}: the state dict was taken from {}, and not from the model inside",
+                        fmt::join(markers, " and "), fmt::join(wrappers, " and ")),
+            fmt::format("Strip the prefix: best_state = {{k.{}: v for k, v in best_state.items()}}",
+                        fmt::join(calls, "."))};
       }
     }
   }
-  return "";
+  return std::nullopt;
 }
 
 size_t CountContaining(const std::vector<std::string>& names, std::initializer_list<std::string_view> parts) {
@@ -84,14 +85,16 @@ size_t CountContaining(const std::vector<std::string>& names, std::initializer_l
 }
 
 // Tensors of a training tool beside or around the model's own.
-std::string LeftoverCause(const Evidence& evidence) {
+std::optional<LikelyCause> FindLeftoverCause(const Evidence& evidence) {
   const auto& unexpected = evidence.agreement.unexpected;
   if (const size_t count =
           CountContaining(unexpected, {"lora_A", "lora_B", "lora_embedding_", "lora_magnitude", ".base_layer."})) {
-    return fmt::format(
-        "{} names are those of a LoRA adapter (peft) that was never merged. Call model.merge_and_unload() and export "
-        "what it returns: audiocraft knows no adapters, and leaving their tensors out would drop the fine-tuning",
-        count);
+    return LikelyCause{
+        fmt::format(
+            "{} names are those of a LoRA adapter (peft) that was never merged. audiocraft has no adapters, and "
+            "leaving their tensors out would drop the fine-tuning",
+            count),
+        "Call model.merge_and_unload() and export what it returns"};
   }
   std::vector<std::string> without_ema;
   for (const std::string& name : unexpected) {
@@ -103,35 +106,38 @@ std::string LeftoverCause(const Evidence& evidence) {
     }
   }
   if (!without_ema.empty() && without_ema.size() * 2 > unexpected.size()) {
-    return fmt::format(
-        "{} tensors are a moving average (EMA) of the weights, beside the weights themselves. Export one set, under "
-        "the "
-        "model's own names: audiocraft's trainer keeps the average apart, under 'ema' in its checkpoint, and "
-        "audiocraft.utils.export leaves that out",
-        without_ema.size());
+    return LikelyCause{
+        fmt::format(
+            "{} tensors are a moving average (EMA) of the weights, beside the weights themselves. The trainer of "
+            "audiocraft keeps the average apart, under 'ema' in its checkpoint, and audiocraft.utils.export "
+            "leaves that out",
+            without_ema.size()),
+        "Export one set, under the model's own names"};
   }
   if (const size_t count = CountContaining(unexpected, {".parametrizations.weight.original"})) {
-    return fmt::format(
-        "{} tensors carry weight norm in the spelling of torch.nn.utils.parametrizations; audiocraft uses that of "
-        "torch.nn.utils.weight_norm. Rename parametrizations.weight.original0 to weight_g, and original1 to weight_v",
-        count);
+    return LikelyCause{
+        fmt::format("{} tensors carry weight norm in the spelling of torch.nn.utils.parametrizations; audiocraft uses "
+                    "that of torch.nn.utils.weight_norm",
+                    count),
+        "Rename parametrizations.weight.original0 to weight_g, and original1 to weight_v"};
   }
-  return "";
+  return std::nullopt;
 }
 
-// The tensors whose weight norm is told in another way than the config has it.
-std::string FoldedNormCause(const Evidence& evidence) {
+// Weight norm that the config asks for and the tensors no longer have.
+std::optional<LikelyCause> FindFoldedNormCause(const Evidence& evidence) {
   size_t folded = 0;
   const std::set<std::string_view> found(evidence.found_names.begin(), evidence.found_names.end());
   for (const std::string& name : evidence.expected_names) {
     if (!name.ends_with(".weight_g") || found.contains(name)) continue;
     folded += found.contains(name.substr(0, name.size() - 2)) ? 1 : 0;
   }
-  if (folded == 0) return "";
-  return fmt::format(
-      "weight norm was removed from {} convolutions (remove_weight_norm leaves `weight` for weight_g and weight_v), "
-      "but seanet.norm still asks for it. Export the codec before it is folded",
-      folded);
+  if (folded == 0) return std::nullopt;
+  return LikelyCause{
+      fmt::format("weight norm was removed from {} convolutions (remove_weight_norm leaves `weight` for weight_g and "
+                  "weight_v), but seanet.norm still asks for it",
+                  folded),
+      "Export the codec before its weight norm is removed"};
 }
 
 // All mismatched tensors of the state dict.
@@ -143,24 +149,25 @@ std::vector<const Disagreement::Mismatch*> Mismatches(const Agreement& agreement
   return all;
 }
 
-std::string TransposedCause(const Evidence& evidence) {
+std::optional<LikelyCause> FindTransposedCause(const Evidence& evidence) {
   size_t transposed = 0;
   const auto mismatches = Mismatches(evidence.agreement);
   for (const auto* mismatch : mismatches) {
     const std::vector<int64_t> reversed(mismatch->found.rbegin(), mismatch->found.rend());
     transposed += mismatch->found.size() == 2 && reversed == mismatch->expected.shape ? 1 : 0;
   }
-  if (transposed == 0 || transposed * 2 <= mismatches.size()) return "";
-  return fmt::format(
-      "{} {} transposed, [in, out] for PyTorch's [out, in], as conversions from JAX, TensorFlow or Conv1D leave it. "
-      "Transpose them back, and the square ones as well: those fit, and are wrong",
-      transposed, transposed == 1 ? "matrix is" : "matrices are");
+  if (transposed == 0 || transposed * 2 <= mismatches.size()) return std::nullopt;
+  return LikelyCause{
+      fmt::format("{} {} transposed, [in, out] for PyTorch's [out, in], as conversions from JAX, TensorFlow or Conv1D "
+                  "leave it",
+                  transposed, transposed == 1 ? "matrix is" : "matrices are"),
+      "Transpose all matrices back, and the square ones as well: those fit, and are wrong"};
 }
 
 // One rank's part: the first dimension of every tensor is the n-th part of what it should be, rounded up.
-std::string ShardCause(const Evidence& evidence, size_t expected_count) {
+std::optional<LikelyCause> FindShardCause(const Evidence& evidence, size_t expected_count) {
   const auto mismatches = Mismatches(evidence.agreement);
-  if (mismatches.size() < 2 || mismatches.size() * 2 < expected_count) return "";
+  if (mismatches.size() < 2 || mismatches.size() * 2 < expected_count) return std::nullopt;
   const auto rows = [](const std::vector<int64_t>& shape) { return shape.empty() ? int64_t{0} : shape[0]; };
   for (int64_t ranks = 2; ranks <= 1024; ++ranks) {
     const bool all = std::all_of(mismatches.begin(), mismatches.end(), [&](const auto* mismatch) {
@@ -170,17 +177,18 @@ std::string ShardCause(const Evidence& evidence, size_t expected_count) {
              rows(have) == (rows(want) + ranks - 1) / ranks;
     });
     if (!all) continue;
-    return fmt::format(
-        "each tensor holds 1/{0} of its rows: this is the shard of one rank of {0} (FSDP, DTensor.to_local), and the "
-        "other shards are not here. Gather the full state dict on all ranks before saving; audiocraft does so into "
-        "fsdp_best_state, which export_lm takes",
-        ranks);
+    return LikelyCause{
+        fmt::format("each tensor holds 1/{0} of its rows: this is the shard of one rank of {0} (FSDP, "
+                    "DTensor.to_local), and the other shards are not here",
+                    ranks),
+        "Gather the full state dict on all ranks before saving: audiocraft does so into fsdp_best_state, which "
+        "export_lm takes"};
   }
-  return "";
+  return std::nullopt;
 }
 
 // Lists of modules that are longer or shorter than the config's.
-std::string CountCause(const Evidence& evidence) {
+std::optional<LikelyCause> FindCountCause(const Evidence& evidence) {
   struct Counted {
     const char* prefix;
     const char* one;
@@ -197,32 +205,34 @@ std::string CountCause(const Evidence& evidence) {
     const int want = CountModules(evidence.expected_names, counted.prefix);
     const int have = CountModules(evidence.found_names, counted.prefix);
     if (want == have || have == 0) continue;
-    return fmt::format("{} {} in the file, {} in the config ({}): the config of one model with the weights of another",
-                       have, have == 1 ? counted.one : counted.many, want, counted.key);
+    return LikelyCause{
+        fmt::format("{} {} in the file, {} in the config ({}): the config of one model with the weights of another",
+                    have, have == 1 ? counted.one : counted.many, want, counted.key)};
   }
-  return "";
+  return std::nullopt;
 }
 
 }  // namespace
 
-std::string LikelyCause(const std::vector<TensorSpec>& specs, const std::vector<FoundTensor>& found,
-                        const Agreement& agreement) {
+std::optional<LikelyCause> FindLikelyCause(const std::vector<TensorSpec>& specs, const std::vector<FoundTensor>& found,
+                                           const Agreement& agreement) {
   Evidence evidence{found, agreement, {}, {}, {}};
   for (const TensorSpec& spec : specs) evidence.expected_names.push_back(spec.name);
   for (const FoundTensor& tensor : found) evidence.found_names.push_back(tensor.name);
   evidence.expected.insert(evidence.expected_names.begin(), evidence.expected_names.end());
 
-  if (found.empty()) return "best_state is empty";
-  for (std::string cause : {LeftoverCause(evidence), WrapperCause(evidence), FoldedNormCause(evidence),
-                            ShardCause(evidence, specs.size()), TransposedCause(evidence), CountCause(evidence)}) {
-    if (!cause.empty()) return cause;
+  if (found.empty()) return LikelyCause{"best_state is empty"};
+  for (auto cause : {FindLeftoverCause(evidence), FindWrapperCause(evidence), FindFoldedNormCause(evidence),
+                     FindShardCause(evidence, specs.size()), FindTransposedCause(evidence), FindCountCause(evidence)}) {
+    if (cause) return cause;
   }
   size_t missing = 0;
   for (const auto& [group, disagreement] : agreement.groups) missing += disagreement.missing.size();
   if (missing == specs.size() && missing > 0) {
-    return "none of the names fits: this is the state dict of another kind of model (are the two files swapped?)";
+    return LikelyCause{
+        "none of the names fits: this is the state dict of another kind of model (are the two files swapped?)"};
   }
-  return "";
+  return std::nullopt;
 }
 
 }  // namespace harness

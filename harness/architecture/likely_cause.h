@@ -2,6 +2,7 @@
 // it, or which numbers differ.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,9 +10,14 @@
 
 namespace harness {
 
-// A sentence without a full stop, from the two name lists taken together; empty where no cause is known. It says what
-// to do: which prefix to strip and how, which adapter to merge, which parametrization to undo.
-std::string LikelyCause(const std::vector<TensorSpec>& specs, const std::vector<FoundTensor>& found,
-                        const Agreement& agreement);
+// Sentences without a full stop.
+struct LikelyCause {
+  std::string text;
+  std::string remedy = {};  // which prefix to strip and how, which adapter to merge; empty where nothing is known
+};
+
+// From the two name lists taken together.
+std::optional<LikelyCause> FindLikelyCause(const std::vector<TensorSpec>& specs, const std::vector<FoundTensor>& found,
+                                           const Agreement& agreement);
 
 }  // namespace harness

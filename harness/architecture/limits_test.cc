@@ -79,7 +79,7 @@ TEST(SpecLimits, ProblemsThatAreTold) {
     for (int i = 0; i < count; ++i) text += fmt::format("k{}: 1, ", i);
     return MessageOf(Describe("num_layers: 1", text + "num_layers: 1"), ErrorCode::kMismatch);
   };
-  EXPECT_THAT(unknown(100), testing::AllOf(HasSubstr("transformer_lm.k99 is no parameter"), Not(HasSubstr("more"))));
+  EXPECT_THAT(unknown(100), testing::AllOf(HasSubstr("transformer_lm.k99 is not a parameter"), Not(HasSubstr("more"))));
   EXPECT_THAT(unknown(101), testing::AllOf(HasSubstr("and 1 more"), Not(HasSubstr("transformer_lm.k100 "))));
 }
 

@@ -5,6 +5,8 @@
 
 #include <cmath>
 
+#include "harness/architecture/conditioner_kind.h"
+#include "harness/architecture/conditioner_tensors.h"
 #include "harness/architecture/read_conditioners.h"
 #include "harness/config/option_reader.h"
 
@@ -26,9 +28,8 @@ void ReadTransformer(OptionReader& options, LmSpec& spec, std::optional<std::str
     options.Wrong("hidden_scale", fmt::format("gives a feed-forward width of {} with dim {}", hidden_dim, spec.dim));
   }
   if (options.all_right() && spec.dim % spec.num_heads != 0) {
-    options.Wrong("num_heads", fmt::format("must divide dim, found {} and {}: set both to what the model was trained "
-                                           "with",
-                                           spec.num_heads, spec.dim));
+    options.Wrong("num_heads", fmt::format("must divide dim, found {} and {}", spec.num_heads, spec.dim),
+                  "Set transformer_lm.num_heads and dim to what the model was trained with");
   }
   if (spec.dim % 2 != 0) options.Wrong("dim", fmt::format("must be even, found {}", spec.dim));
 
@@ -53,19 +54,21 @@ void ReadTransformer(OptionReader& options, LmSpec& spec, std::optional<std::str
   spec.positional_embedding = options.Choice("positional_embedding", "sin", {"sin", "rope", "sin_rope"});
   spec.activation = options.Choice("activation", "relu", {"relu", "gelu", "reglu", "geglu", "swiglu"});
   if (spec.activation.ends_with("glu")) {
-    options.Wrong("activation", fmt::format("'{}' halves the feed-forward width, and linear2 takes it whole: the model "
-                                            "loads, and its first step raises a RuntimeError (mat1 and mat2 shapes "
-                                            "cannot be multiplied). Only relu and gelu run",
-                                            spec.activation));
+    options.Wrong("activation",
+                  fmt::format("'{}' halves the feed-forward width, and linear2 takes it whole: the model "
+                              "loads, and its first step raises a RuntimeError (mat1 and mat2 shapes "
+                              "cannot be multiplied)",
+                              spec.activation),
+                  "Set transformer_lm.activation to what the model was trained with: only relu and gelu run");
   }
   options.Choice("norm", "layer_norm", {"layer_norm"});
   const std::string checkpointing =
       options.Choice("checkpointing", "none", {"none", "torch", "xformers_default", "xformers_mm"});
   if (checkpointing.starts_with("xformers")) {
     options.Wrong("checkpointing",
-                  fmt::format("'{}' needs a build of xformers that is not public (ImportError when the "
-                              "model is built): set it to none, which changes nothing but training",
-                              checkpointing));
+                  fmt::format("'{}' needs a build of xformers that is not public (ImportError when the model is built)",
+                              checkpointing),
+                  "Set transformer_lm.checkpointing to none, which changes nothing but training");
   }
 
   // Initialisation only, but asserted when the model is built (LMModel._init_weights).
@@ -128,7 +131,8 @@ void ListWhatIsNotRun(LmSpec& spec) {
     if (present) spec.not_run.push_back(option);
   };
   for (const ConditionerSpec& conditioner : spec.conditioners) {
-    note(conditioner.model == "clap", fmt::format("conditioners.{}.model=clap", conditioner.name));
+    const ConditionerKind& kind = KindOf(conditioner);
+    note(!kind.runs, fmt::format("conditioners.{}.model={}", conditioner.name, kind.model));
   }
 }
 
@@ -148,13 +152,13 @@ void ReadWrap(const Config& config, LmSpec& spec, OptionProblems& problems) {
     const int64_t* number = value.ok() ? std::get_if<int64_t>(&value->data) : nullptr;
     const bool* flag = value.ok() ? std::get_if<bool>(&value->data) : nullptr;
     if ((number != nullptr || flag != nullptr) && !value->environment.empty()) {
-      problems.environment.push_back("compression_model_n_q " + EnvironmentProblem(value->environment));
+      problems.AddEnvironment("compression_model_n_q", value->environment);
     } else if (number != nullptr || flag != nullptr) {
       spec.compression_model_n_q = number != nullptr ? *number : *flag ? 1 : 0;
-    } else if (!value.ok() || !value->is_null()) {
-      problems.wrong.push_back(
-          value.ok() ? fmt::format("compression_model_n_q must be an integer or null, found {}", value->Describe())
-                     : value.error().message);
+    } else if (!value.ok()) {
+      problems.wrong.push_back({"compression_model_n_q", value.error().message, value.error().remedy});
+    } else if (!value->is_null()) {
+      problems.AddWrong("compression_model_n_q", "must be an integer or null, found " + value->Describe());
     }
   }
 }
@@ -165,12 +169,12 @@ void ReadNumber(const Config& config, const std::string& path, double& number, O
   if (value.ok()) {
     number = *value;
   } else {
-    problems.Add(value.error());
+    problems.AddError(path, value.error());
   }
 }
 
 // Both are looked up when the model is built. The dropout is training's: any value does. MusicGen brings a coefficient
-// of its own; in two steps this one is taken, and what is no number raises there (here: NaN).
+// of its own; in two steps this one is taken, and what is not a number raises there (here: NaN).
 void ReadGuidance(const Config& config, LmSpec& spec, OptionProblems& problems) {
   const auto tree = ReadMapping(config, "classifier_free_guidance", problems);
   if (!tree) return;
@@ -194,10 +198,11 @@ void CheckAttributeDropout(const Config& config, OptionProblems& problems) {
     const auto* text = std::get_if<std::string>(&value.data);
     const auto* list = std::get_if<ConfigValue::List>(&value.data);
     if (AsMap(value) != nullptr || (text != nullptr && text->empty()) || (list != nullptr && list->empty())) continue;
-    problems.wrong.push_back(fmt::format(
-        "attribute_dropout.{} must be a mapping of names to probabilities, found {} (TypeError or ValueError "
-        "when the model is built): write {{}} where there are none",
-        name, value.Describe()));
+    problems.AddWrong("attribute_dropout." + name,
+                      fmt::format("must be a mapping of names to probabilities, found {} (TypeError or ValueError when "
+                                  "the model is built)",
+                                  value.Describe()),
+                      fmt::format("Write {{}} in attribute_dropout.{} where there are none", name));
   }
 }
 
@@ -207,10 +212,10 @@ void CheckTensorCount(const LmSpec& spec, OptionProblems& problems) {
   int64_t count = kOther + kOfLayer * spec.num_layers + kOfCodebook * spec.num_codebooks;
   for (const ConditionerSpec& conditioner : spec.conditioners) count += MostTensors(conditioner);
   if (count <= kMaxTensors) return;
-  problems.unsupported.push_back(fmt::format(
-      "transformer_lm (num_layers {}, n_q {}) and {} conditioners imply up to {} tensors; this suite compares "
-      "{}, a hundred times those of the largest MusicGen",
-      spec.num_layers, spec.num_codebooks, spec.conditioners.size(), count, kMaxTensors));
+  problems.AddUnsupported(
+      "transformer_lm", fmt::format("(num_layers {}, n_q {}) and {} conditioners imply up to {} tensors; this suite "
+                                    "compares {}, a hundred times those of the largest MusicGen",
+                                    spec.num_layers, spec.num_codebooks, spec.conditioners.size(), count, kMaxTensors));
 }
 
 }  // namespace
@@ -222,11 +227,15 @@ Result<LmSpec> DescribeLm(const Config& config) {
   if (!lm_model.ok()) return lm_model.error();
   if (*lm_model == "transformer_lm_magnet") {
     return Error{ErrorCode::kUnsupported,
-                 config.source() + ": lm_model is transformer_lm_magnet: MAGNeT is no MusicGen"};
+                 config.source() + ": lm_model is transformer_lm_magnet: a MAGNeT is not a MusicGen",
+                 "",
+                 {"lm_model"}};
   }
   if (*lm_model != "transformer_lm") {
     return Error{ErrorCode::kMismatch,
-                 fmt::format("{}: lm_model must be transformer_lm, found '{}'", config.source(), *lm_model)};
+                 fmt::format("{}: lm_model must be transformer_lm, found '{}'", config.source(), *lm_model),
+                 "",
+                 {"lm_model"}};
   }
   std::optional<std::string> q_modeling;
   if (const auto tree = ReadMapping(config, "transformer_lm", problems)) {
@@ -241,8 +250,7 @@ Result<LmSpec> DescribeLm(const Config& config) {
   if (!spec.fuser.cross.empty()) spec.cross_attention = true;  // get_lm_model: "enforce cross-att programmatically"
   CheckFusing(config, spec.fuser, spec.cross_attention, problems);
   if (spec.cross_attention && spec.qk_layer_norm_cross && !spec.packed_attention()) {
-    problems.wrong.push_back(
-        "transformer_lm.qk_layer_norm_cross needs custom or memory_efficient attention (assertion)");
+    problems.AddWrong("transformer_lm.qk_layer_norm_cross", "needs custom or memory_efficient attention (assertion)");
   }
   ReadGuidance(config, spec, problems);
   CheckAttributeDropout(config, problems);

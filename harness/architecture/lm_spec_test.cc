@@ -1,5 +1,5 @@
 // Options of the transformer, the fuser and the pattern: what each changes in the description, and what is refused,
-// in the words of the message. That production refuses the same: harness/model/language_model_test.cc, pattern_test.cc.
+// in the words of the message. That the reference refuses the same: harness/model/language_model_test.cc, pattern_test.cc.
 #include "harness/architecture/lm_spec.h"
 
 #include <gmock/gmock.h>
@@ -38,7 +38,8 @@ void ExpectRefused(const std::vector<Refusal>& rows) {
     const auto spec = Describe(row.changes);
     ASSERT_FALSE(spec.ok());
     EXPECT_EQ(spec.error().code, ErrorCode::kMismatch);
-    for (const char* words : row.words) EXPECT_THAT(spec.error().message, HasSubstr(words));
+    const std::string text = spec.error().message + ". " + spec.error().remedy;
+    for (const char* words : row.words) EXPECT_THAT(text, HasSubstr(words));
   }
 }
 
@@ -50,10 +51,11 @@ TEST(LmOptions, RefusesWhatTheTransformerCannotRun) {
       {"Reglu", {{"transformer_lm.activation", Text("reglu")}}, {"transformer_lm.activation 'reglu' halves"}},
       {"Swiglu",
        {{"transformer_lm.activation", Text("swiglu")}},
-       {"mat1 and mat2 shapes cannot be multiplied", "Only relu and gelu run"}},
+       {"mat1 and mat2 shapes cannot be multiplied", "only relu and gelu run"}},
       {"Checkpointing",
        {{"transformer_lm.checkpointing", Text("xformers_mm")}},
-       {"transformer_lm.checkpointing 'xformers_mm' needs a build of xformers", "ImportError", "set it to none"}},
+       {"transformer_lm.checkpointing 'xformers_mm' needs a build of xformers", "ImportError",
+        "Set transformer_lm.checkpointing to none"}},
       {"PastContext",
        {{"transformer_lm.past_context", {int64_t{-1}}}},
        {"transformer_lm.past_context must not be negative, found -1"}},
@@ -83,7 +85,7 @@ TEST(LmOptions, RefusesWhatTheFuserAssertsAgainst) {
       {"InNoList",
        {{"conditioners.genre", genre}},
        {"conditioners.genre stands in no list of fuser", "given conditions contain unknown attributes",
-        "Add it to fuser.sum, cross, prepend or input_interpolate"}},
+        "Add genre to fuser.sum, cross, prepend or input_interpolate"}},
       {"CrossOfNone",
        {{"fuser.cross", Yaml("[text]")}, {"fuser.prepend", Yaml("[description]")}},
        {"fuser.cross names text, but no conditioner is fused by cross-attention (conditioners: description)"}},
@@ -92,11 +94,12 @@ TEST(LmOptions, RefusesWhatTheFuserAssertsAgainst) {
        {"fuser.cross names description, but no conditioner", "in no list after cross"}},
       {"CrossAttentionOfNone",
        {{"fuser.cross", Yaml("[]")}, {"fuser.sum", Yaml("[description]")}, {"transformer_lm.cross_attention", {true}}},
-       {"transformer_lm.cross_attention is true, but no conditioner is fused", "or set it to false"}},
+       {"transformer_lm.cross_attention is true, but no conditioner is fused",
+        "or set transformer_lm.cross_attention to false"}},
       {"CrossWithoutConditioners",
        {{"conditioners", {ConfigValue::Map{}}}},
        {"fuser.cross names description", "(conditioners: none)"}},
-      {"Ignore", {{"fuser.ignore", Yaml("[]")}}, {"fuser.ignore is no parameter of ConditionFuser"}},
+      {"Ignore", {{"fuser.ignore", Yaml("[]")}}, {"fuser.ignore is not a parameter of ConditionFuser"}},
   });
 }
 
@@ -110,20 +113,21 @@ TEST(LmOptions, RefusesWhatThePatternProvidersRefuse) {
   ExpectRefused({
       {"UnrollKey",
        pattern("unroll", "flatening", Yaml("[0, 1]")),
-       {"codebooks_pattern.unroll.flatening is no parameter of UnrolledPatternProvider", "did you mean flattening?"}},
+       {"codebooks_pattern.unroll.flatening is not a parameter of UnrolledPatternProvider",
+        "did you mean flattening?"}},
       {"UnrollType",
        pattern("unroll", "flattening", Text("0, 1")),
        {"codebooks_pattern.unroll.flattening must be a list of integers"}},
       {"CoarseFirstKey",
        pattern("coarse_first", "flattening", Yaml("[0]")),
-       {"codebooks_pattern.coarse_first.flattening is no parameter of CoarseFirstPattern"}},
+       {"codebooks_pattern.coarse_first.flattening is not a parameter of CoarseFirstPattern"}},
       {"MusicLmKey",
        pattern("musiclm", "groupby", {int64_t{2}}),
-       {"codebooks_pattern.musiclm.groupby is no parameter of MusicLMPattern", "did you mean group_by?"}},
+       {"codebooks_pattern.musiclm.groupby is not a parameter of MusicLMPattern", "did you mean group_by?"}},
       {"MusicLmType", pattern("musiclm", "group_by", {2.0}), {"codebooks_pattern.musiclm.group_by must be an integer"}},
       {"ParallelKey",
        pattern("parallel", "delays", Yaml("[0, 0]")),
-       {"codebooks_pattern.parallel.delays is no parameter of ParallelPatternProvider"}},
+       {"codebooks_pattern.parallel.delays is not a parameter of ParallelPatternProvider"}},
       {"Twice", pattern("unroll", "n_q", {int64_t{2}}), {"codebooks_pattern.unroll.n_q is given twice"}},
       {"Modeling", {{"codebooks_pattern.modeling", Text("unrolled")}}, {"did you mean 'unroll'?"}},
       {"NoModeling", {{"codebooks_pattern.modeling", {std::monostate{}}}}, {"and so is transformer_lm.q_modeling"}},
@@ -159,10 +163,10 @@ TEST(LmOptions, JudgesPatternArguments) {
   PatternSpec pattern;
   pattern.modeling = "delay";
   pattern.delays = {0, 1, 1};
-  EXPECT_EQ(PatternProblem(pattern, 3), "");
-  EXPECT_THAT(PatternProblem(pattern, 4), HasSubstr("has 3 entries, transformer_lm.n_q is 4"));
+  EXPECT_TRUE(CheckPattern(pattern, 3).ok());
+  EXPECT_THAT(CheckPattern(pattern, 4).error().message, HasSubstr("has 3 entries, transformer_lm.n_q is 4"));
   pattern.delays = {1, 0, 2};
-  EXPECT_THAT(PatternProblem(pattern, 3), HasSubstr("must not fall"));
+  EXPECT_THAT(CheckPattern(pattern, 3).error().message, HasSubstr("must not fall"));
 }
 
 TEST(LmOptions, TakesTheLastListThatNamesAConditioner) {

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "harness/architecture/conditioner_tensors.h"
 #include "harness/architecture/lm_spec.h"
 
 namespace harness {

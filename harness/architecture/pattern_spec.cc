@@ -33,7 +33,7 @@ void ReadArguments(const ConfigValue::Map& map, PatternSpec& pattern, OptionProb
   };
   const auto finish = [](OptionReader& options) {
     options.Ignore({"n_q"});
-    if (options.Has("n_q")) options.Wrong("n_q", "is given twice (TypeError): remove it");
+    if (options.Has("n_q")) options.Wrong("n_q", "is given twice (TypeError)", "Remove " + options.Path("n_q"));
     options.Finish();
   };
   switch (pattern.kind) {
@@ -80,15 +80,16 @@ void SetKind(PatternSpec& pattern, int64_t num_codebooks) {
   for (int64_t k = 0; k < num_codebooks && pattern.kind == Kind::kUnroll; ++k) pattern.flattening.push_back(k);
 }
 
-std::string ListProblem(const std::string& path, const std::vector<int64_t>& list, int64_t expected,
-                        const std::string& what, const std::string& one_each) {
+Status CheckList(const std::string& path, const std::vector<int64_t>& list, int64_t expected, const std::string& what,
+                 const std::string& one_each) {
   if (static_cast<int64_t>(list.size()) != expected) {
-    return fmt::format("{} has {} entries, {}: {}", path, list.size(), what, one_each);
+    return Error{ErrorCode::kMismatch, fmt::format("{} has {} entries, {}: {}", path, list.size(), what, one_each)};
   }
   if (!std::is_sorted(list.begin(), list.end())) {
-    return fmt::format("{} must not fall from one codebook to the next, found [{}]", path, fmt::join(list, ", "));
+    return Error{ErrorCode::kMismatch, fmt::format("{} must not fall from one codebook to the next, found [{}]", path,
+                                                   fmt::join(list, ", "))};
   }
-  return "";
+  return {};
 }
 
 }  // namespace
@@ -105,19 +106,19 @@ PatternSpec ReadPattern(const Config& config, int64_t num_codebooks, const std::
   // get_codebooks_pattern_provider looks at nothing but these two: another pattern's options may be anything.
   const auto modeling = config.Get("codebooks_pattern.modeling");
   if (!modeling.ok()) {
-    problems.Add(modeling.error());
+    problems.AddError("codebooks_pattern.modeling", modeling.error());
     SetKind(pattern, num_codebooks);
     return pattern;
   }
   if (modeling->is_null()) {
     // get_lm_model then makes a pattern of its own, with delays 0, 1, ...: what stands beside `modeling` is not read.
     if (!q_modeling) {
-      problems.wrong.push_back(
-          "codebooks_pattern.modeling is null, and so is transformer_lm.q_modeling: one of them must name a pattern "
-          "(AssertionError when the model is built)");
+      problems.AddWrong("codebooks_pattern.modeling",
+                        "is null, and so is transformer_lm.q_modeling: one of them must name a pattern (AssertionError "
+                        "when the model is built)");
     } else if (std::find(kChoices.begin(), kChoices.end(), *q_modeling) == kChoices.end()) {
-      problems.wrong.push_back(fmt::format("transformer_lm.q_modeling must be one of {}, found '{}'",
-                                           fmt::join(kChoices, ", "), *q_modeling));
+      problems.AddWrong("transformer_lm.q_modeling",
+                        fmt::format("must be one of {}, found '{}'", fmt::join(kChoices, ", "), *q_modeling));
     } else {
       pattern.modeling = *q_modeling;
     }
@@ -137,31 +138,29 @@ PatternSpec ReadPattern(const Config& config, int64_t num_codebooks, const std::
   return pattern;
 }
 
-std::string PatternProblem(const PatternSpec& spec, int64_t num_codebooks) {
+Status CheckPattern(const PatternSpec& spec, int64_t num_codebooks) {
   const std::string path = "codebooks_pattern." + spec.modeling;
   const std::string what = fmt::format("transformer_lm.n_q is {}", num_codebooks);
   switch (spec.kind) {
     case Kind::kParallel:
-    case Kind::kMusicLm: return "";
-    case Kind::kDelay: return ListProblem(path + ".delays", spec.delays, num_codebooks, what, "one delay a codebook");
+    case Kind::kMusicLm: return {};
+    case Kind::kDelay: return CheckList(path + ".delays", spec.delays, num_codebooks, what, "one delay a codebook");
     case Kind::kCoarseFirst:
-      return ListProblem(path + ".delays", spec.delays, num_codebooks - 1, what,
-                         "one delay for each codebook after the first");
+      return CheckList(path + ".delays", spec.delays, num_codebooks - 1, what,
+                       "one delay for each codebook after the first");
     case Kind::kUnroll: break;
   }
-  std::string problem =
-      ListProblem(path + ".flattening", spec.flattening, num_codebooks, what, "one place for each codebook");
-  if (problem.empty()) {
-    problem = ListProblem(path + ".delays", spec.delays, num_codebooks, what, "one delay a codebook");
+  HARNESS_RETURN_IF_ERROR(
+      CheckList(path + ".flattening", spec.flattening, num_codebooks, what, "one place for each codebook"));
+  HARNESS_RETURN_IF_ERROR(CheckList(path + ".delays", spec.delays, num_codebooks, what, "one delay a codebook"));
+  for (size_t k = 1; k < spec.delays.size(); ++k) {
+    if (spec.flattening[k] != spec.flattening[k - 1] || spec.delays[k] == spec.delays[k - 1]) continue;
+    return Error{ErrorCode::kMismatch,
+                 fmt::format("{}: codebooks {} and {} are flattened to the same place, {}, but delayed by {} and {}: "
+                             "they need one delay",
+                             path, k - 1, k, spec.flattening[k], spec.delays[k - 1], spec.delays[k])};
   }
-  for (size_t k = 1; problem.empty() && k < spec.delays.size(); ++k) {
-    if (spec.flattening[k] == spec.flattening[k - 1] && spec.delays[k] != spec.delays[k - 1]) {
-      problem = fmt::format(
-          "{}: codebooks {} and {} are flattened to the same place, {}, but delayed by {} and {}: they need one delay",
-          path, k - 1, k, spec.flattening[k], spec.delays[k - 1], spec.delays[k]);
-    }
-  }
-  return problem;
+  return {};
 }
 
 }  // namespace harness

@@ -36,7 +36,7 @@ struct PatternSpec {
 PatternSpec ReadPattern(const Config& config, int64_t num_codebooks, const std::optional<std::string>& q_modeling,
                         OptionProblems& problems);
 
-// Why the provider's constructor would assert against these arguments; empty where it wouldn't.
-std::string PatternProblem(const PatternSpec& spec, int64_t num_codebooks);
+// Errors: kMismatch: arguments that the provider's constructor asserts against.
+Status CheckPattern(const PatternSpec& spec, int64_t num_codebooks);
 
 }  // namespace harness

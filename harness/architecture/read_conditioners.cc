@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
-#include "harness/architecture/conditioner_options.h"
+#include "harness/architecture/conditioner_kind.h"
 #include "harness/base/safe_text.h"
 
 namespace harness {
@@ -28,8 +30,8 @@ void CheckName(const std::string& name, const std::string& path, OptionProblems&
   const bool taken =
       name.find(' ') == std::string::npos && kModuleDictMembers.find(" " + name + " ") != std::string_view::npos;
   if (taken || name.empty() || name.find('.') != std::string::npos) {
-    problems.wrong.push_back(
-        fmt::format("{}: a conditioner can't be called '{}' (KeyError when it is built)", path, name));
+    problems.AddWrong(path,
+                      fmt::format("is a conditioner that can't be called '{}' (KeyError when it is built)", name));
   }
 }
 
@@ -40,10 +42,10 @@ void CheckLookups(const ConfigValue& tree, OptionProblems& problems) {
   const ConfigValue* chroma =
       self_wav != nullptr && AsMap(*self_wav) != nullptr ? self_wav->Find("chroma_stem") : nullptr;
   if (chroma == nullptr || AsMap(*chroma) != nullptr || std::holds_alternative<ConfigValue::List>(chroma->data)) return;
-  problems.wrong.push_back(
-      fmt::format("conditioners.self_wav.chroma_stem must be a mapping or absent, found {}: "
-                  "get_pretrained looks for cache_path in it (AttributeError)",
-                  chroma->Describe()));
+  problems.AddWrong("conditioners.self_wav.chroma_stem",
+                    fmt::format("must be a mapping or absent, found {}: get_pretrained looks for cache_path in it "
+                                "(AttributeError)",
+                                chroma->Describe()));
 }
 
 // The problem is noted and nothing returned where the entry can't be read.
@@ -55,22 +57,18 @@ std::optional<ConditionerSpec> ReadConditioner(const std::string& name, const Co
   conditioner.name = name;
   OptionReader options(*AsMap(entry), path, "get_conditioner_provider", problems);
   const size_t wrong_before = problems.wrong.size();
-  conditioner.model = options.Choice("model", std::nullopt, {"t5", "lut", "chroma_stem", "clap", "style"});
+  std::vector<std::string> models;
+  for (const ConditionerKind* kind : ConditionerKinds()) models.emplace_back(kind->model);
+  const std::string model = options.Choice("model", std::nullopt, models);
   if (problems.wrong.size() > wrong_before) return std::nullopt;
-  const ConfigValue* arguments = entry.Find(conditioner.model);
+  const ConfigValue* arguments = entry.Find(model);
   if (arguments == nullptr || AsMap(*arguments) == nullptr) {
-    options.Wrong(conditioner.model, arguments == nullptr
-                                         ? "is missing: the arguments of the conditioner"
-                                         : fmt::format("must be a mapping, found {}", arguments->Describe()));
+    options.Wrong(model, arguments == nullptr ? "is missing: the arguments of the conditioner"
+                                              : fmt::format("must be a mapping, found {}", arguments->Describe()));
     return std::nullopt;
   }
-  const ConfigValue::Map& map = *AsMap(*arguments);
-  const std::string where = path + "." + conditioner.model;
-  if (conditioner.model == "t5") ReadT5Options(map, where, conditioner, problems);
-  if (conditioner.model == "lut") ReadLutOptions(map, where, conditioner, problems);
-  if (conditioner.model == "chroma_stem") ReadChromaOptions(map, where, segment_duration_s, conditioner, problems);
-  if (conditioner.model == "style") ReadStyleOptions(map, where, conditioner, problems);
-  if (conditioner.model == "clap") ReadClapOptions(map, where, conditioner, problems);
+  const size_t index = static_cast<size_t>(std::find(models.begin(), models.end(), model) - models.begin());
+  ConditionerKinds()[index]->read({*AsMap(*arguments), options.Path(model), segment_duration_s}, conditioner, problems);
   return conditioner;
 }
 
@@ -79,13 +77,14 @@ std::optional<ConditionerSpec> ReadConditioner(const std::string& name, const Co
 std::vector<ConditionerSpec> ReadConditioners(const Config& config, OptionProblems& problems) {
   std::vector<ConditionerSpec> conditioners;
   if (!config.Has("conditioners")) {
-    problems.wrong.push_back("conditioners is missing (an empty mapping means none)");
+    problems.AddWrong("conditioners", "is missing", "Write an empty mapping, conditioners: {}, where there are none");
     return conditioners;
   }
   if (auto value = config.Get("conditioners"); value.ok() && value->is_null()) {
-    problems.wrong.push_back(
-        "conditioners is null: training takes that for no conditioner, but get_pretrained looks for self_wav in it "
-        "(TypeError \"argument of type 'NoneType' is not iterable\"); write an empty mapping, conditioners: {}");
+    problems.AddWrong("conditioners",
+                      "is null: training takes that for no conditioner, but get_pretrained looks for self_wav in it "
+                      "(TypeError \"argument of type 'NoneType' is not iterable\")",
+                      "Write an empty mapping, conditioners: {}");
     return conditioners;
   }
   // Deleted by the loader before anything reads them.
@@ -96,24 +95,23 @@ std::vector<ConditionerSpec> ReadConditioners(const Config& config, OptionProble
   if (!tree) return conditioners;
   CheckLookups(*tree, problems);
   if (AsMap(*tree)->size() > kMaxConditioners) {
-    problems.unsupported.push_back(
-        fmt::format("conditioners has {} entries; this suite reads up to {}", AsMap(*tree)->size(), kMaxConditioners));
+    problems.AddUnsupported("conditioners", fmt::format("has {} entries; this suite reads up to {}",
+                                                        AsMap(*tree)->size(), kMaxConditioners));
     return conditioners;
   }
-  // What is wrong with it is told by who reads it first.
+  // Its own reader reports what is wrong with it.
   auto segment_duration = config.GetFloat("dataset.segment_duration");
   const double segment_duration_s = segment_duration.ok() ? *segment_duration : 0;
   for (const auto& [name, entry] : *AsMap(*tree)) {
     if (name.size() > kMaxConditionerName) {  // it stands in every message and in every tensor's name
-      problems.unsupported.push_back(
-          fmt::format("conditioners has a name of {} bytes ({}...); this suite reads names of "
-                      "up to {}",
-                      name.size(), Printable(name, 40), kMaxConditionerName));
+      problems.AddUnsupported(
+          "conditioners", fmt::format("has a name of {} bytes ({}...); this suite reads names of up to {}", name.size(),
+                                      Printable(name, 40), kMaxConditionerName));
       continue;
     }
     const ConfigValue::Map* map = AsMap(entry);
     if (map == nullptr) {
-      problems.wrong.push_back(fmt::format("conditioners.{} must be a mapping, found {}", name, entry.Describe()));
+      problems.AddWrong("conditioners." + name, "must be a mapping, found " + entry.Describe());
     } else if (name == "args") {  // ConditioningProvider(conditioners, device=device, **args)
       OptionReader(*map, "conditioners.args", "ConditioningProvider", problems).Finish();
     } else if (auto conditioner = ReadConditioner(name, entry, segment_duration_s, problems)) {

@@ -19,7 +19,7 @@ void ReadNorm(OptionReader& options, SeanetArguments& a, OptionProblems& problem
   if (map == nullptr) return options.Wrong("norm_params", "must be a mapping, found " + params->Describe());
   OptionReader reader(*map, options.Path("norm_params"), "torch.nn.GroupNorm", problems);
   for (const char* taken : {"module", "causal", "norm"}) {
-    if (reader.Has(taken)) reader.Wrong(taken, "is given twice (TypeError): remove it");
+    if (reader.Has(taken)) reader.Wrong(taken, "is given twice (TypeError)", "Remove " + reader.Path(taken));
   }
   if (a.norm != ConvNorm::kTimeGroupNorm) return;
   a.norm_eps = reader.Float("eps", 1e-5);

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string>
 #include <string_view>
+#include <utility>
 
 namespace harness {
 namespace {
@@ -13,6 +15,10 @@ constexpr std::string_view kWrapped = "_fsdp_wrapped_module";
 constexpr const char* kGather =
     "Gather the full state dict on all ranks before saving: audiocraft does so into fsdp_best_state, which "
     "audiocraft.utils.export.export_lm takes where it is filled";
+
+Error Mismatch(std::string message, std::string remedy = kGather) {
+  return {ErrorCode::kMismatch, std::move(message), std::move(remedy)};
+}
 
 // Matrices in every MusicGen and EnCodec, whatever the config.
 bool IsMatrix(std::string_view name) {
@@ -33,42 +39,43 @@ std::vector<std::string> Names(const std::vector<FoundTensor>& found, bool (*is)
 
 }  // namespace
 
-std::string DescribeShards(const std::vector<FoundTensor>& found) {
+Status CheckNotSharded(const std::vector<FoundTensor>& found) {
   const auto flat = Names(found, [](const FoundTensor& tensor) {
     return tensor.name.find("_flat_param") != std::string::npos || tensor.name.find("flat_param_") != std::string::npos;
   });
   if (!flat.empty()) {
-    return fmt::format(
-        "best_state holds {} flat parameter{} of FSDP: {}. Each is one rank's part of many tensors, in one dimension. "
-        "{}",
-        flat.size(), flat.size() == 1 ? "" : "s", FoldNames(flat, 3), kGather);
+    return Mismatch(fmt::format(
+        "best_state holds {} flat parameter{} of FSDP: {}. Each is one rank's part of many tensors, in one dimension",
+        flat.size(), flat.size() == 1 ? "" : "s", FoldNames(flat, 3)));
   }
   const auto empty = Names(found, [](const FoundTensor& tensor) {
     return std::find(tensor.shape.begin(), tensor.shape.end(), 0) != tensor.shape.end();
   });
   if (!empty.empty()) {
-    return fmt::format(
-        "{} tensor{} no elements: {}. That is what a rank of FSDP keeps of parameters that other ranks hold. {}",
-        empty.size(), empty.size() == 1 ? " has" : "s have", FoldNames(empty, 3), kGather);
+    return Mismatch(fmt::format(
+        "{} tensor{} no elements: {}. That is what a rank of FSDP keeps of parameters that other ranks hold",
+        empty.size(), empty.size() == 1 ? " has" : "s have", FoldNames(empty, 3)));
   }
   const auto matrices = Names(found, [](const FoundTensor& tensor) { return IsMatrix(tensor.name); });
   const auto lines =
       Names(found, [](const FoundTensor& tensor) { return IsMatrix(tensor.name) && tensor.shape.size() == 1; });
   if (!lines.empty() && lines.size() * 2 >= matrices.size()) {
-    return fmt::format(
+    return Mismatch(fmt::format(
         "{} of {} matrices have one dimension: {}. FSDP keeps parameters that way on each rank (use_orig_params), and "
-        "no more than its own part of them. {}",
-        lines.size(), matrices.size(), FoldNames(lines, 3), kGather);
+        "no more than its own part of them",
+        lines.size(), matrices.size(), FoldNames(lines, 3)));
   }
   const auto wrapped =
       Names(found, [](const FoundTensor& tensor) { return tensor.name.find(kWrapped) != std::string::npos; });
   if (!wrapped.empty()) {
-    return fmt::format(
-        "{} names carry '{}.': {}. The state dict was taken from inside of FullyShardedDataParallel. {}; or, if every "
-        "tensor is whole, strip it: best_state = {{k.replace('{}.', ''): v for k, v in best_state.items()}}",
-        wrapped.size(), kWrapped, FoldNames(wrapped, 3), kGather, kWrapped);
+    return Mismatch(
+        fmt::format("{} names carry '{}.': {}. The state dict was taken from inside of FullyShardedDataParallel",
+                    wrapped.size(), kWrapped, FoldNames(wrapped, 3)),
+        fmt::format("{}; or, if every tensor is whole, strip the prefix: best_state = {{k.replace('{}.', ''): v for k, "
+                    "v in best_state.items()}}",
+                    kGather, kWrapped));
   }
-  return "";
+  return {};
 }
 
 }  // namespace harness

@@ -1,16 +1,15 @@
 // What FSDP leaves in a state dict that was not gathered, as far as names and shapes show it.
 #pragma once
 
-#include <string>
 #include <vector>
 
 #include "harness/architecture/agreement.h"
+#include "harness/base/result.h"
 
 namespace harness {
 
-// Flat parameters, wrapped names, tensors without elements, matrices in one dimension: a sentence that says which, how
-// many, and what to do; empty where there is none. A shard whose matrices kept their two dimensions shows only against
-// its config (likely_cause.h).
-std::string DescribeShards(const std::vector<FoundTensor>& found);
+// Errors: kMismatch: flat parameters, wrapped names, tensors without elements, matrices in one dimension; which, and how
+// many. A shard whose matrices kept their two dimensions shows only against its config (likely_cause.h).
+Status CheckNotSharded(const std::vector<FoundTensor>& found);
 
 }  // namespace harness

@@ -25,7 +25,7 @@ class SpecReader {
   SpecReader(const Json& config, const std::string& file) : config_(config), file_(file) {}
 
   Result<T5Spec> Run() {
-    if (!config_.is_object()) return Error{ErrorCode::kCorrupt, file_ + ": is no JSON object"};
+    if (!config_.is_object()) return Error{ErrorCode::kCorrupt, file_ + ": is not a JSON object"};
     struct Size {
       const char* key;
       const char* other;  // PretrainedConfig.attribute_map: sets the same attribute, and later

@@ -28,8 +28,8 @@ struct T5Spec {
   bool gated = false;  // two input projections, one of them through the activation
 };
 
-// The text of a config.json; `file` starts every message. A key that is missing has upstream's default.
-// Errors: kCorrupt (no JSON, or a value of another kind), kMismatch (a value that upstream fails on), kUnsupported (an
+// The text of a config.json; `file` starts every message. A key that is missing has the reference's default.
+// Errors: kCorrupt (no JSON, or a value of another kind), kMismatch (a value that the reference fails on), kUnsupported (an
 // activation that this suite does not run, sizes beyond any T5).
 Result<T5Spec> ReadT5Spec(std::string_view json, const std::string& file);
 

@@ -15,7 +15,7 @@ struct TensorSpec {
   std::vector<int64_t> shape;
   std::string group;
   std::string origin;
-  // Other names under which production's loader accepts it (StreamingMultiheadAttention._load_from_state_dict).
+  // Other names under which the reference's loader accepts it (StreamingMultiheadAttention._load_from_state_dict).
   std::vector<std::string> aliases = {};
   // Inference never reads it (EMA statistics of a codebook): any values do.
   bool training_only = false;

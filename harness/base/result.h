@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <utility>
 #include <variant>
+#include <vector>
 
 namespace harness {
 
@@ -39,10 +40,11 @@ constexpr const char* Name(ErrorCode code) {
 struct Error {
   ErrorCode code;
   std::string message;
-  std::string remedy = {};  // what to do, as a sentence of its own; empty where nothing is known
+  std::string remedy = {};             // what to do, as a sentence of its own; empty where nothing is known
+  std::vector<std::string> keys = {};  // the options of a config that it complains of: "transformer_lm.dim"
 
   // The same error, said of `place`: "PLACE: message".
-  Error In(const std::string& place) const { return {code, place + ": " + message, remedy}; }
+  Error In(const std::string& place) const { return {code, place + ": " + message, remedy, keys}; }
 };
 
 template <class T>

@@ -2,7 +2,7 @@
 //
 //   AUDIOCRAFT_EXPORT_DIR=EXPORT build/bin/models_benchmark [--benchmark_filter=Step]
 //
-// Bytes per second are of the weights as they are stored; compare them with FewRows, which has nothing else to do, and
+// Bytes per second are of the weights as they are stored; compare them with SmallBatch, which has nothing else to do, and
 // with ReadWeights.
 #include <ATen/ATen.h>
 #include <benchmark/benchmark.h>
@@ -14,7 +14,7 @@
 
 #include "harness/export/export.h"
 #include "harness/generate/guided_model.h"
-#include "harness/model/few_rows.h"
+#include "harness/model/small_batch_linear.h"
 #include "harness/pipeline/models.h"
 
 namespace harness {
@@ -64,21 +64,21 @@ void GuidedStep(benchmark::State& state) {
   const at::Tensor codes = at::zeros({1, models->language_model.spec().num_codebooks, 1}, at::kLong);
   constexpr int64_t kSteps = 100;
   std::unique_ptr<GuidedModel> guided;
-  int64_t step = kSteps, before = CountFewRows().weight_bytes, of_starts = 0;
+  int64_t step = kSteps, before = CountSmallBatches().weight_bytes, of_starts = 0;
   for (auto _ : state) {
     if (step >= kSteps) {
       state.PauseTiming();
-      const int64_t start = CountFewRows().weight_bytes;
+      const int64_t start = CountSmallBatches().weight_bytes;
       guided = std::make_unique<GuidedModel>(models->language_model, *conditions, 1, kSteps, Sampling{});
       guided->Logits(codes);
-      of_starts += CountFewRows().weight_bytes - start;
+      of_starts += CountSmallBatches().weight_bytes - start;
       step = 1;
       state.ResumeTiming();
     }
     benchmark::DoNotOptimize(guided->Logits(codes));
     ++step;
   }
-  state.SetBytesProcessed(CountFewRows().weight_bytes - before - of_starts);
+  state.SetBytesProcessed(CountSmallBatches().weight_bytes - before - of_starts);
 }
 BENCHMARK(GuidedStep)->Unit(benchmark::kMillisecond)->UseRealTime();
 
@@ -96,17 +96,17 @@ void DecodeASecond(benchmark::State& state) {
 BENCHMARK(DecodeASecond)->Arg(1)->Arg(2)->Arg(4)->Unit(benchmark::kMillisecond)->UseRealTime();
 
 // Rows of x, rows and columns of a float16 weight: the products of a model of width 1024, and its heads.
-void FewRows(benchmark::State& state) {
+void SmallBatch(benchmark::State& state) {
   const c10::InferenceMode inference;
   const at::Tensor x = at::randn({state.range(0), state.range(2)});
   // Several weights in turn: one would stay in the cache.
   std::vector<at::Tensor> weights;
   for (int i = 0; i < 32; ++i) weights.push_back(at::randn({state.range(1), state.range(2)}).to(at::kHalf));
   size_t next = 0;
-  for (auto _ : state) benchmark::DoNotOptimize(FewRowsLinear(x, weights[next++ % weights.size()], at::Tensor()));
+  for (auto _ : state) benchmark::DoNotOptimize(SmallBatchLinear(x, weights[next++ % weights.size()], at::Tensor()));
   state.SetBytesProcessed(state.iterations() * state.range(1) * state.range(2) * 2);
 }
-BENCHMARK(FewRows)
+BENCHMARK(SmallBatch)
     ->Args({2, 3072, 1024})
     ->Args({2, 1024, 1024})
     ->Args({2, 4096, 1024})

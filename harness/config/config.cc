@@ -22,7 +22,7 @@ struct Config::Tree {
   std::string source;
   Environment environment;
 
-  Error InSource(const Error& error) const { return {error.code, fmt::format("{}: {}", source, error.message)}; }
+  Error InSource(const Error& error) const { return error.In(source); }
 };
 
 Config::Config(std::shared_ptr<const Tree> tree) : tree_(std::move(tree)) {}

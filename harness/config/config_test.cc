@@ -122,7 +122,7 @@ TEST_F(ConfigReads, WhatIsNotThere) {
   EXPECT_THAT(config().Get("transformer_lm.emb_lr"), fails("transformer_lm.emb_lr is ???: missing mandatory value"));
   EXPECT_THAT(config().Get("ratios[4]"), fails("ratios[4] is not there (it has 4 items)"));
   EXPECT_THAT(config().Get("1"),
-              fails("1 is not there (there is the key 1, which is no text: put it in quotes in the YAML)"));
+              fails("1 is not there (there is the key 1, which is not a text: put it in quotes in the YAML)"));
 }
 
 TEST_F(ConfigReads, PathsThroughWhatIsNoMapping) {
@@ -130,7 +130,7 @@ TEST_F(ConfigReads, PathsThroughWhatIsNoMapping) {
   EXPECT_THAT(config().Get("transformer_lm.norm.x"),
               fails("transformer_lm.norm must be a mapping or a list to hold transformer_lm.norm.x, found null"));
   EXPECT_THAT(config().Get("bins.x"), fails("bins must be a mapping or a list to hold bins.x, found the integer 2048"));
-  EXPECT_THAT(config().Get("ratios.x"), fails("ratios is a list, and 'x' is no index"));
+  EXPECT_THAT(config().Get("ratios.x"), fails("ratios is a list, and 'x' is not an index"));
   EXPECT_THAT(config().Get("broken.x"), fails("broken is '${nope}'"));
 }
 

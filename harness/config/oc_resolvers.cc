@@ -87,9 +87,9 @@ Result<Resolved> Resolver::Call(const std::string& name, const std::vector<Resol
   }
   if (known == nullptr) {
     return Fail(
-        ErrorCode::kMismatch, context,  // production raises UnsupportedInterpolationType
+        ErrorCode::kMismatch, context,  // the reference raises UnsupportedInterpolationType
         fmt::format("the resolver '{}' in {} is unknown: OmegaConf brings oc.env, oc.decode, oc.select, oc.dict.keys, "
-                    "oc.dict.values and oc.deprecated; production does not register another",
+                    "oc.dict.values and oc.deprecated; audiocraft does not register another",
                     Quotable(name), interpolation.text));
   }
   if (args.size() < known->min_args || args.size() > known->max_args) {
@@ -167,7 +167,7 @@ Result<Resolved> Resolver::Select(const std::vector<Resolved>& args, const Inter
   if (selection.outcome == Outcome::kFound) return selection.target;
   if (selection.outcome == Outcome::kBadIndex) {
     return Fail(ErrorCode::kMismatch, context,
-                fmt::format("the key in {} leads into the list {}, and '{}' is no index", interpolation.text,
+                fmt::format("the key in {} leads into the list {}, and '{}' is not an index", interpolation.text,
                             selection.reached, Quotable(selection.step)));
   }
   return args.size() > 1 ? args[1] : Resolved{};

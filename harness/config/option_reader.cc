@@ -12,68 +12,103 @@ namespace harness {
 
 namespace {
 
-// What is wrong with a text that would be right without its quotes.
-std::string QuotesHint(const ConfigValue& found) {
+// Why a value is not what it looks like, and what to do.
+struct Hint {
+  std::string text = {};
+  std::string remedy = {};
+};
+
+// Of a text that would be right without its quotes.
+Hint ExplainQuotes(const ConfigValue& found, const std::string& path) {
   const auto* text = std::get_if<std::string>(&found.data);
-  if (text == nullptr) return "";
-  if (!found.environment.empty()) return " (oc.env makes a text of it: write the value into the config)";
-  return fmt::format(
-      " (quotes, or an interpolation such as oc.env, make a text of it: write {} without quotes, or wrap the "
-      "interpolation in ${{oc.decode:...}})",
-      *text);
+  if (text == nullptr) return {};
+  if (!found.environment.empty()) {
+    return {" (oc.env makes a text of it)", fmt::format("Write the value of {} into the config", path)};
+  }
+  return {" (quotes, or an interpolation such as oc.env, make a text of it)",
+          fmt::format("Write {} without quotes in {}, or wrap the interpolation in ${{oc.decode:...}}", *text, path)};
 }
 
 // Python takes any value as a condition, and every text but the empty one is true.
-std::string TruthHint(const ConfigValue& found) {
+Hint ExplainTruth(const ConfigValue& found, const std::string& path) {
   const auto* text = std::get_if<std::string>(&found.data);
-  if (text == nullptr) return "";
+  if (text == nullptr) return {};
   const ConfigValue bare = found.WithoutQuotes();
   const auto* meant = std::get_if<bool>(&bare.data);
   const std::string taken = text->empty() ? "an empty text is false to Python" : "any text is true to Python";
-  if (meant == nullptr || !found.environment.empty()) return fmt::format(" ({}: write true or false)", taken);
-  if (*meant == !text->empty()) return QuotesHint(found);
-  return fmt::format(
-      " (quotes, or an interpolation such as oc.env, make a text of it, and {}: production builds the model with it "
-      "switched on. Write {} without quotes)",
-      taken, *text);
+  if (meant == nullptr || !found.environment.empty()) {
+    return {fmt::format(" ({})", taken), fmt::format("Write true or false in {}", path)};
+  }
+  if (*meant == !text->empty()) return ExplainQuotes(found, path);
+  return {fmt::format(" (quotes, or an interpolation such as oc.env, make a text of it, and {}: audiocraft builds the "
+                      "model with it switched on)",
+                      taken),
+          fmt::format("Write {} without quotes in {}", *text, path)};
 }
 
-constexpr size_t kMaxTold = 100;  // problems in one message; a file may bring a hundred thousand
+constexpr size_t kMaxShown = 100;  // problems in one message; a file may bring a hundred thousand
 constexpr size_t kMaxSuggestions = 100;
 
-// Where a list or mapping is wholly the environment's (oc.decode), its keys and length are, too. Empty: none is.
-std::string ContainerOfEnvironment(const ConfigValue& value) {
+// The interpolation that a list or mapping in `value` comes from, where one is wholly the environment's (oc.decode): its
+// keys and its length are, too.
+std::optional<std::string> FindContainerOfEnvironment(const ConfigValue& value) {
   const auto* map = AsMap(value);
   const auto* list = std::get_if<ConfigValue::List>(&value.data);
-  if (map == nullptr && list == nullptr) return "";
-  std::string written = value.environment;
-  for (size_t i = 0; map != nullptr && written.empty() && i < map->size(); ++i)
-    written = ContainerOfEnvironment((*map)[i].second);
-  for (size_t i = 0; list != nullptr && written.empty() && i < list->size(); ++i)
-    written = ContainerOfEnvironment((*list)[i]);
+  if (map == nullptr && list == nullptr) return std::nullopt;
+  if (!value.environment.empty()) return value.environment;
+  std::optional<std::string> written;
+  for (size_t i = 0; map != nullptr && !written && i < map->size(); ++i)
+    written = FindContainerOfEnvironment((*map)[i].second);
+  for (size_t i = 0; list != nullptr && !written && i < list->size(); ++i)
+    written = FindContainerOfEnvironment((*list)[i]);
   return written;
 }
 
 // One problem may be met twice (an option that encoder and decoder share), and some messages name the source already.
-std::string Join(const std::vector<std::string>& problems, const std::string& source) {
-  std::vector<std::string> distinct;
-  std::unordered_set<std::string_view> seen;
+Error Join(ErrorCode code, const std::vector<OptionProblem>& problems, const std::string& source) {
+  Error error{code, ""};
+  std::vector<std::string_view> texts, remedies;
+  std::unordered_set<std::string_view> seen, seen_remedies;
   const std::string prefix = source + ": ";
-  for (const std::string& problem : problems) {
-    std::string_view text = problem;
+  for (const OptionProblem& problem : problems) {
+    std::string_view text = problem.text;
     if (text.starts_with(prefix)) text.remove_prefix(prefix.size());
-    if (seen.insert(text).second && seen.size() <= kMaxTold) distinct.emplace_back(text);
+    if (!seen.insert(text).second) continue;
+    error.keys.push_back(problem.key);
+    if (seen.size() > kMaxShown) continue;
+    texts.push_back(text);
+    if (!problem.remedy.empty() && seen_remedies.insert(problem.remedy).second) remedies.push_back(problem.remedy);
   }
-  if (seen.size() > kMaxTold) distinct.push_back(fmt::format("and {} more", seen.size() - kMaxTold));
-  return fmt::format("{}: {}", source, fmt::join(distinct, "; "));
+  const size_t hidden = seen.size() - texts.size();
+  error.message =
+      fmt::format("{}: {}{}", source, fmt::join(texts, "; "), hidden > 0 ? fmt::format("; and {} more", hidden) : "");
+  error.remedy = fmt::format("{}", fmt::join(remedies, ". "));
+  return error;
 }
 
 }  // namespace
 
+void OptionProblems::AddWrong(const std::string& key, const std::string& what, std::string remedy) {
+  wrong.push_back({key, fmt::format("{} {}", key, what), std::move(remedy)});
+}
+
+void OptionProblems::AddUnsupported(const std::string& key, const std::string& what, std::string remedy) {
+  unsupported.push_back({key, fmt::format("{} {}", key, what), std::move(remedy)});
+}
+
+void OptionProblems::AddEnvironment(const std::string& key, const std::string& written) {
+  environment.push_back(
+      {key, fmt::format("{} {}", key, EnvironmentProblem(written)), "Write the value into the config"});
+}
+
+void OptionProblems::AddError(const std::string& key, const Error& error) {
+  (error.code == ErrorCode::kUnsupported ? unsupported : wrong).push_back({key, error.message, error.remedy});
+}
+
 Status OptionProblems::ToStatus(const std::string& source) const {
-  if (!environment.empty()) return Error{ErrorCode::kUnsupported, Join(environment, source)};
-  if (!wrong.empty()) return Error{ErrorCode::kMismatch, Join(wrong, source)};
-  if (!unsupported.empty()) return Error{ErrorCode::kUnsupported, Join(unsupported, source)};
+  if (!environment.empty()) return Join(ErrorCode::kUnsupported, environment, source);
+  if (!wrong.empty()) return Join(ErrorCode::kMismatch, wrong, source);
+  if (!unsupported.empty()) return Join(ErrorCode::kUnsupported, unsupported, source);
   return {};
 }
 
@@ -89,17 +124,17 @@ std::string OptionReader::Path(std::string_view key) const {
   return path_.empty() ? std::string(key) : fmt::format("{}.{}", path_, key);
 }
 
-void OptionReader::Wrong(std::string_view key, const std::string& what) {
-  problems_.wrong.push_back(fmt::format("{} {}", Path(key), what));
+void OptionReader::Wrong(std::string_view key, const std::string& what, std::string remedy) {
+  problems_.AddWrong(Path(key), what, std::move(remedy));
 }
 
-void OptionReader::Unsupported(std::string_view key, const std::string& what) {
-  problems_.unsupported.push_back(fmt::format("{} {}", Path(key), what));
+void OptionReader::Unsupported(std::string_view key, const std::string& what, std::string remedy) {
+  problems_.AddUnsupported(Path(key), what, std::move(remedy));
 }
 
 bool OptionReader::IsOfEnvironment(std::string_view key, const ConfigValue& value) {
   if (value.environment.empty()) return false;
-  problems_.environment.push_back(fmt::format("{} {}", Path(key), EnvironmentProblem(value.environment)));
+  problems_.AddEnvironment(Path(key), value.environment);
   return true;
 }
 
@@ -131,9 +166,9 @@ int64_t OptionReader::Int(std::string_view key, std::optional<int64_t> fallback,
   const int64_t as_number = flag != nullptr && *flag ? 1 : 0;  // in Python a bool is an int
   if (flag != nullptr) number = &as_number;
   if (number == nullptr) {
-    const ConfigValue bare = value->WithoutQuotes();
-    Wrong(key, fmt::format("must be an integer, found {}{}", value->Describe(),
-                           std::holds_alternative<int64_t>(bare.data) ? QuotesHint(*value) : ""));
+    const bool quoted = std::holds_alternative<int64_t>(value->WithoutQuotes().data);
+    const Hint hint = quoted ? ExplainQuotes(*value, Path(key)) : Hint{};
+    Wrong(key, fmt::format("must be an integer, found {}{}", value->Describe(), hint.text), hint.remedy);
     return substitute;
   }
   if (IsOfEnvironment(key, *value)) return substitute;
@@ -154,7 +189,8 @@ double OptionReader::Float(std::string_view key, std::optional<double> fallback)
   if (integer != nullptr) return static_cast<double>(*integer);
   const ConfigValue bare = value->WithoutQuotes();
   const bool number = std::holds_alternative<double>(bare.data) || std::holds_alternative<int64_t>(bare.data);
-  Wrong(key, fmt::format("must be a number, found {}{}", value->Describe(), number ? QuotesHint(*value) : ""));
+  const Hint hint = number ? ExplainQuotes(*value, Path(key)) : Hint{};
+  Wrong(key, fmt::format("must be a number, found {}{}", value->Describe(), hint.text), hint.remedy);
   return fallback.value_or(0);
 }
 
@@ -168,7 +204,8 @@ bool OptionReader::Bool(std::string_view key, std::optional<bool> fallback) {
   if (!is_text && !is_list && AsMap(*value) == nullptr) {
     return IsOfEnvironment(key, *value) ? fallback.value_or(false) : Truthy(value);
   }
-  Wrong(key, fmt::format("must be true or false, found {}{}", value->Describe(), TruthHint(*value)));
+  const Hint hint = ExplainTruth(*value, Path(key));
+  Wrong(key, fmt::format("must be true or false, found {}{}", value->Describe(), hint.text), hint.remedy);
   return fallback.value_or(false);
 }
 
@@ -229,9 +266,10 @@ std::vector<int64_t> OptionReader::IntList(std::string_view key, std::optional<s
   for (const ConfigValue& item : list != nullptr ? *list : ConfigValue::List{}) {
     const auto* number = std::get_if<int64_t>(&item.data);
     if (number == nullptr || *number < -kMaxSize || *number > kMaxSize) {
-      Wrong(fmt::format("{}[{}]", key, numbers.size()),
-            fmt::format("must be an integer, found {}{}", item.Describe(),
-                        std::holds_alternative<int64_t>(item.WithoutQuotes().data) ? QuotesHint(item) : ""));
+      const std::string of_item = fmt::format("{}[{}]", key, numbers.size());
+      const bool quoted = std::holds_alternative<int64_t>(item.WithoutQuotes().data);
+      const Hint hint = quoted ? ExplainQuotes(item, Path(of_item)) : Hint{};
+      Wrong(of_item, fmt::format("must be an integer, found {}{}", item.Describe(), hint.text), hint.remedy);
       return substitute;
     }
     if (IsOfEnvironment(fmt::format("{}[{}]", key, numbers.size()), item)) return substitute;
@@ -248,7 +286,7 @@ std::vector<std::string> OptionReader::StringList(std::string_view key,
   std::vector<std::string> substitute = std::move(fallback).value_or(std::vector<std::string>{});
   if (value == nullptr) return substitute;
   std::vector<std::string> texts;
-  // Who only iterates finds nothing in these, either.
+  // Iterating over these finds nothing, either.
   if (const auto* map = AsMap(*value); map != nullptr && map->empty()) return texts;
   if (const auto* text = std::get_if<std::string>(&value->data); text != nullptr && text->empty()) return texts;
   const auto* list = std::get_if<ConfigValue::List>(&value->data);
@@ -275,9 +313,11 @@ void OptionReader::Finish() {
     if (known_.contains(name)) continue;
     // A message shows a few; a file may bring a hundred thousand.
     const auto near = ++unknown <= kMaxSuggestions ? NearestTypo(name, candidates) : std::nullopt;
-    Wrong(name, fmt::format("is no parameter of {}{}{}", callee_, consequence_,
-                            near ? fmt::format(": did you mean {}?", *near)
-                                 : ": remove it, unless a fork of audiocraft has it; then only that fork loads this"));
+    const char* of_fork = ", unless a fork of audiocraft has it: then only that fork loads this export";
+    Wrong(name,
+          fmt::format("is not a parameter of {}{}{}", callee_, consequence_,
+                      near ? fmt::format(": did you mean {}?", *near) : ""),
+          near ? "" : fmt::format("Remove what is not a parameter{}", consequence_.empty() ? "" : of_fork));
   }
 }
 
@@ -296,15 +336,15 @@ const ConfigValue::Map* AsMap(const ConfigValue& value) { return std::get_if<Con
 std::optional<ConfigValue> ReadMapping(const Config& config, const std::string& path, OptionProblems& problems) {
   auto value = config.Get(path);
   if (!value.ok()) {
-    problems.Add(value.error());
+    problems.AddError(path, value.error());
     return std::nullopt;
   }
   if (AsMap(*value) == nullptr) {
-    problems.wrong.push_back(fmt::format("{} must be a mapping, found {}", path, value->Describe()));
+    problems.AddWrong(path, "must be a mapping, found " + value->Describe());
     return std::nullopt;
   }
-  if (const std::string written = ContainerOfEnvironment(*value); !written.empty()) {
-    problems.environment.push_back(fmt::format("{} {}", path, EnvironmentProblem(written)));
+  if (const auto written = FindContainerOfEnvironment(*value)) {
+    problems.AddEnvironment(path, *written);
     return std::nullopt;
   }
   return std::move(value).value();

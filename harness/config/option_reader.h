@@ -15,24 +15,35 @@
 
 namespace harness {
 
-// Problems that make production raise (or be silently wrong), and options that this suite can't judge.
-struct OptionProblems {
-  std::vector<std::string> wrong;
-  std::vector<std::string> unsupported;
-  std::vector<std::string> environment;  // options whose value is the environment's: what the others say is void
+// What is wrong with one option.
+struct OptionProblem {
+  std::string key;          // its path: "transformer_lm.dim"
+  std::string text;         // a sentence that names it
+  std::string remedy = {};  // what to do, as a sentence of its own; empty where nothing is known
+};
 
-  void Add(const Error& error) {
-    (error.code == ErrorCode::kUnsupported ? unsupported : wrong).push_back(error.message);
-  }
+// Problems that make the reference raise (or be silently wrong), and options that this suite can't judge.
+struct OptionProblems {
+  std::vector<OptionProblem> wrong;
+  std::vector<OptionProblem> unsupported;
+  std::vector<OptionProblem> environment;  // options whose value is the environment's: what the others say is void
+
+  // "KEY WHAT": `what` goes on where the key stops.
+  void AddWrong(const std::string& key, const std::string& what, std::string remedy = {});
+  void AddUnsupported(const std::string& key, const std::string& what, std::string remedy = {});
+  // `written`: the interpolation that the value at `key` comes from (ConfigValue::environment).
+  void AddEnvironment(const std::string& key, const std::string& written);
+  void AddError(const std::string& key, const Error& error);
+
   // kUnsupported naming the environment's options; else kMismatch naming everything that is wrong; else kUnsupported
-  // naming every option; else ok.
+  // naming every option; else ok. The error has the keys of all that it names.
   Status ToStatus(const std::string& source) const;
 };
 
 class OptionReader {
  public:
-  // `map` must outlive the reader; `path` is its key path ("transformer_lm"; empty: the root); `callee` is who takes
-  // the arguments. An unknown key is told with `consequence`.
+  // `map` must outlive the reader; `path` is its key path ("transformer_lm"; empty: the root); `callee` takes the
+  // arguments. An unknown key is reported with `consequence`; empty: the callee is not of audiocraft.
   OptionReader(const ConfigValue::Map& map, std::string path, std::string callee, OptionProblems& problems,
                std::string consequence = " (TypeError when it is built)");
 
@@ -54,12 +65,12 @@ class OptionReader {
   bool Has(std::string_view key) const;
   // Takes these keys without looking at them: parameters that inference never reads.
   void Ignore(const std::vector<std::string>& keys);
-  // Everything not asked for is no parameter of the callee: reported, with the nearest one that is.
+  // What was not asked for is not a parameter of the callee: reported, with the nearest one that is.
   void Finish();
 
   std::string Path(std::string_view key) const;
-  void Wrong(std::string_view key, const std::string& what);
-  void Unsupported(std::string_view key, const std::string& what);
+  void Wrong(std::string_view key, const std::string& what, std::string remedy = {});
+  void Unsupported(std::string_view key, const std::string& what, std::string remedy = {});
   // Notes that the value, which is of the right type, is the environment's: nothing is built from it, so that no later
   // message shows it. False for every other value.
   bool IsOfEnvironment(std::string_view key, const ConfigValue& value);

@@ -29,7 +29,7 @@ std::string Resolver::Suggest(NodeId map, std::string_view key) const {
     if (child.key.is_text()) {
       keys.push_back(child.key.text());
     } else if (child.key.text() == key) {
-      return fmt::format(" (there is the key {}, which is no text: put it in quotes in the YAML)", key);
+      return fmt::format(" (there is the key {}, which is not a text: put it in quotes in the YAML)", key);
     }
   }
   const std::optional<std::string> nearest = Nearest(key, keys);
@@ -103,7 +103,7 @@ Result<Resolved> Resolver::Walk(std::string_view path) {
         return Error{ErrorCode::kNotFound, fmt::format("{} is not there{}{}", here, via, step.suggestion)};
       case Outcome::kBadIndex:
         return Error{ErrorCode::kMismatch,
-                     fmt::format("{}{} is a list, and '{}' is no index", NamePath(done), via, key)};
+                     fmt::format("{}{} is a list, and '{}' is not an index", NamePath(done), via, key)};
       case Outcome::kNotContainer:
         return Error{ErrorCode::kMismatch, fmt::format("{} must be a mapping or a list to hold {}, found {}",
                                                        NamePath(done), here, Describe(at))};
@@ -174,7 +174,7 @@ Result<Resolved> Resolver::FollowPath(const std::string& path, const Interpolati
                               path, interpolation.text, NamePath(selection.reached), Quotable(selection.step)));
     case Outcome::kBadIndex:
       return Fail(ErrorCode::kMismatch, context,
-                  fmt::format("the key {} of {} is not there: {} is a list, and '{}' is no index", path,
+                  fmt::format("the key {} of {} is not there: {} is a list, and '{}' is not an index", path,
                               interpolation.text, NamePath(selection.reached), Quotable(selection.step)));
   }
   if (selection.target.node) {

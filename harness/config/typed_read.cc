@@ -12,8 +12,8 @@ namespace harness {
 
 std::string EnvironmentProblem(const std::string& written) {
   return fmt::format(
-      "takes its value from {}, the environment of who loads the export: what it holds here says nothing of other "
-      "machines. Write the value into the config",
+      "takes its value from {}, the environment of whoever loads the export: what it holds here says nothing of other "
+      "machines",
       written);
 }
 
@@ -21,6 +21,8 @@ std::string EnvironmentProblem(const std::string& written) {
 
 namespace harness::config_internal {
 namespace {
+
+constexpr const char* kEnvironmentRemedy = "Write the value into the config";
 
 template <class T>
 struct Wanted;
@@ -85,7 +87,8 @@ Result<T> ConvertScalar(const ConfigValue& value, const std::string& path, const
   };
   std::optional<T> typed = as_wanted();
   if (typed && !value.environment.empty()) {
-    return Error{ErrorCode::kUnsupported, fmt::format("{} {}", path, EnvironmentProblem(value.environment))};
+    return Error{ErrorCode::kUnsupported, fmt::format("{} {}", path, EnvironmentProblem(value.environment)),
+                 kEnvironmentRemedy};
   }
   if (typed) return *std::move(typed);
   return Error{ErrorCode::kMismatch, fmt::format("{} must be {}, found {}{}", path.empty() ? "the config" : path,

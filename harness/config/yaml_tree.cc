@@ -136,7 +136,7 @@ class TreeBuilder {
       return At(yaml, place,
                 source.tag.empty()
                     ? fmt::format("is '{}', which the YAML loader cannot read: put it in quotes", Quotable(source.text))
-                    : fmt::format("is '{}', which is no '{}'", Quotable(source.text), source.tag));
+                    : fmt::format("is '{}', which is not of the tag '{}'", Quotable(source.text), source.tag));
     }
     SetScalar(node, *std::move(scalar));
     if (node.kind == TreeNode::Kind::kInterpolation && node.pieces == nullptr) {

@@ -7,18 +7,28 @@
 namespace harness {
 
 CodecDescription DescribeOwnCodec(const CodecSpec& spec) {
-  CodecDescription codec;
-  codec.facts = FactsOf(spec);
-  codec.encoder_hop = spec.encoder.hop_length();
-  codec.decoder_hop = spec.decoder.hop_length();
-  codec.name = FileName(Role::kCodec);
-  return codec;
+  return {.name = FileName(Role::kCodec),
+          .facts = FactsOf(spec),
+          .encoder_hop = spec.encoder.hop_length(),
+          .decoder_hop = spec.decoder.hop_length(),
+          .source = OwnCodec{spec}};
+}
+
+const CodecSpec* CodecDescription::encodec() const {
+  if (const auto* own = std::get_if<OwnCodec>(&source)) return &own->spec;
+  if (const auto* packaged = std::get_if<PackagedCodec>(&source)) return &packaged->spec;
+  if (const auto* hub = std::get_if<HubCodec>(&source)) return &hub->spec;
+  return nullptr;
+}
+
+bool CodecDescription::is_named() const {
+  return !std::holds_alternative<OwnCodec>(source) && !std::holds_alternative<PackagedCodec>(source);
 }
 
 std::string CodecDescription::From(const std::string& key) const {
-  if (kind == Kind::kOwn || kind == Kind::kPackage) return fmt::format("{}: {}", name, key);
+  if (!is_named()) return fmt::format("{}: {}", name, key);
   const std::string whose = fmt::format("{}, which {} refers to", name, FileName(Role::kCodec));
-  if (kind != Kind::kHub) return whose;
+  if (!std::holds_alternative<HubCodec>(source)) return whose;
   const std::pair<const char*, const char*> keys[] = {{"rvq.n_q", "target_bandwidths"},
                                                       {"rvq.bins", "codebook_size"},
                                                       {"encodec.sample_rate", "sampling_rate"},

@@ -1,7 +1,7 @@
-// What the codec of an export is, a reference followed to its end: own weights, another package, an EnCodec in the
-// hub's cache, DAC in its own, or one of which only the properties are known here. No LibTorch.
+// What the codec of an export is, a reference followed to its end. No LibTorch.
 //
-// Ownership: a description owns the files that it found; of own weights, the Export does.
+// A new kind of codec: a struct in CodecSource, what leads to it (codec_references.h), and what is built of it
+// (pipeline/codec_source.cc). Ownership: a description owns the files that it found; of own weights, the Export does.
 // Source: audiocraft 1.3.0, models/loaders.py load_compression_model, models/encodec.py
 // CompressionModel.get_pretrained; descript-audio-codec 1.0.0, dac/utils/__init__.py.
 #pragma once
@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "harness/architecture/agreement.h"
@@ -24,24 +25,55 @@
 
 namespace harness {
 
-struct CodecDescription {
-  enum class Kind { kOwn, kPackage, kHub, kDac, kKnown };
-  Kind kind = Kind::kOwn;
-  std::string reference;  // `pretrained` of compression_state_dict.bin; empty: own weights
-  std::string name;       // what it leads to: that name, or the file that a path leads to
-  CodecFacts facts;       // before any wrap, with every codebook
-  int64_t encoder_hop = 0, decoder_hop = 0;
-  std::optional<Error> not_run;  // kKnown: why it can't decode here, and what to do
-
-  std::optional<CodecSpec> encodec;  // kPackage, kHub
-  std::optional<DacSpec> dac;        // kDac
-  // The weights, which agree with the spec: specs[i] is tensor binding[i] of the file (kHub: specs are bound by name).
+// The tensors of a file, which agree with a codec's spec: specs[i] is tensor binding[i] of it.
+struct BoundTensors {
   std::vector<TensorSpec> specs;
   std::vector<size_t> binding;
-  std::unique_ptr<ExportFile> package;       // kPackage
-  std::unique_ptr<WeightsFile> hub_weights;  // kHub
-  std::unique_ptr<Checkpoint> dac_weights;   // kDac
+};
 
+// The weights of the package itself.
+struct OwnCodec {
+  CodecSpec spec;
+};
+
+// Another package, which a path leads to.
+struct PackagedCodec {
+  CodecSpec spec;
+  BoundTensors tensors;
+  std::unique_ptr<ExportFile> file;
+};
+
+// An EnCodec of the Transformers library, in the hub's cache.
+struct HubCodec {
+  CodecSpec spec;
+  BoundTensors tensors;  // bound by name
+  std::unique_ptr<WeightsFile> weights;
+};
+
+// DAC, in the cache of its own.
+struct DacCodecFile {
+  DacSpec spec;
+  BoundTensors tensors;
+  std::unique_ptr<Checkpoint> weights;
+};
+
+// One of which only the properties are known here (known_codecs.h).
+struct UncachedCodec {
+  Error why;  // it can't decode here
+};
+
+using CodecSource = std::variant<OwnCodec, PackagedCodec, HubCodec, DacCodecFile, UncachedCodec>;
+
+struct CodecDescription {
+  std::string name;  // what a reference leads to: that name, or the file that a path leads to
+  CodecFacts facts;  // before any wrap, with every codebook
+  int64_t encoder_hop = 0, decoder_hop = 0;
+  CodecSource source;
+
+  // Null where it is not an EnCodec with weights.
+  const CodecSpec* encodec() const;
+  // Not a package, which brings a config of its own.
+  bool is_named() const;
   // Where a property comes from, by the key that gives it in a package ("rvq.bins"): for messages.
   std::string From(const std::string& key) const;
 };

@@ -24,18 +24,16 @@ Error Locate(const fs::path& file, const Error& error) {
   return error.message.starts_with(path) ? error : error.In(path);
 }
 
-// Tensors of `specs` that are missing or of another shape; those that only training reads may be missing.
-Status BindTensors(std::vector<TensorSpec>& specs, const std::vector<FoundTensor>& found,
-                   std::vector<size_t>& binding) {
+// Errors: tensors of `specs` that are missing or of another shape; those that only training reads may be missing.
+Result<BoundTensors> BindTensors(std::vector<TensorSpec> specs, const std::vector<FoundTensor>& found) {
   std::erase_if(specs, [](const TensorSpec& spec) { return spec.training_only; });
-  const Agreement agreement = Compare(specs, found);
+  Agreement agreement = Compare(specs, found);
   std::string problems;
   for (const auto& [group, disagreement] : agreement.groups) {
     if (!disagreement.empty()) problems += (problems.empty() ? "" : "; ") + DescribeDisagreement(disagreement);
   }
   if (!problems.empty()) return Error{ErrorCode::kMismatch, problems};
-  binding = agreement.binding;
-  return {};
+  return BoundTensors{std::move(specs), std::move(agreement.binding)};
 }
 
 // Every stage of an opened file that must be ok before its weights are used.
@@ -111,16 +109,13 @@ Result<FollowedPackage> FollowPackage(const fs::path& path, bool of_export) {
   if (!file->config().ok()) return refer(file->config().error());
   auto spec = DescribeCodec(*file->config());
   if (!spec.ok()) return refer(spec.error());
-  CodecDescription codec = DescribeOwnCodec(*spec);
-  codec.kind = CodecDescription::Kind::kPackage;
-  codec.name = path.string();
-  codec.specs = CodecTensors(*spec);
+  PackagedCodec codec{.spec = *spec, .tensors = {.specs = CodecTensors(*spec), .binding = {}}, .file = {}};
   std::vector<FoundTensor> found;
   for (const NamedTensor& named : package->best_state) {
     found.push_back({named.name, file->checkpoint().tensors()[named.tensor].shape});
   }
   // Strictly: load_state_dict raises for every difference, what only training reads included.
-  const Agreement agreement = Compare(codec.specs, found);
+  const Agreement agreement = Compare(codec.tensors.specs, found);
   if (!agreement.unexpected.empty()) {
     return refer({ErrorCode::kMismatch,
                   fmt::format("tensors that its config does not ask for: {}", FoldNames(agreement.unexpected))});
@@ -128,10 +123,11 @@ Result<FollowedPackage> FollowPackage(const fs::path& path, bool of_export) {
   for (const auto& [group, disagreement] : agreement.groups) {
     if (!disagreement.empty()) return refer({ErrorCode::kMismatch, DescribeDisagreement(disagreement)});
   }
-  for (const size_t index : agreement.binding) codec.binding.push_back(package->best_state[index].tensor);
-  codec.encodec = std::move(*spec);
-  codec.package = std::move(file);
-  followed.codec = std::move(codec);
+  for (const size_t index : agreement.binding) codec.tensors.binding.push_back(package->best_state[index].tensor);
+  codec.file = std::move(file);
+  followed.codec = DescribeOwnCodec(*spec);
+  followed.codec.name = path.string();
+  followed.codec.source = std::move(codec);
   return followed;
 }
 
@@ -157,33 +153,32 @@ Result<CodecDescription> FollowHub(const std::string& name, const HubCache& hub)
   HARNESS_ASSIGN_OR_RETURN(HubEncodec model, DescribeHubEncodec(*map, path.string()));
   HARNESS_ASSIGN_OR_RETURN(WeightsFile weights, WeightsFile::Find(folder));
 
-  CodecDescription codec;
-  codec.kind = CodecDescription::Kind::kHub;
-  codec.name = name;
-  codec.facts = model.facts;
-  codec.encoder_hop = model.spec.encoder.hop_length();
-  codec.decoder_hop = model.spec.decoder.hop_length();
-  codec.specs = CodecTensors(model.spec);
   std::vector<FoundTensor> found;
   for (const WeightView& view : weights.weights()) found.push_back({view.name, view.shape});
-  if (const Status agree = BindTensors(codec.specs, found, codec.binding); !agree.ok()) {
-    return Error{agree.error().code,
+  auto tensors = BindTensors(CodecTensors(model.spec), found);
+  if (!tensors.ok()) {
+    return Error{tensors.error().code,
                  fmt::format("{}: {} (config.json beside it). from_pretrained raises, or leaves missing tensors random",
-                             weights.path().string(), agree.error().message),
-                 agree.error().remedy};
+                             weights.path().string(), tensors.error().message),
+                 tensors.error().remedy};
   }
-  codec.encodec = std::move(model.spec);
-  codec.hub_weights = std::make_unique<WeightsFile>(std::move(weights));
+  CodecDescription codec{.name = name,
+                         .facts = model.facts,
+                         .encoder_hop = model.spec.encoder.hop_length(),
+                         .decoder_hop = model.spec.decoder.hop_length(),
+                         .source = {}};
+  codec.source =
+      HubCodec{std::move(model.spec), std::move(tensors).value(), std::make_unique<WeightsFile>(std::move(weights))};
   return codec;
 }
 
-Result<CodecDescription> FollowDac(const std::string& name, const fs::path& folder) {
-  const fs::path path =
-      folder / (name == "dac_44khz" ? "weights_44khz_8kbps_0.0.1.pth" : "weights_24khz_8kbps_0.0.4.pth");
+Result<CodecDescription> FollowDac(const KnownCodec& known, const fs::path& folder) {
+  const fs::path path = folder / known.dac_weights.value();
   const auto refer = [&](const Error& error) { return Locate(path, error); };
   std::error_code error;
   if (!fs::exists(path, error)) {
-    return Error{ErrorCode::kNotFound, fmt::format("{} is not in DAC's cache: there is no {}", name, path.string())};
+    return Error{ErrorCode::kNotFound,
+                 fmt::format("{} is not in DAC's cache: there is no {}", known.name, path.string())};
   }
   auto mapped = MappedFile::Open(path);
   if (!mapped.ok()) {
@@ -207,25 +202,23 @@ Result<CodecDescription> FollowDac(const std::string& name, const fs::path& fold
   if (map == nullptr) return Error{ErrorCode::kMismatch, path.string() + ": metadata.kwargs is not a dict"};
   HARNESS_ASSIGN_OR_RETURN(Dac dac, DescribeDac(*map, path.string()));
 
-  CodecDescription codec;
-  codec.kind = CodecDescription::Kind::kDac;
-  codec.name = name;
-  codec.facts = dac.facts;
-  codec.decoder_hop = dac.facts.hop_length;
-  codec.encoder_hop =
-      static_cast<int64_t>(static_cast<double>(dac.facts.sample_rate_hz) / dac.facts.frame_rate_hz + .5);
-  codec.specs = DacTensors(dac.spec);
   std::vector<FoundTensor> found;
-  std::vector<size_t> tensors;
+  std::vector<size_t> indices;
   for (const auto& [key, value] : pickle[state].pairs) {
     if (pickle[value].kind != PickleNode::Kind::kTensor) continue;
-    tensors.push_back(pickle[value].tensor);
-    found.push_back({pickle[key].text, checkpoint->tensors()[tensors.back()].shape});
+    indices.push_back(pickle[value].tensor);
+    found.push_back({pickle[key].text, checkpoint->tensors()[indices.back()].shape});
   }
-  if (const Status agree = BindTensors(codec.specs, found, codec.binding); !agree.ok()) return refer(agree.error());
-  for (size_t& index : codec.binding) index = tensors[index];
-  codec.dac = std::move(dac.spec);
-  codec.dac_weights = std::move(checkpoint);
+  auto tensors = BindTensors(DacTensors(dac.spec), found);
+  if (!tensors.ok()) return refer(tensors.error());
+  for (size_t& index : tensors->binding) index = indices[index];
+  CodecDescription codec{
+      .name = known.name,
+      .facts = dac.facts,
+      .encoder_hop = static_cast<int64_t>(static_cast<double>(dac.facts.sample_rate_hz) / dac.facts.frame_rate_hz + .5),
+      .decoder_hop = dac.facts.hop_length,
+      .source = {}};
+  codec.source = DacCodecFile{std::move(dac.spec), std::move(tensors).value(), std::move(checkpoint)};
   return codec;
 }
 

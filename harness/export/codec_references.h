@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "harness/architecture/known_codecs.h"
 #include "harness/export/codec_description.h"
 #include "harness/hub/hub_cache.h"
 
@@ -21,6 +22,7 @@ Result<FollowedPackage> FollowPackage(const std::filesystem::path& file, bool of
 // In the place of an error whose message may show what such a file holds.
 Error Withhold(const std::filesystem::path& file, const Error& error);
 Result<CodecDescription> FollowHub(const std::string& name, const HubCache& hub);
-Result<CodecDescription> FollowDac(const std::string& name, const std::filesystem::path& folder);
+// `folder`: DAC's cache.
+Result<CodecDescription> FollowDac(const KnownCodec& dac, const std::filesystem::path& folder);
 
 }  // namespace harness

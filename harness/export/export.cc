@@ -4,6 +4,7 @@
 
 #include <system_error>
 
+#include "harness/architecture/conditioner_tensors.h"
 #include "harness/export/follow_reference.h"
 #include "harness/text/t5_files.h"
 
@@ -54,16 +55,18 @@ const Status& Export::Folder() {
 Result<LmSpec> Export::DescribeLmWithCache(const Config& config) const {
   HARNESS_ASSIGN_OR_RETURN(LmSpec spec, DescribeLm(config));
   for (ConditionerSpec& conditioner : spec.conditioners) {
-    if (conditioner.style && !conditioner.style->feature_codec.empty()) {
+    if (auto* style = std::get_if<StyleOptions>(&conditioner.options); style != nullptr) {
+      if (style->feature_codec.empty()) continue;
       // What is in the cache is what get_pretrained loads, whatever is known of that name.
-      const auto codec = FollowReference(conditioner.style->feature_codec, CodecPlacesFor(hub_));
-      if (codec.ok()) conditioner.style->feature_cardinality = codec->facts.cardinality;
+      const auto codec = FollowReference(style->feature_codec, CodecPlacesFor(hub_));
+      if (codec.ok()) style->feature_cardinality = codec->facts.cardinality;
     }
-    if (!conditioner.finetune) continue;
-    const auto t5 = FindT5(conditioner.t5_name, hub_, conditioner.input_dim, working_directory_);
-    if (!t5.ok()) continue;
-    conditioner.t5_tensors = T5StateTensors(t5->spec, T5Prefix(conditioner.name));
-    for (TensorSpec& tensor : conditioner.t5_tensors) tensor.group = "conditioners";  // of the export, not of a T5
+    if (auto* t5 = std::get_if<T5Options>(&conditioner.options); t5 != nullptr && t5->finetune) {
+      const auto files = FindT5(t5->name, hub_, conditioner.input_dim, working_directory_);
+      if (!files.ok()) continue;
+      t5->tensors = T5StateTensors(files->spec, T5Prefix(conditioner.name));
+      for (TensorSpec& tensor : t5->tensors) tensor.group = "conditioners";  // of the export, not of a T5
+    }
   }
   return spec;
 }

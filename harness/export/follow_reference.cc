@@ -73,12 +73,13 @@ Result<CodecDescription> FallBackToKnown(const std::string& name, Result<CodecDe
   if (followed.ok() || followed.error().code != ErrorCode::kNotFound) return followed;
   const KnownCodec* known = FindKnownCodec(name);
   if (known == nullptr) return DescribeUnknown(name);
-  CodecDescription codec;
-  codec.kind = CodecDescription::Kind::kKnown;
-  codec.name = name;
-  codec.facts = known->facts;
-  codec.encoder_hop = codec.decoder_hop = known->facts.hop_length;
-  codec.not_run = Error{followed.error().code, followed.error().message, fmt::format("Run `{}`", known->fetch)};
+  CodecDescription codec{.name = name,
+                         .facts = known->facts,
+                         .encoder_hop = known->facts.hop_length,
+                         .decoder_hop = known->facts.hop_length,
+                         .source = {}};
+  codec.source =
+      UncachedCodec{{followed.error().code, followed.error().message, fmt::format("Run `{}`", known->fetch)}};
   return codec;
 }
 
@@ -88,7 +89,9 @@ struct Trail {
 };
 
 Result<CodecDescription> Follow(const std::string& name, const CodecPlaces& places, Trail& trail) {
-  if (name == "dac_44khz" || name == "dac_24khz") return FallBackToKnown(name, FollowDac(name, places.dac));
+  if (const KnownCodec* known = FindKnownCodec(name); known != nullptr && known->dac_weights) {
+    return FallBackToKnown(name, FollowDac(*known, places.dac));
+  }
   if (name == "debug_compression_model") {
     return Error{ErrorCode::kMismatch,
                  "pretrained is 'debug_compression_model': its weights are random, other ones each time that it is "
@@ -136,9 +139,7 @@ CodecPlaces CodecPlacesFor(const HubCache& hub) { return CodecPlacesFor(hub, Hub
 
 Result<CodecDescription> FollowReference(const std::string& reference, const CodecPlaces& places) {
   Trail trail;
-  auto followed = Follow(reference, places, trail);
-  if (followed.ok()) followed->reference = reference;
-  return followed;
+  return Follow(reference, places, trail);
 }
 
 }  // namespace harness

@@ -19,7 +19,7 @@ using ::testing::HasSubstr;
 
 const LmCases& Cases() { return LmCases::OfTestdata(); }
 
-// A model of a case in both arithmetics. `plant`: a tensor, of which all values are multiplied by `factor`.
+// A model of a case in both precisions. `plant`: a tensor, of which all values are multiplied by `factor`.
 struct Pair {
   explicit Pair(const std::string& name, const std::string& plant = "", double factor = 1) : row(Cases().Named(name)) {
     const LmSpec spec = LmCases::Describe(row).value();
@@ -27,7 +27,7 @@ struct Pair {
     // A table has no way to change a tensor, but for this one that is not const.
     if (!plant.empty()) const_cast<at::Tensor&>(tensors[plant]) = tensors[plant].to(at::kFloat) * factor;
     float32 = LanguageModel::Build(spec, tensors).value();
-    float16 = LanguageModel::Build(spec, tensors, Placement{at::kCPU, Arithmetic::kFloat16Autocast}).value();
+    float16 = LanguageModel::Build(spec, tensors, Placement{at::kCPU, Precision::kFloat16Autocast}).value();
   }
   const LmCase& row;
   TensorTable tensors;
@@ -178,28 +178,28 @@ TEST_F(AgreementTest, LooksAtEveryStep) {
   }
 }
 
-// How far weights of one layer may be off before the layer is named: about as far as its arithmetic rounds.
+// How far weights of one layer may be off before the layer is named: about as far as its precision rounds.
 TEST_F(AgreementTest, HoldsEachLayerToItsRounding) {
   const struct {
     const char* name;
     const char* part;
-    Arithmetic arithmetic;
+    Precision precision;
     double off;
     bool agrees;
   } rows[] = {
-      {"Float32Rounds", "linears.0", Arithmetic::kFloat32, 1e-5, true},
-      {"Float32Differs", "linears.0", Arithmetic::kFloat32, 3e-4, false},
-      {"Float32DiffersEarly", "transformer.layers.0.linear1", Arithmetic::kFloat32, 3e-4, false},
-      {"Float16Rounds", "linears.0", Arithmetic::kFloat16Autocast, 6e-3, true},
-      {"Float16Differs", "linears.0", Arithmetic::kFloat16Autocast, 2e-2, false},
-      {"Float16DiffersEarly", "transformer.layers.0.linear1", Arithmetic::kFloat16Autocast, 2e-2, false},
+      {"Float32Rounds", "linears.0", Precision::kFloat32, 1e-5, true},
+      {"Float32Differs", "linears.0", Precision::kFloat32, 3e-4, false},
+      {"Float32DiffersEarly", "transformer.layers.0.linear1", Precision::kFloat32, 3e-4, false},
+      {"Float16Rounds", "linears.0", Precision::kFloat16Autocast, 6e-3, true},
+      {"Float16Differs", "linears.0", Precision::kFloat16Autocast, 2e-2, false},
+      {"Float16DiffersEarly", "transformer.layers.0.linear1", Precision::kFloat16Autocast, 2e-2, false},
   };
   const at::Tensor codes = at::arange(2 * 5).remainder(12).view({2, 5});
   const Pair sound("Plain");
   for (const auto& row : rows) {
     SCOPED_TRACE(row.name);
     const Pair shifted("Plain", std::string(row.part) + ".weight", 1 + row.off);
-    const LanguageModel& other = row.arithmetic == Arithmetic::kFloat32 ? *shifted.float32 : *shifted.float16;
+    const LanguageModel& other = row.precision == Precision::kFloat32 ? *shifted.float32 : *shifted.float16;
     const auto agreement = CompareModels(*sound.float32, other, {}, codes);
     ASSERT_TRUE(agreement.ok()) << agreement.error().message;
     EXPECT_EQ(agreement->agrees(), row.agrees) << Describe(*agreement);

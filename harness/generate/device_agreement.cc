@@ -24,7 +24,7 @@ namespace {
 constexpr double kSpread = 8;
 
 double Roundoff(const LanguageModel& model) {
-  return model.arithmetic() == Arithmetic::kFloat16Autocast ? std::ldexp(1.0, -11) : 64 * std::ldexp(1.0, -24);
+  return model.precision() == Precision::kFloat16Autocast ? std::ldexp(1.0, -11) : 64 * std::ldexp(1.0, -24);
 }
 
 // `layer`: 0 for the embeddings.
@@ -42,7 +42,7 @@ double Difference(const at::Tensor& reference, const at::Tensor& other) {
 }
 
 std::string NameOf(const LanguageModel& model) {
-  return fmt::format("{} on {}", model.arithmetic() == Arithmetic::kFloat32 ? "float32" : "float16",
+  return fmt::format("{} on {}", model.precision() == Precision::kFloat32 ? "float32" : "float16",
                      model.device().is_cpu() ? "cpu" : "cuda");
 }
 

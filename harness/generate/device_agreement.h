@@ -1,4 +1,4 @@
-// One language model on two devices, or in two arithmetics: do they compute the same?
+// One language model on two devices, or in two precisions: do they compute the same?
 #pragma once
 
 #include <ATen/core/Tensor.h>

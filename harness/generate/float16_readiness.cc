@@ -19,7 +19,7 @@ double Largest(const at::Tensor& x) {
 
 Result<Float16Readiness> CheckFloat16Readiness(const LanguageModel& float16, const LanguageModel& float32,
                                                const LmConditions& conditions, const at::Tensor& codes) {
-  TORCH_CHECK(float16.arithmetic() == Arithmetic::kFloat16Autocast, "the first model must run in float16");
+  TORCH_CHECK(float16.precision() == Precision::kFloat16Autocast, "the first model must run in float16");
   Float16Readiness readiness;
   const auto look = [&](const std::string& layer, const at::Tensor& output) {
     // What follows the first overflow only hands it on.

@@ -1,5 +1,5 @@
 // The logits of given codes: what a model would have predicted at each step, had it generated them.
-// Source: audiocraft 1.3.0, models/lm.py LMModel.compute_predictions; in one pass, with the arithmetic of generation,
+// Source: audiocraft 1.3.0, models/lm.py LMModel.compute_predictions; in one pass, in the precision of generation,
 // which streams.
 #pragma once
 

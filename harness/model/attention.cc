@@ -33,7 +33,7 @@ at::Tensor RepeatHeads(const at::Tensor& x, int64_t heads) {
       .reshape({x.size(0), heads, x.size(2), x.size(3)});
 }
 
-// Whether upstream writes the attention out, rather than leave it to scaled_dot_product_attention: the same in float32,
+// Whether the reference writes the attention out, rather than leave it to scaled_dot_product_attention: the same in float32,
 // but float16 is rounded at other places.
 bool IsExplicit(const LmSpec& spec) { return spec.custom && !spec.memory_efficient; }
 
@@ -43,8 +43,8 @@ struct Attention {
   at::Tensor mask;
 
   at::Tensor operator()(const at::Tensor& queries, const at::Tensor& keys, const at::Tensor& values,
-                        Arithmetic arithmetic) const {
-    const bool half = arithmetic == Arithmetic::kFloat16Autocast;
+                        Precision precision) const {
+    const bool half = precision == Precision::kFloat16Autocast;
     if (half && explicit_form) return WrittenOut(queries, keys, values);
     const bool emulated = half && queries.device().is_cpu();
     const auto cast = [&](const at::Tensor& x) {
@@ -95,7 +95,7 @@ SelfAttention SelfAttention::Load(const LmSpec& spec, const TensorTable& tensors
 KeysAndValues SelfAttention::NewCache(int64_t batch, int64_t capacity, at::Device device) const {
   const int64_t head_dim = out_proj_.weight.size(0) / num_heads_;
   const auto options = at::TensorOptions().device(device);
-  const bool half = out_proj_.arithmetic == Arithmetic::kFloat16Autocast;
+  const bool half = out_proj_.precision == Precision::kFloat16Autocast;
   const auto values = half ? at::kHalf : at::kFloat;
   const std::vector<int64_t> shape = {batch, num_kv_heads_, capacity, head_dim};
   return {at::empty(shape, options.dtype(k_norm_.defined() ? at::kFloat : values)),
@@ -120,7 +120,7 @@ at::Tensor SelfAttention::operator()(const at::Tensor& x, KeysAndValues& cache, 
     return RepeatHeads(all.narrow(2, window.past - window.kept, window.kept + steps), num_heads_);
   };
   const Attention attention{explicit_, as_float32_, steps > 1 && !window.mask.defined(), window.mask};
-  const at::Tensor heads = attention(queries, attended(cache.keys), attended(cache.values), out_proj_.arithmetic);
+  const at::Tensor heads = attention(queries, attended(cache.keys), attended(cache.values), out_proj_.precision);
   return out_proj_(heads.transpose(1, 2).reshape(x.sizes()));
 }
 
@@ -153,7 +153,7 @@ at::Tensor CrossAttention::operator()(const at::Tensor& x, const KeysAndValues& 
   if (q_norm_.defined()) queries = q_norm_(queries);
   const Attention attention{explicit_, as_float32_, /*causal=*/false, {}};
   const at::Tensor heads =
-      attention(SplitHeads(queries, num_heads_), condition.keys, condition.values, out_proj_.arithmetic);
+      attention(SplitHeads(queries, num_heads_), condition.keys, condition.values, out_proj_.precision);
   return out_proj_(heads.transpose(1, 2).reshape(x.sizes()));
 }
 

@@ -2,7 +2,7 @@
 // condition that does not change.
 //
 // Letters: B batch, S new steps, D width, H heads, G heads of keys and values (H / kv_repeat), E = D / H, L length of
-// the condition. All float32 with kFloat32; with kFloat16Autocast see the note in arithmetic.h.
+// the condition. All float32 with kFloat32; with kFloat16Autocast see the note in precision.h.
 // Source: audiocraft 1.3.0, modules/transformer.py StreamingMultiheadAttention.
 #pragma once
 
@@ -40,7 +40,7 @@ class SelfAttention {
                         const Rotation* rotation) const;
 
  private:
-  bool explicit_ = false, as_float32_ = false;  // of the float16 arithmetic: see Attention in attention.cc
+  bool explicit_ = false, as_float32_ = false;  // in float16: see Attention in attention.cc
   Linear in_proj_, out_proj_;                   // [D + 2 G E, D]: queries, keys, values; [D, D]
   Norm q_norm_, k_norm_;                        // over all heads together, before they are split
   int64_t num_heads_ = 0, num_kv_heads_ = 0;

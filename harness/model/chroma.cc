@@ -46,7 +46,7 @@ at::Tensor ChromaFilterBank(double sample_rate_hz, int64_t n_fft, int64_t n_chro
   return bank;
 }
 
-ChromaExtractor::ChromaExtractor(const ChromaSpec& spec, at::Tensor window)
+ChromaExtractor::ChromaExtractor(const ChromaOptions& spec, at::Tensor window)
     : spec_(spec),
       window_(std::move(window)),
       filter_bank_(ChromaFilterBank(spec.sample_rate_hz, spec.n_fft, spec.n_chroma).to(window_.device())) {}

@@ -1,6 +1,4 @@
 // Codecs against the real ones: testdata/codec_cases.bin, made by scripts/oracle/codec_cases.py.
-#include "harness/model/codec.h"
-
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
 #include <gmock/gmock.h>
@@ -15,6 +13,7 @@
 #include "harness/architecture/hub_encodec.h"
 #include "harness/checkpoint/checkpoint.h"
 #include "harness/model/dac.h"
+#include "harness/model/encodec_model.h"
 #include "harness/pickle/plain_value.h"
 
 namespace harness {
@@ -84,7 +83,8 @@ class CodecCase : public testing::TestWithParam<std::string> {
   }
   void Build(const CodecSpec& spec, const CodecFacts& facts) {
     seanet_ = spec;
-    codec_ = std::make_unique<Codec>(Codec::Build(spec, facts, Bind(CodecTensors(spec)), at::kCPU).value());
+    codec_ =
+        std::make_unique<EncodecModel>(EncodecModel::Build(spec, facts, Bind(CodecTensors(spec)), at::kCPU).value());
   }
   // Strictly, as load_state_dict would; what only training reads is not in the file.
   TensorTable Bind(std::vector<TensorSpec> specs) const {

@@ -4,52 +4,50 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <variant>
 
+#include "harness/architecture/conditioner_kind.h"
 #include "harness/architecture/generation_inputs.h"
 
 namespace harness {
 
 OutputProjection OutputProjection::Bind(const ConditionerSpec& spec, const TensorTable& tensors,
                                         const Placement& placement) {
-  const std::string name = "condition_provider.conditioners." + spec.name + ".output_proj.";
-  const auto [device, arithmetic] = placement;
-  if (arithmetic == Arithmetic::kFloat32) {
-    return {tensors.Float(name + "weight", device), tensors.Float(name + "bias", device), arithmetic};
+  const std::string name = ConditionerPrefix(spec.name) + "output_proj.";
+  const auto [device, precision] = placement;
+  if (precision == Precision::kFloat32) {
+    return {tensors.Float(name + "weight", device), tensors.Float(name + "bias", device), precision};
   }
   const at::Tensor weight = tensors.Half(name + "weight", device), bias = tensors.Half(name + "bias", device);
   // The emulation multiplies in float32, and rounds once.
-  if (device.is_cpu()) return {weight.to(at::kFloat), bias.to(at::kFloat), arithmetic};
-  return {weight, bias, arithmetic};
+  if (device.is_cpu()) return {weight.to(at::kFloat), bias.to(at::kFloat), precision};
+  return {weight, bias, precision};
 }
 
 at::Tensor OutputProjection::operator()(const at::Tensor& input) const {
-  if (arithmetic == Arithmetic::kFloat32) return at::linear(input, weight, bias);
+  if (precision == Precision::kFloat32) return at::linear(input, weight, bias);
   return at::linear(input.to(at::kHalf).to(weight.scalar_type()), weight, bias).to(at::kHalf);
 }
 
-Result<std::unique_ptr<Conditioner>> BuildConditioner(const ConditionerSpec& spec, const TensorTable& tensors,
-                                                      std::shared_ptr<const TextEncoder> encoder,
-                                                      const Placement& placement) {
+BuiltConditioner BuildConditioner(const ConditionerSpec& spec, const TensorTable& tensors,
+                                  std::shared_ptr<const TextEncoder> encoder, const Placement& placement) {
   const at::Device device = placement.device;
-  OutputProjection projection = OutputProjection::Bind(spec, tensors, placement);
-  const std::string prefix = "condition_provider.conditioners." + spec.name + ".";
-  if (spec.model == "t5") return BuildT5(spec, std::move(projection), std::move(encoder), device);
-  if (spec.model == "lut")
-    return BuildLut(spec, std::move(projection), tensors.Float(prefix + "embed.weight", device), device);
-  if (spec.model == "chroma_stem") {
-    return BuildChroma(spec, std::move(projection), tensors.Float(prefix + "chroma.spec.window", device), device);
-  }
-  if (spec.model == "style") return BuildStyle(spec, std::move(projection), device);
-  return Error{ErrorCode::kUnsupported,
-               fmt::format("conditioners.{}.model is {}, which is not built", spec.name, spec.model)};
+  ConditionerParts parts{
+      .name = spec.name,
+      .projection = OutputProjection::Bind(spec, tensors, placement),
+      .device = device,
+      .tensor =
+          [&, device](const std::string& leaf) { return tensors.Float(ConditionerPrefix(spec.name) + leaf, device); },
+      .encoder = std::move(encoder)};
+  return std::visit([&](const auto& options) { return BuildConditioner(options, std::move(parts)); }, spec.options);
 }
 
 Result<ConditionProvider> ConditionProvider::Build(const LmSpec& spec, const TensorTable& tensors,
                                                    TextEncoders text_encoders, const Placement& placement) {
-  ConditionProvider provider(GenerateProblem(spec));
+  ConditionProvider provider(FindInputProblem(spec));
   for (const bool text : {true, false}) {
     for (const ConditionerSpec& conditioner : spec.conditioners) {
-      if (conditioner.is_text() != text) continue;
+      if ((KindOf(conditioner).input == ConditionerInput::kText) != text) continue;
       const auto encoder = text_encoders.find(conditioner.name);
       HARNESS_ASSIGN_OR_RETURN(std::unique_ptr<Conditioner> built,
                                BuildConditioner(conditioner, tensors,
@@ -70,12 +68,12 @@ bool ConditionProvider::has_melody_encoder() const {
 }
 
 Result<GuidedConditions> ConditionProvider::Encode(const std::vector<ConditioningInput>& samples, bool together) const {
-  if (!problem_.empty()) return Error{ErrorCode::kMismatch, problem_};
+  if (problem_) return Error{ErrorCode::kMismatch, *problem_};
   for (const ConditioningInput& sample : samples) {
     if (sample.melody.defined() && !takes_melody_) {
       return Error{ErrorCode::kMismatch,
-                   "this model takes no melody: it has no conditioner self_wav (RuntimeError \"This "
-                   "model doesn't support melody conditioning\")"};
+                   "this model does not take a melody: it has no conditioner self_wav (RuntimeError \"This model "
+                   "doesn't support melody conditioning\")"};
     }
   }
   GuidedConditions conditions;

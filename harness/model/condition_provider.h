@@ -7,6 +7,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,10 +42,10 @@ class ConditionProvider {
     std::string name;
     std::unique_ptr<Conditioner> conditioner;
   };
-  explicit ConditionProvider(std::string problem) : problem_(std::move(problem)) {}
+  explicit ConditionProvider(std::optional<std::string> problem) : problem_(std::move(problem)) {}
 
-  std::vector<Entry> entries_;  // texts first, then waveforms, each in the config's order
-  std::string problem_;         // GenerateProblem
+  std::vector<Entry> entries_;          // texts first, then waveforms, each in the config's order
+  std::optional<std::string> problem_;  // FindInputProblem
   bool takes_melody_ = false;
 };
 

@@ -11,45 +11,39 @@ using testing::HasSubstr;
 
 constexpr int64_t kDim = 3;
 
-ConditionerSpec T5() {
-  ConditionerSpec spec;
-  spec.name = "description";
-  spec.model = "t5";
-  spec.t5_name = "t5-small";
-  return spec;
+template <class Options>
+std::unique_ptr<Conditioner> Build(const Options& options, const char* name, int64_t width,
+                                   const at::Tensor& tensor = {},
+                                   std::shared_ptr<const TextEncoder> encoder = nullptr) {
+  return BuildConditioner(options, {.name = name,
+                                    .projection = {at::ones({kDim, width}), at::ones({kDim})},
+                                    .tensor = [tensor](const std::string&) { return tensor; },
+                                    .encoder = std::move(encoder)})
+      .value();
 }
 
-ConditionerSpec Lut(bool whitespace) {
-  ConditionerSpec spec;
-  spec.name = "description";
-  spec.model = "lut";
-  spec.lut = LutSpec{.bins = 4, .whitespace = whitespace, .pad_idx = 0};
-  return spec;
+std::unique_ptr<Conditioner> T5(std::shared_ptr<const TextEncoder> encoder, bool normalize_text = false) {
+  return Build(T5Options{.name = "t5-small", .normalize_text = normalize_text}, "description", 1, {},
+               std::move(encoder));
 }
 
-OutputProjection Projection(int64_t width) { return {at::ones({kDim, width}), at::ones({kDim})}; }
+std::unique_ptr<Conditioner> Lut(bool whitespace) {
+  return Build(LutOptions{.bins = 4, .whitespace = whitespace, .pad_idx = 0}, "description", 2, at::ones({4, 2}));
+}
 
 std::unique_ptr<Conditioner> Chroma() {
-  ConditionerSpec spec;
-  spec.name = "self_wav";
-  spec.model = "chroma_stem";
-  spec.chroma = ChromaSpec{.sample_rate_hz = 100,
-                           .n_chroma = 12,
-                           .window_length = 16,
-                           .n_fft = 16,
-                           .hop_length = 4,
-                           .argmax = true,
-                           .norm = INFINITY,
-                           .train_frames = 9};
-  return BuildChroma(spec, Projection(12), at::hann_window(16), at::kCPU);
+  const ChromaOptions options{.sample_rate_hz = 100,
+                              .n_chroma = 12,
+                              .window_length = 16,
+                              .n_fft = 16,
+                              .hop_length = 4,
+                              .argmax = true,
+                              .norm = INFINITY,
+                              .train_frames = 9};
+  return Build(options, "self_wav", 12, at::hann_window(16));
 }
 
-std::unique_ptr<Conditioner> Style() {
-  ConditionerSpec spec;
-  spec.name = "self_wav";
-  spec.model = "style";
-  return BuildStyle(spec, Projection(256), at::kCPU);
-}
+std::unique_ptr<Conditioner> Style() { return Build(StyleOptions{}, "self_wav", 256); }
 
 ConditioningInput Text(const char* text) {
   ConditioningInput input;
@@ -76,7 +70,7 @@ class CountingEncoder : public TextEncoder {
 };
 
 TEST(Conditioner, MasksTheEmptyTextAfterTheProjection) {
-  const auto t5 = BuildT5(T5(), Projection(1), std::make_shared<CountingEncoder>(), at::kCPU);
+  const auto t5 = T5(std::make_shared<CountingEncoder>());
   EXPECT_TRUE(t5->encodes_text());
   const auto embedding = t5->Embed({Text("rock"), Text(""), {}, Text("jazz")});
   ASSERT_TRUE(embedding.ok()) << embedding.error().message;
@@ -85,8 +79,6 @@ TEST(Conditioner, MasksTheEmptyTextAfterTheProjection) {
 }
 
 TEST(Conditioner, SaysWhatItCannotEncode) {
-  ConditionerSpec normalized = T5();
-  normalized.normalize_text = true;
   const auto encoder = std::make_shared<CountingEncoder>();
   struct Case {
     const char* name;
@@ -97,20 +89,16 @@ TEST(Conditioner, SaysWhatItCannotEncode) {
   };
   std::vector<Case> cases;
   cases.push_back({"NoT5",
-                   BuildT5(T5(), Projection(1), nullptr, at::kCPU),
+                   T5(nullptr),
                    {Text("rock")},
                    ErrorCode::kUnsupported,
                    "the text encoder t5-small of conditioners.description was not found"});
   cases.push_back({"Spacy",
-                   BuildT5(normalized, Projection(1), encoder, at::kCPU),
+                   T5(encoder, /*normalize_text=*/true),
                    {{}, Text("rock")},
                    ErrorCode::kUnsupported,
                    "normalize_text sends texts through spaCy"});
-  cases.push_back({"Whitespace",
-                   BuildLut(Lut(true), Projection(2), at::ones({4, 2}), at::kCPU),
-                   {Text("")},
-                   ErrorCode::kUnsupported,
-                   "tokenizer is whitespace"});
+  cases.push_back({"Whitespace", Lut(true), {Text("")}, ErrorCode::kUnsupported, "tokenizer is whitespace"});
   cases.push_back(
       {"Style", Style(), {{}, Melody(9, 100)}, ErrorCode::kUnsupported, "takes a style from audio through MERT"});
   cases.push_back(
@@ -136,9 +124,9 @@ TEST(Conditioner, GivesZeroWithoutAStyle) {
 }
 
 TEST(ConditionProvider, SaysWhatItCanEncode) {
-  EXPECT_TRUE(BuildLut(Lut(false), Projection(2), at::ones({4, 2}), at::kCPU)->encodes_text());
-  EXPECT_FALSE(BuildLut(Lut(true), Projection(2), at::ones({4, 2}), at::kCPU)->encodes_text());
-  EXPECT_FALSE(BuildT5(T5(), Projection(1), nullptr, at::kCPU)->encodes_text());
+  EXPECT_TRUE(Lut(false)->encodes_text());
+  EXPECT_FALSE(Lut(true)->encodes_text());
+  EXPECT_FALSE(T5(nullptr)->encodes_text());
   EXPECT_TRUE(Chroma()->encodes_melody());
   EXPECT_FALSE(Style()->encodes_melody());
 }
@@ -150,7 +138,7 @@ TEST(ConditionProvider, RefusesAMelodyWithoutItsConditioner) {
   const auto conditions = provider->Encode({Melody(9, 100)}, true);
   ASSERT_FALSE(conditions.ok());
   EXPECT_EQ(conditions.error().code, ErrorCode::kMismatch);
-  EXPECT_THAT(conditions.error().message, HasSubstr("takes no melody"));
+  EXPECT_THAT(conditions.error().message, HasSubstr("does not take a melody"));
 }
 
 }  // namespace

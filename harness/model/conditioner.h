@@ -5,6 +5,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,7 +13,7 @@
 
 #include "harness/architecture/conditioner_spec.h"
 #include "harness/base/result.h"
-#include "harness/model/arithmetic.h"
+#include "harness/model/precision.h"
 #include "harness/model/tensor_table.h"
 
 namespace harness {
@@ -50,31 +51,38 @@ class Conditioner {
   virtual bool encodes_melody() const { return false; }
 };
 
-// `encoder`: of a t5 conditioner, or null where it is not at hand: it then encodes "no text" only. With `finetune` it
-// must be one of the export's own tensors.
-// Errors: kUnsupported (clap, which MusicGen never gives an input).
-Result<std::unique_ptr<Conditioner>> BuildConditioner(const ConditionerSpec& spec, const TensorTable& tensors,
-                                                      std::shared_ptr<const TextEncoder> encoder,
-                                                      const Placement& placement);
-
 // Linear(width, D), of every conditioner.
 struct OutputProjection {
   at::Tensor weight, bias;  // [D, width], [D] float32, or float16 with kFloat16Autocast on CUDA
-  Arithmetic arithmetic = Arithmetic::kFloat32;
+  Precision precision = Precision::kFloat32;
   static OutputProjection Bind(const ConditionerSpec& spec, const TensorTable& tensors, const Placement& placement);
-  at::ScalarType type() const {
-    return arithmetic == Arithmetic::kFloat32 ? at::kFloat : at::kHalf;
-  }  // of what it gives
+  at::ScalarType type() const { return precision == Precision::kFloat32 ? at::kFloat : at::kHalf; }  // of what it gives
   at::Tensor operator()(const at::Tensor& input) const;
   int64_t dim() const { return bias.size(0); }
 };
 
-std::unique_ptr<Conditioner> BuildT5(const ConditionerSpec& spec, OutputProjection projection,
-                                     std::shared_ptr<const TextEncoder> encoder, at::Device device);
-std::unique_ptr<Conditioner> BuildLut(const ConditionerSpec& spec, OutputProjection projection, at::Tensor table,
-                                      at::Device device);  // table: [bins, width]
-std::unique_ptr<Conditioner> BuildChroma(const ConditionerSpec& spec, OutputProjection projection, at::Tensor window,
-                                         at::Device device);  // window: [window_length]
-std::unique_ptr<Conditioner> BuildStyle(const ConditionerSpec& spec, OutputProjection projection, at::Device device);
+// What a conditioner is built from beside its options.
+struct ConditionerParts {
+  std::string name;  // "description"
+  OutputProjection projection;
+  at::Device device = at::kCPU;
+  // Its own tensor whose name ends in `leaf` ("embed.weight"), float32 on `device`. For the builder: not to be kept.
+  std::function<at::Tensor(const std::string& leaf)> tensor = {};
+  // Of a t5 conditioner, or null where it is not at hand: it then encodes "no text" only. With `finetune` it must be one
+  // of the export's own tensors.
+  std::shared_ptr<const TextEncoder> encoder = nullptr;
+};
+
+// One for each of ConditionerOptions. Errors: kUnsupported (clap, which MusicGen never gives an input).
+using BuiltConditioner = Result<std::unique_ptr<Conditioner>>;
+BuiltConditioner BuildConditioner(const T5Options& options, ConditionerParts parts);
+BuiltConditioner BuildConditioner(const LutOptions& options, ConditionerParts parts);
+BuiltConditioner BuildConditioner(const ChromaOptions& options, ConditionerParts parts);
+BuiltConditioner BuildConditioner(const ClapOptions& options, ConditionerParts parts);
+BuiltConditioner BuildConditioner(const StyleOptions& options, ConditionerParts parts);
+
+// `encoder`: as in ConditionerParts.
+BuiltConditioner BuildConditioner(const ConditionerSpec& spec, const TensorTable& tensors,
+                                  std::shared_ptr<const TextEncoder> encoder, const Placement& placement);
 
 }  // namespace harness

@@ -141,7 +141,7 @@ TEST_P(ConditionerGoldens, EmbedAsAudiocraft) {
 // Masks must not promote it to float32.
 TEST_P(ConditionerGoldens, GiveFloat16UnderAutocast) {
   const auto provider = ConditionProvider::Build(SpecOf(row()), Goldens::Get().Weights(GetParam()), {},
-                                                 Placement{at::kCPU, Arithmetic::kFloat16Autocast});
+                                                 Placement{at::kCPU, Precision::kFloat16Autocast});
   ASSERT_TRUE(provider.ok()) << provider.error().message;
   const auto conditions = provider->Encode(InputsOf(row()), true);
   ASSERT_TRUE(conditions.ok()) << conditions.error().message;

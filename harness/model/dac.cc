@@ -71,7 +71,7 @@ at::Tensor DacCodec::Encode(const at::Tensor& audio) const {
   std::vector<at::Tensor> codes;
   for (size_t k = 0; k < static_cast<size_t>(facts_.codebooks); ++k) {
     const at::Tensor projected = at::conv1d(residual, in_[k].weight, in_[k].bias);  // [B, d, T]
-    // Directions are compared, not vectors; the expanded square, as upstream computes it.
+    // Directions are compared, not vectors; the expanded square, as the reference computes it.
     const at::Tensor flat = normalize(projected.transpose(1, 2).reshape({-1, projected.size(1)}));
     const at::Tensor entries = normalize(codebooks_[k]);
     const at::Tensor distance =

@@ -37,13 +37,13 @@ TEST_P(Float16Test, AsTheRealOne) {
   const LmCase& row = Cases().Named(GetParam());
   const LmSpec spec = LmCases::Describe(row).value();
   const auto model =
-      LanguageModel::Build(spec, Cases().Bind(row, spec), Placement{at::kCPU, Arithmetic::kFloat16Autocast});
+      LanguageModel::Build(spec, Cases().Bind(row, spec), Placement{at::kCPU, Precision::kFloat16Autocast});
   ASSERT_TRUE(model.ok()) << model.error().message;
   const at::Tensor logits = Streamed(*model, row), &golden = Goldens().at(row.name);
   EXPECT_EQ(logits.scalar_type(), at::kHalf);
   const double distance = Distance(logits, golden), float32 = Distance(row.streamed, golden);
   // Operation by operation the same, so most cases agree to the bit. Sums of another order now and then round to the
-  // next float16 (2^-11), which runs on as an error of its own: half as far as float32 is, is another arithmetic.
+  // next float16 (2^-11), which runs on as an error of its own: half as far as float32 is, is another precision.
   RecordProperty("distance", std::to_string(distance));
   RecordProperty("of_float32", std::to_string(float32));
   EXPECT_LE(distance, 0.5 * float32);

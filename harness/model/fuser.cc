@@ -46,7 +46,7 @@ at::Tensor FusedConditions::Apply(at::Tensor x, bool first) const {
     switch (step.method) {
       case FuseMethod::kSum: x = x + step.embedding; break;
       case FuseMethod::kInputInterpolate:
-        // A single step gets the condition's first one, wherever in the sequence it stands: upstream's rule, too.
+        // A single step gets the condition's first one, wherever in the sequence it stands: the reference's rule, too.
         x = x + at::upsample_nearest1d(step.embedding.transpose(1, 2), {x.size(1)}).transpose(1, 2);
         break;
       case FuseMethod::kPrepend:

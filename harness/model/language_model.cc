@@ -22,11 +22,11 @@ at::Tensor Seen(const LayerObserver& observer, const std::string& layer, const c
 
 Result<LanguageModel> LanguageModel::Build(const LmSpec& spec, const TensorTable& tensors, const Placement& placement) {
   const at::Device device = placement.device;
-  const Arithmetic arithmetic = placement.arithmetic;
+  const Precision precision = placement.precision;
   if (!spec.not_run.empty()) {
     return Error{ErrorCode::kUnsupported, fmt::format("generation does not run {} yet", fmt::join(spec.not_run, ", "))};
   }
-  LanguageModel model(spec, device, arithmetic);
+  LanguageModel model(spec, device, precision);
   for (int64_t k = 0; k < spec.num_codebooks; ++k) {
     model.embeddings_.push_back(tensors.Weight(fmt::format("emb.{}.weight", k), device));
   }
@@ -37,20 +37,20 @@ Result<LanguageModel> LanguageModel::Build(const LmSpec& spec, const TensorTable
     const auto scale = [&](const char* leaf) {
       const std::string tensor = fmt::format("{}.{}.scale", name, leaf);
       if (!spec.has_layer_scale) return at::Tensor();
-      return arithmetic == Arithmetic::kFloat32 ? tensors.Float(tensor, device) : tensors.Half(tensor, device);
+      return precision == Precision::kFloat32 ? tensors.Float(tensor, device) : tensors.Half(tensor, device);
     };
     Layer layer;
     layer.name = name;
     layer.self_attention = SelfAttention::Load(spec, tensors, name + ".self_attn", placement);
     layer.linear1 = Linear::Load(tensors, name + ".linear1", placement);
     layer.linear2 = Linear::Load(tensors, name + ".linear2", placement);
-    layer.norm1 = Norm::Load(tensors, name + ".norm1", device, arithmetic);
-    layer.norm2 = Norm::Load(tensors, name + ".norm2", device, arithmetic);
+    layer.norm1 = Norm::Load(tensors, name + ".norm1", device, precision);
+    layer.norm2 = Norm::Load(tensors, name + ".norm2", device, precision);
     layer.scale1 = scale("layer_scale_1");
     layer.scale2 = scale("layer_scale_2");
     if (spec.cross_attention) {
       layer.cross_attention = CrossAttention::Load(spec, tensors, name + ".cross_attention", placement);
-      layer.norm_cross = Norm::Load(tensors, name + ".norm_cross", device, arithmetic);
+      layer.norm_cross = Norm::Load(tensors, name + ".norm_cross", device, precision);
       layer.scale_cross = scale("layer_scale_cross");
     }
     model.layers_.push_back(std::move(layer));
@@ -87,7 +87,7 @@ Status LanguageModel::CheckGeneration(const LmConditions& conditions, int64_t fi
 
 LmState LanguageModel::Start(const LmConditions& conditions, int64_t batch, int64_t max_steps) const {
   LmState state;
-  const auto type = arithmetic_ == Arithmetic::kFloat32 ? at::kFloat : at::kHalf;
+  const auto type = precision_ == Precision::kFloat32 ? at::kFloat : at::kHalf;
   LmConditions cast;
   for (const Condition& condition : conditions) cast.push_back({condition.name, condition.embedding.to(device_, type)});
   state.conditions = Fuse(spec_.fuser, cast);
@@ -122,7 +122,7 @@ void LanguageModel::Advance(LmState& state, int64_t steps) const {
   const int64_t dropped = spec_.past_context ? std::max(int64_t{0}, seen - *spec_.past_context) : 0;
   state.kept = seen - dropped;
   // The first pass starts the count at 0 whatever it dropped, and what is kept is measured along dimension 1: steps, or
-  // heads where attention is memory_efficient. Queries and stored keys are then turned by unequal offsets: production
+  // heads where attention is memory_efficient. Queries and stored keys are then turned by unequal offsets: the reference
   // generates so.
   if (state.started) state.rotary_offset += dropped;
   state.rotary_position =
@@ -153,7 +153,7 @@ at::Tensor LanguageModel::RunLayer(const Layer& layer, const at::Tensor& input, 
     return x + FeedForward(layer, layer.norm2(x), observer);
   }
   at::Tensor x = layer.norm1(input + attend(input));
-  // Upstream takes the layer's input here, not what self-attention made of it.
+  // The reference takes the layer's input here, not what self-attention made of it.
   if (spec_.cross_attention) x = layer.norm_cross(x + attend_cross(input));
   return layer.norm2(x + FeedForward(layer, x, observer));
 }

@@ -1,7 +1,7 @@
 // MusicGen's language model as functional ATen code over bound tensors.
 //
 // Letters: B batch, K codebooks, S new steps, P steps before them, D width, L length of the condition.
-// Production's loader makes the parameters float32 on the CPU. Here the large ones stay where they lie in the mapped
+// The reference's loader makes the parameters float32 on the CPU. Here the large ones stay where they lie in the mapped
 // file, in the type they have there, and are accumulated in float32: the same products, since every float16 and
 // bfloat16 is a float32. Source: audiocraft 1.3.0, models/lm.py LMModel.forward, modules/transformer.py.
 #pragma once
@@ -15,12 +15,12 @@
 
 #include "harness/architecture/lm_spec.h"
 #include "harness/base/result.h"
-#include "harness/model/arithmetic.h"
 #include "harness/model/attention.h"
 #include "harness/model/conditions.h"
 #include "harness/model/fuser.h"
 #include "harness/model/layers.h"
 #include "harness/model/positions.h"
+#include "harness/model/precision.h"
 #include "harness/model/tensor_table.h"
 
 namespace harness {
@@ -55,19 +55,19 @@ class LanguageModel {
 
   const LmSpec& spec() const { return spec_; }
   at::Device device() const { return device_; }
-  Arithmetic arithmetic() const { return arithmetic_; }
+  Precision precision() const { return precision_; }
 
-  // Why production's LMModel.generate would raise with these conditions, if its first forward pass gets `first_steps`
+  // Why the reference's LMModel.generate would raise with these conditions, if its first forward pass gets `first_steps`
   // steps, and those after it one each, `num_steps` in all. Errors: kMismatch, naming the key of the config.
   Status CheckGeneration(const LmConditions& conditions, int64_t first_steps, int64_t num_steps) const;
 
   // An empty state for `batch` sequences of at most `max_steps` steps; `conditions` have as many rows. Those
-  // of another arithmetic are cast.
+  // of another precision are cast.
   LmState Start(const LmConditions& conditions, int64_t batch, int64_t max_steps) const;
 
   // codes: [B, K, S] int64, the special token included. More than one step at once only from an empty state.
   // Returns logits [B, K, S, cardinality], float32, or float16 with kFloat16Autocast. No step at all (S = 0), first and
-  // after a prepended condition alone, gives the condition's logits, as upstream's `logits[:, :, -S:]` does.
+  // after a prepended condition alone, gives the condition's logits, as the reference's `logits[:, :, -S:]` does.
   at::Tensor Forward(const at::Tensor& codes, LmState& state, const LayerObserver& observer = {}) const;
 
  private:
@@ -80,8 +80,8 @@ class LanguageModel {
     at::Tensor scale1, scale2, scale_cross;  // [D], or undefined: layer_scale
   };
 
-  LanguageModel(LmSpec spec, at::Device device, Arithmetic arithmetic)
-      : spec_(std::move(spec)), device_(device), arithmetic_(arithmetic) {}
+  LanguageModel(LmSpec spec, at::Device device, Precision precision)
+      : spec_(std::move(spec)), device_(device), precision_(precision) {}
   Window WindowOf(const LmState& state, int64_t steps) const;
   at::Tensor RunLayer(const Layer& layer, const at::Tensor& x, LmState::Layer& state, const Window& window,
                       const Rotation* rotation, const LayerObserver& observer) const;
@@ -90,7 +90,7 @@ class LanguageModel {
 
   LmSpec spec_;
   at::Device device_;
-  Arithmetic arithmetic_;
+  Precision precision_;
   std::vector<at::Tensor> embeddings_;  // K of [cardinality + 1, D]
   std::optional<RotaryEmbedding> rotary_;
   std::vector<Layer> layers_;

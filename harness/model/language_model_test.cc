@@ -25,7 +25,7 @@ std::vector<std::string> Names(bool runs) {
   return names;
 }
 
-// float32 on both sides, sums in another order; logits are of the order of one. Upstream's own streaming and single
+// float32 on both sides, sums in another order; logits are of the order of one. The reference's own streaming and single
 // passes differ by up to 1e-6 here.
 constexpr double kTolerance = 2e-5;
 
@@ -76,7 +76,7 @@ TEST_P(RaisesTest, AsTheRealOne) {
     return;
   }
   // Delays are judged apart, so that a check of its own can name them.
-  if (!PatternProblem(spec->pattern, spec->num_codebooks).empty()) return;
+  if (!CheckPattern(spec->pattern, spec->num_codebooks).ok()) return;
   ASSERT_EQ(row.raises_stage, "stream") << "production doesn't even build it";
   // What raises has no weights; the plain ones do for what is asked here.
   ASSERT_EQ(Cases().Disagreement(Cases().Named("Plain"), *spec), "");
@@ -182,7 +182,7 @@ TEST(LanguageModel, OrderOfConditionsMatters) {
   }
 }
 
-// What production's streaming does differently from a single pass, and so from training: not to be repaired here.
+// What the reference's streaming does differently from a single pass, and so from training: not to be repaired here.
 TEST(LanguageModel, StreamsAsProductionDoes) {
   for (const char* name : {"Rope", "KvRepeatRopeXpos", "PastContextRopeSeveralFirstSteps", "FuserInterpolate"}) {
     EXPECT_GT(Error(Cases().Named(name).streamed, Cases().Named(name).at_once), 10 * kTolerance) << name;

@@ -8,17 +8,17 @@
 #include <string>
 #include <vector>
 
-#include "harness/model/arithmetic.h"
+#include "harness/model/precision.h"
 #include "harness/model/tensor_table.h"
 
 namespace harness {
 
-// nn.Linear. With kFloat32 the weight stays where it lies in the mapped file, in its type there (few_rows.h); with
+// nn.Linear. With kFloat32 the weight stays where it lies in the mapped file, in its type there (small_batch_linear.h); with
 // kFloat16Autocast a float16 one does, and any other is cast.
 struct Linear {
   at::Tensor weight;  // [out, in]; float16 with kFloat16Autocast
   at::Tensor bias;    // [out] float32, or undefined; on CUDA float16 with kFloat16Autocast
-  Arithmetic arithmetic = Arithmetic::kFloat32;
+  Precision precision = Precision::kFloat32;
   // `bias`: the name of its tensor; it may not exist.
   static Linear Load(const TensorTable& tensors, const std::string& weight, const std::string& bias,
                      const Placement& placement);
@@ -41,15 +41,15 @@ class Heads {
   // As Linear's. On the CPU one a head, where it lies in the file; elsewhere one, of all their rows. No biases: none.
   std::vector<at::Tensor> weights_, biases_;
   int64_t count_ = 0;
-  Arithmetic arithmetic_ = Arithmetic::kFloat32;
+  Precision precision_ = Precision::kFloat32;
 };
 
-// nn.LayerNorm with its eps of 1e-5, in float32 with either arithmetic. Undefined: does not exist.
+// nn.LayerNorm with its eps of 1e-5, in float32 in either precision. Undefined: does not exist.
 struct Norm {
   at::Tensor weight, bias;  // [D] float32
-  // `arithmetic`: of its parameters. kFloat16Autocast: rounded to float16.
+  // `precision`: of its parameters. kFloat16Autocast: rounded to float16.
   static Norm Load(const TensorTable& tensors, const std::string& name, at::Device device,
-                   Arithmetic arithmetic = Arithmetic::kFloat32);
+                   Precision precision = Precision::kFloat32);
   bool defined() const { return weight.defined(); }
   at::Tensor operator()(const at::Tensor& x) const;  // -> float32
 };

@@ -49,7 +49,7 @@ Layout Delayed(const PatternSpec& spec, int64_t num_codebooks, int64_t num_frame
 }
 
 // Every frame is emitted place by place; then the steps are sorted by when they are due, those due at once by what they
-// hold: an empty step, which upstream puts where no codebook has a place, comes first.
+// hold: an empty step, which the reference puts where no codebook has a place, comes first.
 Layout Unrolled(const PatternSpec& spec, int64_t num_codebooks, int64_t num_frames) {
   struct Due {
     int64_t frame;
@@ -110,9 +110,7 @@ Error Mismatch(const PatternSpec& spec, const std::string& what) {
 
 // What get_pattern raises for before there is a layout.
 Status CheckArguments(const PatternSpec& spec, int64_t num_codebooks) {
-  if (std::string problem = PatternProblem(spec, num_codebooks); !problem.empty()) {
-    return Error{ErrorCode::kMismatch, std::move(problem)};
-  }
+  HARNESS_RETURN_IF_ERROR(CheckPattern(spec, num_codebooks));
   if (spec.kind == Kind::kCoarseFirst && spec.delays.empty()) {
     return Mismatch(spec,
                     "the pattern needs a second codebook, and transformer_lm.n_q is 1 (ValueError: max() arg is "

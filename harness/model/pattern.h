@@ -29,7 +29,7 @@ class Pattern {
   int64_t num_steps() const { return static_cast<int64_t>(layout_.size()); }  // S
   int64_t num_frames() const { return num_frames_; }                          // T
   int64_t num_codebooks() const { return num_codebooks_; }                    // K
-  // Without the frames at or beyond T that upstream's layout has, too, and masks where it is used.
+  // Without the frames at or beyond T that the reference's layout has, too, and masks where it is used.
   const std::vector<Coordinate>& step(int64_t s) const { return layout_[static_cast<size_t>(s)]; }
 
   // The first step that holds frame `frame`: generation starts there.

@@ -1,6 +1,6 @@
 // SEANetEncoder or SEANetDecoder as functional ATen code over bound tensors.
 //
-// Letters: B batch, C channels, N samples. All float32, as in production.
+// Letters: B batch, C channels, N samples. All float32, as in the reference.
 // Source: audiocraft 1.3.0, modules/seanet.py, conv.py, lstm.py.
 #pragma once
 

@@ -18,7 +18,7 @@ class StereoCodec : public CompressionModel {
       : mono_(std::move(mono)), facts_(std::move(facts)) {}
 
   const CodecFacts& facts() const override { return facts_; }
-  // codes [B, 2K, T] or, per step, [B, K, 2T] -> audio [B, 2, N]. Other shapes throw: upstream asserts.
+  // codes [B, 2K, T] or, per step, [B, K, 2T] -> audio [B, 2, N]. Other shapes throw: the reference asserts.
   at::Tensor Decode(const at::Tensor& codes) const override;
   at::Tensor Encode(const at::Tensor& audio) const override;
 

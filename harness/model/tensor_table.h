@@ -38,7 +38,7 @@ class TensorTable {
   // As Float, cast to float16: what is beyond its range becomes infinite.
   at::Tensor Half(const std::string& name, at::Device device) const;
 
-  // A large weight for FewRowsLinear: on the CPU the view itself where its type and layout allow, else as Float.
+  // A large weight for SmallBatchLinear: on the CPU the view itself where its type and layout allow, else as Float.
   at::Tensor Weight(const std::string& name, at::Device device) const;
 
  private:

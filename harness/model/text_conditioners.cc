@@ -17,11 +17,14 @@ bool AnyText(const std::vector<ConditioningInput>& inputs) {
 
 class T5Conditioner : public Conditioner {
  public:
-  T5Conditioner(const ConditionerSpec& spec, OutputProjection projection, std::shared_ptr<const TextEncoder> encoder,
-                at::Device device)
-      : spec_(spec), projection_(std::move(projection)), encoder_(std::move(encoder)), device_(device) {}
+  T5Conditioner(const T5Options& options, ConditionerParts parts)
+      : name_(std::move(parts.name)),
+        t5_(options),
+        projection_(std::move(parts.projection)),
+        encoder_(std::move(parts.encoder)),
+        device_(parts.device) {}
 
-  bool encodes_text() const override { return encoder_ != nullptr && !spec_.normalize_text; }
+  bool encodes_text() const override { return encoder_ != nullptr && !t5_.normalize_text; }
 
   Result<at::Tensor> Embed(const std::vector<ConditioningInput>& inputs) const override {
     std::vector<std::string> texts;
@@ -34,16 +37,16 @@ class T5Conditioner : public Conditioner {
     if (silent)
       return at::zeros({static_cast<int64_t>(inputs.size()), 1, projection_.dim()},
                        at::TensorOptions().dtype(projection_.type()).device(device_));
-    if (spec_.normalize_text) {
+    if (t5_.normalize_text) {
       return Error{
           ErrorCode::kUnsupported,
           fmt::format("conditioners.{}.t5.normalize_text sends texts through spaCy's English model, which this "
                       "suite does not have",
-                      spec_.name)};
+                      name_)};
     }
     if (encoder_ == nullptr) {
       return Error{ErrorCode::kUnsupported,
-                   fmt::format("the text encoder {} of conditioners.{} was not found", spec_.t5_name, spec_.name)};
+                   fmt::format("the text encoder {} of conditioners.{} was not found", t5_.name, name_)};
     }
     HARNESS_ASSIGN_OR_RETURN(const TextEncoder::Embedding embedding, encoder_->Encode(texts));
     at::Tensor mask = embedding.mask.to(device_).clone();
@@ -54,7 +57,8 @@ class T5Conditioner : public Conditioner {
   }
 
  private:
-  ConditionerSpec spec_;
+  std::string name_;
+  T5Options t5_;
   OutputProjection projection_;
   std::shared_ptr<const TextEncoder> encoder_;
   at::Device device_;
@@ -62,12 +66,12 @@ class T5Conditioner : public Conditioner {
 
 class LutConditioner : public Conditioner {
  public:
-  LutConditioner(const ConditionerSpec& spec, OutputProjection projection, at::Tensor table, at::Device device)
-      : name_(spec.name),
-        lut_(spec.lut.value()),
-        projection_(std::move(projection)),
-        table_(std::move(table)),
-        device_(device) {}
+  LutConditioner(const LutOptions& options, ConditionerParts parts)
+      : name_(std::move(parts.name)),
+        lut_(options),
+        projection_(std::move(parts.projection)),
+        table_(parts.tensor("embed.weight")),
+        device_(parts.device) {}
 
   bool encodes_text() const override { return !lut_.whitespace; }
 
@@ -91,7 +95,7 @@ class LutConditioner : public Conditioner {
 
  private:
   std::string name_;
-  LutSpec lut_;
+  LutOptions lut_;
   OutputProjection projection_;
   at::Tensor table_;  // [bins, width]
   at::Device device_;
@@ -99,14 +103,12 @@ class LutConditioner : public Conditioner {
 
 }  // namespace
 
-std::unique_ptr<Conditioner> BuildT5(const ConditionerSpec& spec, OutputProjection projection,
-                                     std::shared_ptr<const TextEncoder> encoder, at::Device device) {
-  return std::make_unique<T5Conditioner>(spec, std::move(projection), std::move(encoder), device);
+BuiltConditioner BuildConditioner(const T5Options& options, ConditionerParts parts) {
+  return std::unique_ptr<Conditioner>(std::make_unique<T5Conditioner>(options, std::move(parts)));
 }
 
-std::unique_ptr<Conditioner> BuildLut(const ConditionerSpec& spec, OutputProjection projection, at::Tensor table,
-                                      at::Device device) {
-  return std::make_unique<LutConditioner>(spec, std::move(projection), std::move(table), device);
+BuiltConditioner BuildConditioner(const LutOptions& options, ConditionerParts parts) {
+  return std::unique_ptr<Conditioner>(std::make_unique<LutConditioner>(options, std::move(parts)));
 }
 
 }  // namespace harness

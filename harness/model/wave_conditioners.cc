@@ -1,4 +1,4 @@
-// ChromaStemConditioner without its stem separation, and StyleConditioner without a style.
+// ChromaStemConditioner without its stem separation, StyleConditioner without a style, and no CLAPEmbeddingConditioner.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
@@ -16,12 +16,12 @@ namespace {
 // its length.
 class ChromaConditioner : public Conditioner {
  public:
-  ChromaConditioner(const ConditionerSpec& spec, OutputProjection projection, at::Tensor window, at::Device device)
-      : name_(spec.name),
-        chroma_(spec.chroma.value()),
-        projection_(std::move(projection)),
-        extractor_(chroma_, std::move(window)),
-        device_(device) {}
+  ChromaConditioner(const ChromaOptions& options, ConditionerParts parts)
+      : name_(std::move(parts.name)),
+        chroma_(options),
+        projection_(std::move(parts.projection)),
+        extractor_(chroma_, parts.tensor("chroma.spec.window")),
+        device_(parts.device) {}
 
   bool encodes_melody() const override { return true; }
 
@@ -69,7 +69,7 @@ class ChromaConditioner : public Conditioner {
 
  private:
   std::string name_;
-  ChromaSpec chroma_;
+  ChromaOptions chroma_;
   OutputProjection projection_;
   ChromaExtractor extractor_;
   at::Device device_;
@@ -79,8 +79,8 @@ class ChromaConditioner : public Conditioner {
 // length is 0: what comes out is zero, whatever the (finite) weights.
 class StyleConditioner : public Conditioner {
  public:
-  StyleConditioner(const ConditionerSpec& spec, OutputProjection projection, at::Device device)
-      : name_(spec.name), projection_(std::move(projection)), device_(device) {}
+  explicit StyleConditioner(ConditionerParts parts)
+      : name_(std::move(parts.name)), projection_(std::move(parts.projection)), device_(parts.device) {}
 
   Result<at::Tensor> Embed(const std::vector<ConditioningInput>& inputs) const override {
     for (const ConditioningInput& input : inputs) {
@@ -104,13 +104,17 @@ class StyleConditioner : public Conditioner {
 
 }  // namespace
 
-std::unique_ptr<Conditioner> BuildChroma(const ConditionerSpec& spec, OutputProjection projection, at::Tensor window,
-                                         at::Device device) {
-  return std::make_unique<ChromaConditioner>(spec, std::move(projection), std::move(window), device);
+BuiltConditioner BuildConditioner(const ChromaOptions& options, ConditionerParts parts) {
+  return std::unique_ptr<Conditioner>(std::make_unique<ChromaConditioner>(options, std::move(parts)));
 }
 
-std::unique_ptr<Conditioner> BuildStyle(const ConditionerSpec& spec, OutputProjection projection, at::Device device) {
-  return std::make_unique<StyleConditioner>(spec, std::move(projection), device);
+BuiltConditioner BuildConditioner(const StyleOptions&, ConditionerParts parts) {
+  return std::unique_ptr<Conditioner>(std::make_unique<StyleConditioner>(std::move(parts)));
+}
+
+BuiltConditioner BuildConditioner(const ClapOptions&, ConditionerParts parts) {
+  return Error{ErrorCode::kUnsupported,
+               fmt::format("conditioners.{}.model is clap, which this suite does not build", parts.name)};
 }
 
 }  // namespace harness

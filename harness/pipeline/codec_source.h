@@ -21,7 +21,8 @@ namespace harness {
 // go with the codec).
 Result<std::unique_ptr<CompressionModel>> LoadCodec(Export& source, at::Device device);
 
-// The codec that a reference leads to, without a wrap. `facts`: its own, with the active codebooks.
+// The codec that a reference leads to, without a wrap. `facts`: its own, with the active codebooks. Precondition: it is
+// not an OwnCodec.
 Result<std::unique_ptr<CompressionModel>> LoadReferencedCodec(const CodecDescription& codec, CodecFacts facts,
                                                               at::Device device);
 

@@ -28,20 +28,20 @@ CodecPlaces Places() {
 
 struct Reference {
   const char* name;
-  CodecDescription::Kind kind;
+  size_t source;  // index of its alternative in CodecSource
   const char* leads_to;
   double frame_rate_hz;
   int64_t codebooks, cardinality;
 };
 
 TEST(CodecSource, DecodesWhatReferencesLeadTo) {
-  using Kind = CodecDescription::Kind;
+  constexpr size_t kPackaged = 1, kHub = 2, kDac = 3;
   const std::vector<Reference> references = {
-      {"facebook/encodec_32khz", Kind::kHub, "facebook/encodec_32khz", 50, 4, 512},
-      {"facebook/encodec_24khz", Kind::kHub, "facebook/encodec_24khz", 75, 4, 512},
-      {"dac_44khz", Kind::kDac, "dac_44khz", 44100.0 / 512, 4, 512},
-      {"to_hub.bin", Kind::kHub, "facebook/encodec_32khz", 50, 4, 512},
-      {"to_package.bin", Kind::kPackage, "package/compression_state_dict.bin", 1000, 2, 16},
+      {"facebook/encodec_32khz", kHub, "facebook/encodec_32khz", 50, 4, 512},
+      {"facebook/encodec_24khz", kHub, "facebook/encodec_24khz", 75, 4, 512},
+      {"dac_44khz", kDac, "dac_44khz", 44100.0 / 512, 4, 512},
+      {"to_hub.bin", kHub, "facebook/encodec_32khz", 50, 4, 512},
+      {"to_package.bin", kPackaged, "package/compression_state_dict.bin", 1000, 2, 16},
   };
   const Checkpoint goldens =
       Checkpoint::Read(MappedFile::Open(HARNESS_PIPELINE_TESTDATA "/referenced_codecs.bin").value());
@@ -51,10 +51,8 @@ TEST(CodecSource, DecodesWhatReferencesLeadTo) {
     SCOPED_TRACE(reference.name);
     const auto codec = FollowReference(reference.name, Places());
     ASSERT_TRUE(codec.ok()) << codec.error().message;
-    EXPECT_EQ(codec->kind, reference.kind);
-    EXPECT_EQ(codec->reference, reference.name);
+    EXPECT_EQ(codec->source.index(), reference.source);
     EXPECT_THAT(codec->name, testing::EndsWith(reference.leads_to));
-    EXPECT_FALSE(codec->not_run);
     EXPECT_EQ(codec->facts.frame_rate_hz, reference.frame_rate_hz);
     EXPECT_EQ(codec->facts.codebooks, reference.codebooks);
     EXPECT_EQ(codec->facts.cardinality, reference.cardinality);
@@ -77,16 +75,16 @@ TEST(CodecSource, KnowsThePropertiesOfWhatIsNotCached) {
   for (const char* reference : {"dac_24khz", "to_nothing.bin"}) {  // by way of a package: the same
     const auto codec = FollowReference(reference, Places());
     ASSERT_TRUE(codec.ok()) << codec.error().message;
-    EXPECT_EQ(codec->kind, CodecDescription::Kind::kKnown);
+    const auto* uncached = std::get_if<UncachedCodec>(&codec->source);
+    ASSERT_NE(uncached, nullptr);
     EXPECT_EQ(codec->facts.codebooks, 32);
     EXPECT_EQ(codec->facts.Samples(3), 3 * 320 - 8);
-    ASSERT_TRUE(codec->not_run);
-    EXPECT_THAT(codec->not_run->message, HasSubstr("weights_24khz_8kbps_0.0.4.pth"));
-    EXPECT_EQ(codec->not_run->remedy, "Run `python -m dac download --model_type 24khz`");
+    EXPECT_THAT(uncached->why.message, HasSubstr("weights_24khz_8kbps_0.0.4.pth"));
+    EXPECT_EQ(uncached->why.remedy, "Run `python -m dac download --model_type 24khz`");
     const auto model = LoadReferencedCodec(*codec, codec->facts, at::kCPU);
     ASSERT_FALSE(model.ok());
     EXPECT_EQ(model.error().code, ErrorCode::kUnsupported);
-    EXPECT_EQ(model.error().remedy, codec->not_run->remedy);
+    EXPECT_EQ(model.error().remedy, uncached->why.remedy);
   }
 }
 
@@ -142,7 +140,7 @@ TEST(CodecSource, NamesWhatIsBrokenInTheHubCache) {
   fs::remove(snapshot / "model.safetensors");
   codec = follow();
   ASSERT_TRUE(codec.ok()) << "it would be fetched: " << codec.error().message;
-  EXPECT_EQ(codec->kind, CodecDescription::Kind::kKnown);
+  EXPECT_TRUE(std::holds_alternative<UncachedCodec>(codec->source));
   EXPECT_EQ(codec->facts.cardinality, 2048);
   EXPECT_THAT(codec->facts.possible_codebooks, ElementsAre(4));
 }

@@ -26,13 +26,14 @@ Result<TensorTable> BindLanguageModel(Export& source) {
   return TensorTable::Bind(source.file(Role::kLanguageModel).checkpoint(), tensors.specs, tensors.Binding());
 }
 
-// From where audiocraft takes it: the tokenizer of the T5 that the config names, the weights of it or, fine-tuned, of
+// From where the reference takes it: the tokenizer of the T5 that the config names, the weights of it or, fine-tuned, of
 // the export. Errors: as FindT5 and T5TextEncoder have them.
 Result<std::shared_ptr<const TextEncoder>> FindTextEncoder(Export& source, const ConditionerSpec& conditioner,
-                                                           const TensorTable& tensors, at::Device device) {
-  HARNESS_ASSIGN_OR_RETURN(const T5Files files, FindT5(conditioner.t5_name, source.hub(), conditioner.input_dim,
-                                                       source.working_directory()));
-  if (!conditioner.finetune) return T5TextEncoder::FromFolder(files.folder, files.spec, device);
+                                                           const T5Options& t5, const TensorTable& tensors,
+                                                           at::Device device) {
+  HARNESS_ASSIGN_OR_RETURN(const T5Files files,
+                           FindT5(t5.name, source.hub(), conditioner.input_dim, source.working_directory()));
+  if (!t5.finetune) return T5TextEncoder::FromFolder(files.folder, files.spec, device);
   return T5TextEncoder::FromExport(files.folder, files.spec, tensors, T5Prefix(conditioner.name), device);
 }
 
@@ -40,14 +41,15 @@ Result<std::shared_ptr<const TextEncoder>> FindTextEncoder(Export& source, const
 Status FindTextEncoders(Export& source, const TensorTable& tensors, at::Device device, TextEncoders& encoders,
                         std::optional<Error>& without_text) {
   for (const ConditionerSpec& conditioner : source.lm_spec()->conditioners) {
-    if (conditioner.model != "t5") continue;
-    if (conditioner.finetune && conditioner.t5_tensors.empty()) {
-      without_text =
-          Error{ErrorCode::kNotFound, fmt::format("the config of {}, which conditioners.{} fine-tunes, was not found",
-                                                  conditioner.t5_name, conditioner.name)};
+    const auto* t5 = std::get_if<T5Options>(&conditioner.options);
+    if (t5 == nullptr) continue;
+    if (t5->finetune && t5->tensors.empty()) {
+      without_text = Error{
+          ErrorCode::kNotFound,
+          fmt::format("the config of {}, which conditioners.{} fine-tunes, was not found", t5->name, conditioner.name)};
       continue;
     }
-    auto encoder = FindTextEncoder(source, conditioner, tensors, device);
+    auto encoder = FindTextEncoder(source, conditioner, *t5, tensors, device);
     if (encoder.ok()) {
       encoders[conditioner.name] = std::move(encoder).value();
     } else if (encoder.error().code == ErrorCode::kNotFound || encoder.error().code == ErrorCode::kUnsupported) {

@@ -13,10 +13,10 @@
 #include "harness/base/result.h"
 #include "harness/export/export.h"
 #include "harness/generate/generator.h"
-#include "harness/model/arithmetic.h"
 #include "harness/model/compression_model.h"
 #include "harness/model/condition_provider.h"
 #include "harness/model/language_model.h"
+#include "harness/model/precision.h"
 
 namespace harness {
 
@@ -36,7 +36,7 @@ Result<Models> LoadModels(Export& source, const Placement& placement);
 Result<LanguageModel> LoadLanguageModel(Export& source, const Placement& placement);
 
 // Gives `input` the melody of an audio file, at the codec's rate and channels, as MusicGen.generate_with_chroma
-// converts it. Errors: those of ReadWav and ConvertAudio; kMismatch (shorter than two samples: audiocraft takes one for
+// converts it. Errors: those of ReadWav and ConvertAudio; kMismatch (shorter than two samples: the reference takes one for
 // none).
 Status ReadMelody(const std::filesystem::path& path, const CodecFacts& codec, ConditioningInput& input);
 

@@ -9,7 +9,7 @@
 #include <filesystem>
 
 #include "harness/generate/guided_model.h"
-#include "harness/model/few_rows.h"
+#include "harness/model/small_batch_linear.h"
 #include "harness/pipeline/models.h"
 
 namespace harness {
@@ -98,10 +98,10 @@ TEST_P(ModelsCost, AGuidedStepReadsEveryWeightOnce) {
   };
   std::vector<Cost> costs;
   for (int64_t step = 1; step < kSteps; ++step) {
-    const FewRowsCounts before = CountFewRows();
+    const SmallBatchCounts before = CountSmallBatches();
     const Allocations allocations;
     guided.Logits(codes);
-    const FewRowsCounts after = CountFewRows();
+    const SmallBatchCounts after = CountSmallBatches();
     costs.push_back({after.products - before.products, after.weight_bytes - before.weight_bytes, allocations.count(),
                      allocations.bytes()});
   }

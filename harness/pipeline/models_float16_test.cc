@@ -28,8 +28,8 @@ TEST_P(Float16ExportTest, StaysInRangeAndAgrees) {
     ASSERT_TRUE(source.file(role).checkpoint().tensor_status().ok());
     ASSERT_TRUE(source.file(role).package().ok());
   }
-  const auto float32 = LoadModels(source, {at::kCPU, Arithmetic::kFloat32});
-  const auto float16 = LoadModels(source, {at::kCPU, Arithmetic::kFloat16Autocast});
+  const auto float32 = LoadModels(source, {at::kCPU, Precision::kFloat32});
+  const auto float16 = LoadModels(source, {at::kCPU, Precision::kFloat16Autocast});
   ASSERT_TRUE(float32.ok()) << float32.error().message;
   ASSERT_TRUE(float16.ok()) << float16.error().message;
   const LmSpec& spec = float32->language_model.spec();

@@ -12,7 +12,7 @@
 
 #include "harness/audio/npy.h"
 #include "harness/generate/guided_model.h"
-#include "harness/model/codec.h"
+#include "harness/model/encodec_model.h"
 #include "harness/model/pattern.h"
 
 namespace harness {
@@ -193,14 +193,14 @@ TEST_P(GoldenModelTest, LogitsStepByStep) {
 
 TEST_P(GoldenModelTest, DecodedCodes) {
   if (!HasGolden("decode.codes")) GTEST_SKIP() << "no golden of the codec alone";
-  const auto* codec = dynamic_cast<const Codec*>(models_->codec.get());
+  const auto* codec = dynamic_cast<const EncodecModel*>(models_->codec.get());
   if (codec == nullptr) GTEST_SKIP() << "the codec is wrapped: the runs show it";
   EXPECT_LE(Difference(codec->Decode(Golden("decode.codes").unsqueeze(0))[0], Golden("decode.audio")), kAudioTolerance);
 }
 
 TEST_P(GoldenModelTest, EncodedAudio) {
   if (!HasGolden("encode.codes")) GTEST_SKIP() << "no golden of the codec alone";
-  const auto* codec = dynamic_cast<const Codec*>(models_->codec.get());
+  const auto* codec = dynamic_cast<const EncodecModel*>(models_->codec.get());
   if (codec == nullptr) GTEST_SKIP() << "the codec is wrapped: the runs show it";
   const at::Tensor audio = Golden("encode.audio").unsqueeze(0);
   EXPECT_LE(Difference(codec->EncodeLatent(audio)[0], Golden("encode.latent")), kAudioTolerance);

@@ -19,10 +19,9 @@ struct Codec {
   int64_t seanet_channels = 0;  // what it decodes, where that is another number than it announces
 
   // A model of the hub or DAC: known by its name, not by its config.
-  bool is_named() const { return description.kind != Kind::kOwn && description.kind != Kind::kPackage; }
+  bool is_named() const { return description.is_named(); }
   // The file and its key, for messages.
   std::string NameKey(const char* key) const { return description.From(key); }
-  using Kind = harness::CodecDescription::Kind;
 };
 
 inline constexpr const char* kExportTrainedCodec = "Export the codec that the model was trained with";

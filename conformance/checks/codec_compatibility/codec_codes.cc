@@ -84,8 +84,8 @@ Outcome CheckCardinality(Context&, const LmSpec& lm, const Codec& codec) {
 
 Outcome CheckDelays(Context& context) {
   const LmSpec& lm = *context.exported().lm_spec();
-  const std::string problem = harness::PatternProblem(lm.pattern, lm.num_codebooks);
-  if (problem.empty()) return Pass(lm.pattern.delays);
+  const harness::Status pattern = harness::CheckPattern(lm.pattern, lm.num_codebooks);
+  if (pattern.ok()) return Pass(lm.pattern.delays);
   // What MusicGen's own configs have, where that is not it already.
   std::string usual;
   if (lm.pattern.kind == harness::PatternSpec::Kind::kDelay) {
@@ -96,7 +96,7 @@ Outcome CheckDelays(Context& context) {
         fmt::format("; for a {} model they usually are [{}]", share == 2 ? "stereo" : "mono", fmt::join(delays, ", "));
   }
   return Fail(fmt::format("state_dict.bin: {}. MusicGen.get_pretrained raises an AssertionError without a message",
-                          problem))
+                          pattern.error().message))
       .WithRemedy("Set what the model was trained with" + usual);
 }
 

@@ -27,10 +27,7 @@ const std::optional<std::string>& GetReference(Context& context) {
 Codec DescribeCodec(Context& context) {
   const harness::CodecDescription& description = *context.exported().codec();
   Codec codec{description, description.facts, description.facts.channels};
-  const harness::CodecSpec* spec = description.kind == Codec::Kind::kOwn ? &*context.exported().codec_spec()
-                                   : description.encodec                 ? &*description.encodec
-                                                                         : nullptr;
-  if (spec != nullptr) {
+  if (const harness::CodecSpec* spec = description.encodec(); spec != nullptr) {
     codec.seanet_channels = spec->encoder.channels != spec->channels ? spec->encoder.channels : spec->decoder.channels;
   }
   return codec;
@@ -59,8 +56,10 @@ Outcome CheckReference(Context& context) {
   const auto& codec = context.exported().codec();
   if (!codec.ok()) return FromStatus(codec.error().In("compression_state_dict.bin"));
   Outcome outcome = Pass(*reference);
-  if (!codec->not_run.empty())
-    outcome.message = "only the known properties of the codec are checked: " + codec->not_run;
+  if (const auto* uncached = std::get_if<harness::UncachedCodec>(&codec->source)) {
+    outcome.message = "only the known properties of the codec are checked: " + uncached->why.message;
+    outcome.remedy = uncached->why.remedy;
+  }
   return outcome;
 }
 
@@ -102,8 +101,9 @@ Outcome CheckCodecWeights(Context& context) {
     return own.failed() ? Blocked(ids::kUnexpected(Role::kCodec)) : own;
   }
   const harness::CodecDescription& description = *context.exported().codec();
-  if (!description.not_run) return Pass(description.name);
-  return Skip(reason::kNotInCache, description.not_run->message).WithRemedy(description.not_run->remedy);
+  const auto* uncached = std::get_if<harness::UncachedCodec>(&description.source);
+  if (uncached == nullptr) return Pass(description.name);
+  return Skip(reason::kNotInCache, uncached->why.message).WithRemedy(uncached->why.remedy);
 }
 
 // A reference has no config of its own; weights are judged by theirs. `causes`: what would make this one fail as well.
@@ -148,7 +148,7 @@ std::vector<Check> ListCodecCompatibilityChecks() {
     checks.push_back({row.id, {ids::kReference, options}, [row](Context& c) {
                         // The wrong reference is reported as such, and not by each of its numbers.
                         const bool named = c.GetOutcome(ids::kReference).passed() && GetReference(c) &&
-                                           c.exported().codec()->kind != Codec::Kind::kPackage;
+                                           c.exported().codec()->is_named();
                         if (!named) return CheckWithCodec(c, row.evaluate, row.causes);
                         return CheckWithCodec(c, row.evaluate,
                                               row.evaluate == CheckTrainedWith

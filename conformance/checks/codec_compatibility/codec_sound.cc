@@ -105,13 +105,13 @@ Outcome CheckChannels(Context& context, const LmSpec& lm, const Codec& codec) {
   }
   Outcome outcome = Pass(audio_channels);
   if (codec.facts.encode_gives_scale) {
-    const bool own = codec.description.kind == Codec::Kind::kOwn || codec.description.kind == Codec::Kind::kPackage;
     outcome.message = fmt::format(
         "{} is true: the codec evens out the volume and gives a scale beside the codes, and "
         "MusicGen.generate_continuation asserts that there is none: no music can be continued from a prompt of audio. "
         "Generation from texts and melodies is not affected",
-        own ? codec.NameKey("encodec.renormalize")
-            : fmt::format("normalize of {}, which compression_state_dict.bin refers to,", codec.description.name));
+        codec.is_named()
+            ? fmt::format("normalize of {}, which compression_state_dict.bin refers to,", codec.description.name)
+            : codec.NameKey("encodec.renormalize"));
   }
   return outcome;
 }

@@ -18,7 +18,8 @@ GenerationRecord Recorded() {
   record.device_name = "a device";
   record.runs["prompt0"].status = GenerationRun::Status::kDone;
   record.runs["prompt0"].frames = 7;
-  record.float16_readiness = {.not_run = "", .reason = "", .passed = true, .message = "m", .measured = 1, .limit = 2};
+  record.probes[ids::kFloat16Readiness] = {
+      .not_run = "", .reason = "", .passed = true, .message = "m", .measured = 1, .limit = 2};
   return record;
 }
 
@@ -94,8 +95,8 @@ TEST(GenerationCheck, JudgesTheProbeInFloat16) {
   absent.problem = "cpu is not run";
   absent.skipped = true;
   broken.problem = "out of memory";
-  failed.float16_readiness.passed = false;
-  not_run.float16_readiness.not_run = "options that are not built";
+  failed.probes[ids::kFloat16Readiness].passed = false;
+  not_run.probes[ids::kFloat16Readiness].not_run = "options that are not built";
   const struct {
     const char* name;
     GenerationRecord record;

@@ -5,8 +5,8 @@ namespace conformance {
 
 // What MusicGen gives to the conditioners is what they ask for.
 Outcome CheckConditioners(Context& context) {
-  const std::string problem = harness::GenerateProblem(*context.exported().lm_spec());
-  return problem.empty() ? Pass() : Fail("state_dict.bin: " + problem);
+  const auto problem = harness::FindInputProblem(*context.exported().lm_spec());
+  return problem ? Fail("state_dict.bin: " + *problem) : Pass();
 }
 
 }  // namespace conformance

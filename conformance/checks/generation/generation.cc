@@ -69,7 +69,7 @@ std::vector<Check> ListGenerationChecks(const RunPlan& plan) {
   if (plan.float16_readiness && plan.FindFirstCase("cpu") != nullptr) {
     checks.push_back({.id = ids::kFloat16Readiness,
                       .needs = in_float16,
-                      .evaluate = CheckFloat16Readiness,
+                      .evaluate = [](Context& c) { return CheckProbe(c, "cpu", ids::kFloat16Readiness); },
                       .explained_by = {ids::kTextEncoder},
                       .device = "cpu"});
   }

@@ -14,8 +14,8 @@ Outcome CheckTextEncoder(Context& context);
 Outcome CheckRuns(Context& context, const GenerationCase& of);
 Outcome CheckCodes(Context& context, const GenerationCase& of);
 Outcome CheckRepeatable(Context& context, const GenerationCase& of);
-// The language model in float16, as CUDA has it, on the CPU.
-Outcome CheckFloat16Readiness(Context& context);
+// What the probe that stages/model_probes.cc has for `check` left on `device`.
+Outcome CheckProbe(Context& context, const std::string& device, const std::string& check);
 Outcome CheckCudaAgreesWithCpu(Context& context);
 Outcome CheckProductionLoader(Context& context);
 

@@ -11,7 +11,11 @@ std::string FindFirstRuns(const Context& context, const std::string& device) {
   return ids::kRuns(first != nullptr ? *first : GenerationCase{device, 0});
 }
 
-Outcome EvaluateProbe(const Context& context, const GenerationRecord& record, const ModelProbe& probe) {
+}  // namespace
+
+Outcome CheckProbe(Context& context, const std::string& device, const std::string& check) {
+  const GenerationRecord& record = context.Generation(device);
+  const ModelProbe& probe = record.FindProbe(check);
   if (record.skipped) return Skip(record.reason, record.problem).WithRemedy(record.remedy);
   if (!record.problem.empty()) return Blocked(FindFirstRuns(context, record.device));
   if (!probe.not_run.empty()) return Skip(probe.reason, probe.not_run).WithRemedy(probe.remedy);
@@ -19,21 +23,13 @@ Outcome EvaluateProbe(const Context& context, const GenerationRecord& record, co
                       : Fail(probe.message, probe.measured, probe.limit).WithRemedy(probe.remedy);
 }
 
-}  // namespace
-
-Outcome CheckFloat16Readiness(Context& context) {
-  const GenerationRecord& record = context.Generation("cpu");
-  return EvaluateProbe(context, record, record.float16_readiness);
-}
-
 Outcome CheckCudaAgreesWithCpu(Context& context) {
-  const GenerationRecord& record = context.Generation("cuda");
-  const ModelProbe& probe = record.cuda_agreement;
+  const ModelProbe& probe = context.Generation("cuda").FindProbe(ids::kCudaAgreesWithCpu);
   // Where the device stopped, nothing could be compared, either: one cause, reported once.
   const bool compared = probe.not_run.empty() && !probe.measured.is_null();
   const std::string first = FindFirstRuns(context, "cuda");
   if (!compared && context.GetOutcome(first).failed()) return Blocked(first);
-  return EvaluateProbe(context, record, probe);
+  return CheckProbe(context, "cuda", ids::kCudaAgreesWithCpu);
 }
 
 }  // namespace conformance

@@ -4,6 +4,7 @@
 
 #include "conformance/checks/generation/generation.h"
 #include "conformance/framework/production_run.h"
+#include "harness/architecture/conditioner_kind.h"
 
 namespace conformance {
 
@@ -14,7 +15,7 @@ static constexpr double kTie = 1e-3;
 static bool NeedsNewer(Context& context) {
   const auto& conditioners = context.exported().lm_spec()->conditioners;
   return std::any_of(conditioners.begin(), conditioners.end(),
-                     [](const auto& c) { return !c.needs_audiocraft.empty(); });
+                     [](const auto& c) { return KindOf(c).needs_audiocraft != nullptr; });
 }
 
 Outcome CheckProductionLoader(Context& context) {

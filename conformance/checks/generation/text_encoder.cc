@@ -7,9 +7,9 @@ namespace conformance {
 Outcome CheckTextEncoder(Context& context) {
   harness::Export& exported = context.exported();
   for (const harness::ConditionerSpec& conditioner : exported.lm_spec()->conditioners) {
-    if (conditioner.model != "t5") continue;
-    const auto status =
-        harness::CheckT5(conditioner.t5_name, exported.hub(), conditioner.input_dim, exported.working_directory());
+    const auto* t5 = std::get_if<harness::T5Options>(&conditioner.options);
+    if (t5 == nullptr) continue;
+    const auto status = harness::CheckT5(t5->name, exported.hub(), conditioner.input_dim, exported.working_directory());
     if (status.ok()) continue;
     const bool absent =
         status.error().code == harness::ErrorCode::kNotFound || status.error().code == harness::ErrorCode::kUnsupported;

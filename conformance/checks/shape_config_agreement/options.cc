@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "conformance/checks/shape_config_agreement/shape_config_agreement.h"
+#include "harness/architecture/conditioner_kind.h"
 
 namespace conformance {
 
@@ -19,11 +20,12 @@ std::vector<std::string> ListFetches(const harness::LmSpec& spec) {
 // Says in `outcome` which conditioner the newest audiocraft on PyPI can't build, if there is one.
 void NoteNewerAudiocraft(const harness::LmSpec& spec, Outcome& outcome) {
   for (const harness::ConditionerSpec& conditioner : spec.conditioners) {
-    if (conditioner.needs_audiocraft.empty()) continue;
+    const harness::ConditionerKind& kind = harness::KindOf(conditioner);
+    if (kind.needs_audiocraft == nullptr) continue;
     outcome.message = fmt::format(
         "state_dict.bin: conditioners.{}.model is {}, which audiocraft knows from {} on. With 1.3.0, the newest release "
         "on PyPI, get_pretrained raises ValueError \"Unrecognized conditioning model: {}\"",
-        conditioner.name, conditioner.model, conditioner.needs_audiocraft, conditioner.model);
+        conditioner.name, kind.model, kind.needs_audiocraft, kind.model);
     outcome.remedy = "Say beside the export which audiocraft it needs";
     return;
   }

@@ -14,17 +14,17 @@ namespace {
 // A failure of strict loading: what is wrong, the likely cause, and what would make config and weights agree.
 Outcome FailToLoad(Context& context, Role role, std::string message, size_t count) {
   const harness::CheckedTensors& tensors = context.exported().tensors(role);
-  const std::string cause = harness::LikelyCause(tensors.specs, tensors.found, tensors.agreement);
+  const auto cause = harness::FindLikelyCause(tensors.specs, tensors.found, tensors.agreement);
   message += ". MusicGen.get_pretrained raises (load_state_dict is strict)";
-  if (!cause.empty()) message += ". Likely cause: " + cause;
-  std::string remedy;
+  if (cause) message += ". Likely cause: " + cause->text;
+  std::string remedy = cause ? cause->remedy : "";
   if (const auto edit = context.exported().SuggestedEdit(role)) {
     const auto now = context.exported().file(role).config()->Get(edit->key);
-    remedy = fmt::format(
-        "With `{}` in its xp.cfg{} config and weights would agree. If these are the right weights, export them again "
+    remedy += fmt::format(
+        "{}With `{}` in its xp.cfg{} config and weights would agree. If these are the right weights, export them again "
         "with the config that they were trained with",
-        edit->Text(), now.ok() ? fmt::format(" (now {})", harness::YamlText(*now)) : "");
-  } else if (cause.empty()) {
+        remedy.empty() ? "" : ". ", edit->Text(), now.ok() ? fmt::format(" (now {})", harness::YamlText(*now)) : "");
+  } else if (!cause) {
     message += ": the config and the weights are of different runs";
     remedy = "Export both from one checkpoint, with audiocraft.utils.export";
   }

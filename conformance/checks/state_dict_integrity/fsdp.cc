@@ -1,5 +1,3 @@
-#include <fmt/format.h>
-
 #include "conformance/checks/state_dict_integrity/state_dict_integrity.h"
 #include "harness/architecture/shard_traces.h"
 
@@ -13,8 +11,9 @@ Outcome CheckFsdp(Context& context, Role role) {
   for (const harness::NamedTensor& tensor : file.package()->best_state) {
     found.push_back({tensor.name, file.checkpoint().tensors()[tensor.tensor].shape});
   }
-  const std::string shards = harness::DescribeShards(found);
-  return shards.empty() ? Pass() : Fail(fmt::format("{}: {}", harness::FileName(role), shards));
+  const harness::Status status = harness::CheckNotSharded(found);
+  if (status.ok()) return Pass();
+  return Fail(status.error().In(harness::FileName(role)).message).WithRemedy(status.error().remedy);
 }
 
 }  // namespace conformance

@@ -1,4 +1,4 @@
-// The arithmetic of a language model's forward pass, and where it runs.
+// The precision of a language model's forward pass, and where it runs.
 //
 // Note [Float16 under autocast]
 // On CUDA MusicGen.generate runs the language model under torch.autocast("cuda", float16), with a model that was built
@@ -25,19 +25,19 @@
 
 namespace harness {
 
-enum class Arithmetic {
-  kFloat32,          // weights as stored, accumulated in float32: production on the CPU
-  kFloat16Autocast,  // float16 parameters under torch.autocast("cuda", float16): production on CUDA
+enum class Precision {
+  kFloat32,          // weights as stored, accumulated in float32: the reference on the CPU
+  kFloat16Autocast,  // float16 parameters under torch.autocast("cuda", float16): the reference on CUDA
 };
 
 struct Placement {
-  c10::Device device = c10::kCPU;                // of both models
-  Arithmetic arithmetic = Arithmetic::kFloat32;  // of the language model: all else is float32
+  c10::Device device = c10::kCPU;             // of both models
+  Precision precision = Precision::kFloat32;  // of the language model: all else is float32
 };
 
-// What production does on `device`.
-inline Placement ProductionPlacement(c10::Device device) {
-  return {device, device.is_cpu() ? Arithmetic::kFloat32 : Arithmetic::kFloat16Autocast};
+// What the reference does on `device`.
+inline Placement PlaceAsReference(c10::Device device) {
+  return {device, device.is_cpu() ? Precision::kFloat32 : Precision::kFloat16Autocast};
 }
 
 }  // namespace harness

@@ -1,17 +1,18 @@
-#include "harness/model/codec.h"
+#include "harness/model/encodec_model.h"
 
 #include <ATen/ATen.h>
 
 namespace harness {
-Result<Codec> Codec::Build(const CodecSpec& spec, CodecFacts facts, const TensorTable& tensors, at::Device device) {
-  Codec codec(spec, std::move(facts), tensors, device);
+Result<EncodecModel> EncodecModel::Build(const CodecSpec& spec, CodecFacts facts, const TensorTable& tensors,
+                                         at::Device device) {
+  EncodecModel codec(spec, std::move(facts), tensors, device);
   for (int64_t k = 0; k < spec.num_codebooks; ++k) {
     codec.codebooks_.push_back(tensors.Float(spec.Codebook(k) + ".embed", device));
   }
   return codec;
 }
 
-at::Tensor Codec::Decode(const at::Tensor& codes) const {
+at::Tensor EncodecModel::Decode(const at::Tensor& codes) const {
   TORCH_CHECK(codes.dim() == 3 && codes.size(1) <= spec_.num_codebooks, "codes must be [B, K, T], K at most ",
               spec_.num_codebooks);
   at::Tensor latent;
@@ -22,9 +23,9 @@ at::Tensor Codec::Decode(const at::Tensor& codes) const {
   return decoder_.Run(latent.transpose(1, 2));
 }
 
-at::Tensor Codec::EncodeLatent(const at::Tensor& audio) const { return encoder_.Run(audio); }
+at::Tensor EncodecModel::EncodeLatent(const at::Tensor& audio) const { return encoder_.Run(audio); }
 
-at::Tensor Codec::Encode(const at::Tensor& audio) const {
+at::Tensor EncodecModel::Encode(const at::Tensor& audio) const {
   at::Tensor input = audio;
   if (spec_.renormalize) {
     const at::Tensor mono = audio.mean(at::IntArrayRef{1}, /*keepdim=*/true);
@@ -35,7 +36,7 @@ at::Tensor Codec::Encode(const at::Tensor& audio) const {
   for (int64_t k = 0; k < facts_.codebooks; ++k) {
     const at::Tensor& codebook = codebooks_[static_cast<size_t>(k)];
     const at::Tensor flat = residual.reshape({-1, spec_.dimension});
-    // The nearest entry, by the expanded square as upstream computes it: ties fall alike.
+    // The nearest entry, by the expanded square as the reference computes it: ties fall alike.
     const at::Tensor distance =
         flat.pow(2).sum(1, true) - 2 * flat.matmul(codebook.t()) + codebook.t().pow(2).sum(0, true);
     const at::Tensor index = (-distance).argmax(-1).view({residual.size(0), residual.size(1)});

@@ -1,6 +1,6 @@
 // EnCodec: SEANet encoder and decoder around a residual vector quantizer, as functional ATen code over bound tensors.
 //
-// Letters: B batch, C channels, N samples, K codebooks, T frames, D width of the latent. All float32, as in production.
+// Letters: B batch, C channels, N samples, K codebooks, T frames, D width of the latent. All float32, as in the reference.
 // Source: audiocraft 1.3.0, models/encodec.py EncodecModel, modules/seanet.py, conv.py, lstm.py,
 // quantization/core_vq.py.
 #pragma once
@@ -18,10 +18,11 @@
 
 namespace harness {
 
-class Codec : public CompressionModel {
+class EncodecModel : public CompressionModel {
  public:
   // `facts`: FactsOf(spec), with as many active codebooks as are wanted.
-  static Result<Codec> Build(const CodecSpec& spec, CodecFacts facts, const TensorTable& tensors, at::Device device);
+  static Result<EncodecModel> Build(const CodecSpec& spec, CodecFacts facts, const TensorTable& tensors,
+                                    at::Device device);
 
   const CodecSpec& spec() const { return spec_; }
   const CodecFacts& facts() const override { return facts_; }
@@ -34,7 +35,7 @@ class Codec : public CompressionModel {
   at::Tensor Encode(const at::Tensor& audio) const override;
 
  private:
-  Codec(CodecSpec spec, CodecFacts facts, const TensorTable& tensors, at::Device device)
+  EncodecModel(CodecSpec spec, CodecFacts facts, const TensorTable& tensors, at::Device device)
       : spec_(std::move(spec)),
         facts_(std::move(facts)),
         encoder_(spec_.encoder, tensors, device),

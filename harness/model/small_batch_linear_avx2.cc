@@ -121,8 +121,8 @@ void Rows(const float* x, const void* weights, const float* bias, float* y, int6
 }  // namespace
 
 // `type`: WeightType as a number.
-void FewRowsAvx2Raw(const float* x, const void* weight, const float* bias, float* y, int64_t rows, int64_t k, int64_t n,
-                    int type, int64_t begin, int64_t end) {
+void SmallBatchLinearAvx2Raw(const float* x, const void* weight, const float* bias, float* y, int64_t rows, int64_t k,
+                             int64_t n, int type, int64_t begin, int64_t end) {
   if (type == 0) return Rows<Float32>(x, weight, bias, y, rows, k, n, begin, end);
   if (type == 1) return Rows<Float16>(x, weight, bias, y, rows, k, n, begin, end);
   return Rows<BFloat16>(x, weight, bias, y, rows, k, n, begin, end);

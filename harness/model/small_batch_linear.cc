@@ -1,4 +1,4 @@
-#include "harness/model/few_rows.h"
+#include "harness/model/small_batch_linear.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -10,9 +10,9 @@
 namespace harness {
 
 #ifdef HARNESS_HAVE_AVX2
-// few_rows_avx2.cc, which includes no header of ours.
-void FewRowsAvx2Raw(const float* x, const void* weight, const float* bias, float* y, int64_t rows, int64_t k, int64_t n,
-                    int type, int64_t begin, int64_t end);
+// small_batch_linear_avx2.cc, which includes no header of ours.
+void SmallBatchLinearAvx2Raw(const float* x, const void* weight, const float* bias, float* y, int64_t rows, int64_t k,
+                             int64_t n, int type, int64_t begin, int64_t end);
 #endif
 
 namespace {
@@ -25,7 +25,7 @@ WeightType TypeOf(const at::Tensor& weight) {
 }
 
 template <class Load>
-void Portable(const FewRowsArguments& a, int64_t begin, int64_t end, Load load) {
+void Portable(const SmallBatchArguments& a, int64_t begin, int64_t end, Load load) {
   for (int64_t n = begin; n < end; ++n) {
     for (int64_t r = 0; r < a.rows; ++r) {
       float sum = 0;
@@ -37,7 +37,7 @@ void Portable(const FewRowsArguments& a, int64_t begin, int64_t end, Load load) 
 
 }  // namespace
 
-void FewRowsPortable(const FewRowsArguments& a, int64_t begin, int64_t end) {
+void SmallBatchLinearPortable(const SmallBatchArguments& a, int64_t begin, int64_t end) {
   switch (a.type) {
     case WeightType::kFloat32:
       return Portable(a, begin, end, [w = static_cast<const float*>(a.weight)](int64_t i) { return w[i]; });
@@ -52,30 +52,30 @@ void FewRowsPortable(const FewRowsArguments& a, int64_t begin, int64_t end) {
 }
 
 #ifndef HARNESS_HAVE_AVX2
-void FewRowsAvx2(const FewRowsArguments& arguments, int64_t begin, int64_t end) {
-  FewRowsPortable(arguments, begin, end);
+void SmallBatchLinearAvx2(const SmallBatchArguments& arguments, int64_t begin, int64_t end) {
+  SmallBatchLinearPortable(arguments, begin, end);
 }
-bool HasFewRowsAvx2() { return false; }
+bool HasSmallBatchLinearAvx2() { return false; }
 #else
-void FewRowsAvx2(const FewRowsArguments& a, int64_t begin, int64_t end) {
-  FewRowsAvx2Raw(a.x, a.weight, a.bias, a.y, a.rows, a.k, a.n, static_cast<int>(a.type), begin, end);
+void SmallBatchLinearAvx2(const SmallBatchArguments& a, int64_t begin, int64_t end) {
+  SmallBatchLinearAvx2Raw(a.x, a.weight, a.bias, a.y, a.rows, a.k, a.n, static_cast<int>(a.type), begin, end);
 }
 
-bool HasFewRowsAvx2() {
+bool HasSmallBatchLinearAvx2() {
   // Clang 14 can't ask for F16C; every processor with AVX2 has it.
   static const bool has = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   return has;
 }
 #endif
 
-bool IsFewRows(const at::Tensor& x, const at::Tensor& weight) {
+bool IsSmallBatch(const at::Tensor& x, const at::Tensor& weight) {
   const auto type = weight.scalar_type();
   return x.device().is_cpu() && x.scalar_type() == at::kFloat && x.numel() > 0 &&
-         x.numel() / x.size(-1) <= kMaxFewRows && weight.is_contiguous() &&
+         x.numel() / x.size(-1) <= kMaxSmallBatch && weight.is_contiguous() &&
          (type == at::kFloat || type == at::kHalf || type == at::kBFloat16);
 }
 
-FewRowsCounts CountFewRows() { return {products_done, weight_bytes_read}; }
+SmallBatchCounts CountSmallBatches() { return {products_done, weight_bytes_read}; }
 
 namespace {
 
@@ -84,10 +84,10 @@ void Multiply(const at::Tensor& x, at::TensorList weights, at::TensorList biases
   const at::Tensor& first = weights.front();
   const at::Tensor input = x.contiguous();
   const int64_t rows = input.numel() / input.size(-1), n = first.size(0), k = first.size(1);
-  std::vector<FewRowsArguments> parts;
+  std::vector<SmallBatchArguments> parts;
   products_done += 1;
   for (size_t i = 0; i < weights.size(); ++i) {
-    TORCH_CHECK(IsFewRows(x, weights[i]) && x.size(-1) == k && weights[i].sizes() == first.sizes(),
+    TORCH_CHECK(IsSmallBatch(x, weights[i]) && x.size(-1) == k && weights[i].sizes() == first.sizes(),
                 "not a product of few rows");
     weight_bytes_read += static_cast<int64_t>(weights[i].nbytes());
     parts.push_back({.x = input.const_data_ptr<float>(),
@@ -99,7 +99,7 @@ void Multiply(const at::Tensor& x, at::TensorList weights, at::TensorList biases
                      .n = n,
                      .type = TypeOf(weights[i])});
   }
-  const auto run = HasFewRowsAvx2() ? FewRowsAvx2 : FewRowsPortable;
+  const auto run = HasSmallBatchLinearAvx2() ? SmallBatchLinearAvx2 : SmallBatchLinearPortable;
   const int64_t all = n * static_cast<int64_t>(parts.size());
   // Small products are not worth waking a thread for.
   const int64_t threads = all * k < (1 << 16) ? 1 : at::get_num_threads();
@@ -107,7 +107,7 @@ void Multiply(const at::Tensor& x, at::TensorList weights, at::TensorList biases
 #pragma omp parallel for num_threads(static_cast <int>(threads)) if (threads > 1)
   for (int64_t t = 0; t < threads; ++t) {
     int64_t before = 0;  // rows of the parts before this one
-    for (const FewRowsArguments& part : parts) {
+    for (const SmallBatchArguments& part : parts) {
       run(part, std::clamp<int64_t>(t * share - before, 0, n), std::clamp<int64_t>((t + 1) * share - before, 0, n));
       before += n;
     }
@@ -116,7 +116,7 @@ void Multiply(const at::Tensor& x, at::TensorList weights, at::TensorList biases
 
 }  // namespace
 
-at::Tensor FewRowsLinear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+at::Tensor SmallBatchLinear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
   std::vector<int64_t> shape = x.sizes().vec();
   shape.back() = weight.size(0);
   at::Tensor y = at::empty(shape, x.options());
@@ -124,7 +124,7 @@ at::Tensor FewRowsLinear(const at::Tensor& x, const at::Tensor& weight, const at
   return y;
 }
 
-at::Tensor FewRowsLinear(const at::Tensor& x, at::TensorList weights, at::TensorList biases) {
+at::Tensor SmallBatchLinear(const at::Tensor& x, at::TensorList weights, at::TensorList biases) {
   std::vector<int64_t> shape = x.sizes().vec();
   shape.back() = weights.front().size(0);
   shape.insert(shape.begin(), static_cast<int64_t>(weights.size()));

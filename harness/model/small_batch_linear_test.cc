@@ -1,4 +1,4 @@
-#include "harness/model/few_rows.h"
+#include "harness/model/small_batch_linear.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -16,7 +16,7 @@ struct Shape {
 const Shape kShapes[] = {{1, 1, 1},    {1, 8, 2},  {2, 7, 3},  {2, 32, 96},   {3, 33, 5},
                          {4, 100, 17}, {5, 40, 9}, {7, 33, 6}, {16, 100, 11}, {2, 1024, 1000}};
 
-using Run = void (*)(const FewRowsArguments&, int64_t, int64_t);
+using Run = void (*)(const SmallBatchArguments&, int64_t, int64_t);
 
 struct Path {
   const char* name;
@@ -24,12 +24,12 @@ struct Path {
 };
 
 std::vector<Path> Paths() {
-  std::vector<Path> paths = {{"Portable", FewRowsPortable}};
-  if (HasFewRowsAvx2()) paths.push_back({"Avx2", FewRowsAvx2});
+  std::vector<Path> paths = {{"Portable", SmallBatchLinearPortable}};
+  if (HasSmallBatchLinearAvx2()) paths.push_back({"Avx2", SmallBatchLinearAvx2});
   return paths;
 }
 
-TEST(FewRows, AgreesWithAtLinear) {
+TEST(SmallBatch, AgreesWithAtLinear) {
   at::manual_seed(1);
   for (const Path& path : Paths()) {
     for (const auto& [type, weight_type] :
@@ -41,14 +41,14 @@ TEST(FewRows, AgreesWithAtLinear) {
         const at::Tensor x = at::randn({shape.rows, shape.k}), w = at::randn({shape.n, shape.k}).to(type),
                          b = at::randn({shape.n});
         at::Tensor y = at::full({shape.rows, shape.n}, std::nan(""));
-        const FewRowsArguments arguments{x.const_data_ptr<float>(),
-                                         w.const_data_ptr(),
-                                         b.const_data_ptr<float>(),
-                                         y.mutable_data_ptr<float>(),
-                                         shape.rows,
-                                         shape.k,
-                                         shape.n,
-                                         weight_type};
+        const SmallBatchArguments arguments{x.const_data_ptr<float>(),
+                                            w.const_data_ptr(),
+                                            b.const_data_ptr<float>(),
+                                            y.mutable_data_ptr<float>(),
+                                            shape.rows,
+                                            shape.k,
+                                            shape.n,
+                                            weight_type};
         const int64_t middle = shape.n / 2;
         path.run(arguments, 0, middle);
         path.run(arguments, middle, shape.n);
@@ -63,21 +63,21 @@ TEST(FewRows, AgreesWithAtLinear) {
   }
 }
 
-TEST(FewRows, TakesOnlyWhatItComputes) {
+TEST(SmallBatch, TakesOnlyWhatItComputes) {
   const at::Tensor x = at::randn({2, 1, 8}), w = at::randn({4, 8});
-  EXPECT_TRUE(IsFewRows(x, w));
-  EXPECT_TRUE(IsFewRows(x, w.to(at::kHalf)));
-  EXPECT_FALSE(IsFewRows(at::randn({17, 8}), w)) << "too many rows";
-  EXPECT_FALSE(IsFewRows(x, w.to(at::kDouble))) << "another type";
-  EXPECT_FALSE(IsFewRows(x, at::randn({8, 4}).t())) << "not contiguous";
-  EXPECT_FALSE(IsFewRows(x.to(at::kHalf), w)) << "activations are float32";
-  const at::Tensor y = FewRowsLinear(x, w, {});
+  EXPECT_TRUE(IsSmallBatch(x, w));
+  EXPECT_TRUE(IsSmallBatch(x, w.to(at::kHalf)));
+  EXPECT_FALSE(IsSmallBatch(at::randn({17, 8}), w)) << "too many rows";
+  EXPECT_FALSE(IsSmallBatch(x, w.to(at::kDouble))) << "another type";
+  EXPECT_FALSE(IsSmallBatch(x, at::randn({8, 4}).t())) << "not contiguous";
+  EXPECT_FALSE(IsSmallBatch(x.to(at::kHalf), w)) << "activations are float32";
+  const at::Tensor y = SmallBatchLinear(x, w, {});
   EXPECT_EQ(y.sizes(), (std::vector<int64_t>{2, 1, 4}));
   EXPECT_TRUE(at::allclose(y, at::linear(x, w), 1e-5, 1e-6));
 }
 
 // However the threads' shares fall on the weights.
-TEST(FewRows, SeveralWeightsAreOneProduct) {
+TEST(SmallBatch, SeveralWeightsAreOneProduct) {
   const int threads = at::get_num_threads();
   at::manual_seed(2);
   const at::Tensor x = at::randn({2, 1, 300});
@@ -90,9 +90,9 @@ TEST(FewRows, SeveralWeightsAreOneProduct) {
     for (const int of : {1, 2, 3, 7}) {
       SCOPED_TRACE(testing::Message() << count << " weights, " << of << " threads");
       at::set_num_threads(of);
-      const FewRowsCounts before = CountFewRows();
-      const at::Tensor y = FewRowsLinear(x, weights, biases), plain = FewRowsLinear(x, weights, {});
-      const FewRowsCounts after = CountFewRows();
+      const SmallBatchCounts before = CountSmallBatches();
+      const at::Tensor y = SmallBatchLinear(x, weights, biases), plain = SmallBatchLinear(x, weights, {});
+      const SmallBatchCounts after = CountSmallBatches();
       EXPECT_EQ(after.products - before.products, 2);
       int64_t bytes = 0;
       for (const at::Tensor& weight : weights) bytes += 2 * static_cast<int64_t>(weight.nbytes());

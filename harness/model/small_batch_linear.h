@@ -11,42 +11,42 @@
 
 namespace harness {
 
-inline constexpr int64_t kMaxFewRows = 16;
+inline constexpr int64_t kMaxSmallBatch = 16;
 
-// Whether FewRowsLinear takes them: on the CPU, at most kMaxFewRows rows of x, W contiguous and of one of the three
+// Whether SmallBatchLinear takes them: on the CPU, at most kMaxSmallBatch rows of x, W contiguous and of one of the three
 // types.
-bool IsFewRows(const at::Tensor& x, const at::Tensor& weight);
+bool IsSmallBatch(const at::Tensor& x, const at::Tensor& weight);
 
 // x: [..., K] float32; weight: [N, K]; bias: [N] float32, or undefined. Returns [..., N] float32.
-// Precondition: IsFewRows(x, weight).
-at::Tensor FewRowsLinear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
+// Precondition: IsSmallBatch(x, weight).
+at::Tensor SmallBatchLinear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
 
 // One product of the same x with several weights of one shape, which may lie apart: threads share the rows of all.
 // biases: as many, or none. Returns [weights, ..., N].
-// Precondition: IsFewRows(x, weight) for each.
-at::Tensor FewRowsLinear(const at::Tensor& x, at::TensorList weights, at::TensorList biases);
+// Precondition: IsSmallBatch(x, weight) for each.
+at::Tensor SmallBatchLinear(const at::Tensor& x, at::TensorList weights, at::TensorList biases);
 
-// What FewRowsLinear has done in this process: for tests, which can't trust a clock.
-struct FewRowsCounts {
+// What SmallBatchLinear has done in this process: for tests, which can't trust a clock.
+struct SmallBatchCounts {
   int64_t products = 0;
   int64_t weight_bytes = 0;  // of the weights as they are stored
 };
-FewRowsCounts CountFewRows();
+SmallBatchCounts CountSmallBatches();
 
 // One thread's share, for both code paths; for tests and benchmarks.
 enum class WeightType { kFloat32, kFloat16, kBFloat16 };
-struct FewRowsArguments {
+struct SmallBatchArguments {
   const float* x;      // [rows, k]
   const void* weight;  // [n, k]
   const float* bias;   // [n], or null
   float* y;            // [rows, n]
-  int64_t rows, k, n;  // rows: 1 to kMaxFewRows
+  int64_t rows, k, n;  // rows: 1 to kMaxSmallBatch
   WeightType type;
 };
 // Rows [begin, end) of the weight.
-void FewRowsPortable(const FewRowsArguments& arguments, int64_t begin, int64_t end);
-void FewRowsAvx2(const FewRowsArguments& arguments, int64_t begin, int64_t end);
-// Whether this program has FewRowsAvx2 and this processor runs it.
-bool HasFewRowsAvx2();
+void SmallBatchLinearPortable(const SmallBatchArguments& arguments, int64_t begin, int64_t end);
+void SmallBatchLinearAvx2(const SmallBatchArguments& arguments, int64_t begin, int64_t end);
+// Whether this program has SmallBatchLinearAvx2 and this processor runs it.
+bool HasSmallBatchLinearAvx2();
 
 }  // namespace harness

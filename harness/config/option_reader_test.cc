@@ -1,0 +1,53 @@
+#include "harness/config/option_reader.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace harness {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::EndsWith;
+using ::testing::SizeIs;
+
+TEST(OptionProblems, AnErrorHasTheKeysOfWhatItNames) {
+  OptionProblems problems;
+  const ConfigValue::Map map = {{"dim", {std::string("wide")}}, {"heads", {int64_t{4}}}};
+  OptionReader options(map, "transformer_lm", "LMModel", problems);
+  options.Int("dim", std::nullopt);
+  options.Finish();
+  problems.AddUnsupported("fuser", "is not read");
+
+  const Status status = problems.ToStatus("xp.cfg");
+
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().code, ErrorCode::kMismatch);
+  EXPECT_THAT(status.error().keys, ElementsAre("transformer_lm.dim", "transformer_lm.heads"));
+}
+
+TEST(OptionProblems, ARemedyStandsApartAndOnce) {
+  OptionProblems problems;
+  problems.AddWrong("seanet.ratios", "are empty", "Give a ratio");
+  problems.AddWrong("seanet.ratios", "are empty", "Give a ratio");
+  problems.AddWrong("seanet.lstm", "is negative", "Give a ratio");
+  problems.AddWrong("seanet.norm", "is unknown", "Name a norm");
+
+  const Error error = problems.ToStatus("xp.cfg").error();
+
+  EXPECT_EQ(error.message, "xp.cfg: seanet.ratios are empty; seanet.lstm is negative; seanet.norm is unknown");
+  EXPECT_EQ(error.remedy, "Give a ratio. Name a norm");
+  EXPECT_THAT(error.keys, ElementsAre("seanet.ratios", "seanet.lstm", "seanet.norm"));
+}
+
+TEST(OptionProblems, AMessageShowsAHundredAndTheErrorHasAllKeys) {
+  OptionProblems problems;
+  for (int i = 0; i < 250; ++i) problems.AddWrong(std::to_string(i), "is wrong");
+
+  const Error error = problems.ToStatus("xp.cfg").error();
+
+  EXPECT_THAT(error.message, EndsWith("; 99 is wrong; and 150 more"));
+  EXPECT_THAT(error.keys, SizeIs(250));
+}
+
+}  // namespace
+}  // namespace harness

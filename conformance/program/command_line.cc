@@ -5,8 +5,6 @@
 #include <charconv>
 #include <fstream>
 
-#include "conformance/program/program.h"
-
 namespace conformance {
 namespace {
 

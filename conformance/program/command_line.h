@@ -9,6 +9,8 @@
 
 namespace conformance {
 
+inline constexpr const char* kCanUseCuda = "--can-use-cuda";  // asks `conformance`, of its CUDA: exit status, reason
+
 // A part of a list: of its entries number, number + of, number + 2 of, ...
 struct Share {
   int64_t number = 0, of = 1;

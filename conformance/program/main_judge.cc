@@ -1,4 +1,5 @@
 #include "conformance/framework/settings.h"
+#include "conformance/program/command_line.h"
 #include "conformance/program/program.h"
 #include "conformance/stages/subprocess.h"
 

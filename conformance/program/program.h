@@ -14,8 +14,6 @@ struct Hooks {
   std::function<harness::Status()> can_use_cuda;
 };
 
-inline constexpr const char* kCanUseCuda = "--can-use-cuda";  // asks `conformance` for the second: exit status, reason
-
 int RunProgram(int argc, char** argv, const Hooks& hooks);
 
 }  // namespace conformance

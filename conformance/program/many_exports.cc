@@ -141,7 +141,7 @@ NamedReport JudgeOne(const Entry& entry, const fs::path& program, Gpus& gpus, in
 
 std::string Describe(const NamedReport& named) {
   if (!named.report.ok()) return fmt::format("NO VERDICT {}: {}", named.name, named.report.error().message);
-  return harness::OneLine(*named.report);
+  return harness::RenderLine(*named.report);
 }
 
 int Finish(const std::vector<NamedReport>& reports, const fs::path& output, int status) {

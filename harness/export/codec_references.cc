@@ -182,9 +182,9 @@ Result<CodecDescription> FollowDac(const KnownCodec& known, const fs::path& fold
   }
   auto mapped = MappedFile::Open(path);
   if (!mapped.ok()) {
-    Error error = refer(mapped.error());
-    error.code = ErrorCode::kIo;
-    return error;
+    Error unreadable = refer(mapped.error());
+    unreadable.code = ErrorCode::kIo;
+    return unreadable;
   }
   auto checkpoint = std::make_unique<Checkpoint>(Checkpoint::Read(std::move(mapped).value()));
   if (const Status status = CheckStages(*checkpoint); !status.ok()) return refer(status.error());

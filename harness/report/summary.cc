@@ -165,4 +165,17 @@ std::string RenderSummary(const Report& report, const SummaryOptions& options) {
   return Summary(report, options).Render();
 }
 
+std::string RenderLine(const Report& report) {
+  std::string line =
+      fmt::format("{} {}: {}", Word(report.verdict()), ReadExportPath(report), FormatCounts(Count(report.checks)));
+  for (const std::string& text : report.not_run) {
+    line += fmt::format("{}{}", &text == &report.not_run.front() ? "; not run: " : ", ", CleanLine(text));
+  }
+  for (const CheckResult& check : report.checks) {
+    if (check.status != CheckStatus::kFail) continue;
+    return line + "; first failure: " + CleanLine(check.id);
+  }
+  return line;
+}
+
 }  // namespace harness

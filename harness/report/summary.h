@@ -17,4 +17,7 @@ struct SummaryOptions {
 
 std::string RenderSummary(const Report& report, const SummaryOptions& options = {});
 
+// "FAIL my-export: 200 passed, 1 failed; first failure: ID", without a line feed: a row of several exports' table.
+std::string RenderLine(const Report& report);
+
 }  // namespace harness

@@ -147,5 +147,12 @@ TEST(Summary, HostileTextCannotSteerTheTerminal) {
   }
 }
 
+TEST(RenderLine, HoldsVerdictCountsAndFirstFailure) {
+  EXPECT_EQ(RenderLine(WithVerdict(Verdict::kPass)), "PASS /models/my-export: 1 passed");
+  EXPECT_EQ(RenderLine(WithVerdict(Verdict::kFail)), "FAIL /models/my-export: 1 failed; first failure: a/b");
+  EXPECT_EQ(RenderLine(WithVerdict(Verdict::kIncomplete)), "INCOMPLETE /models/my-export: 1 passed; not run: cuda");
+  EXPECT_EQ(RenderLine(Report()), "PASS (no export): no checks");
+}
+
 }  // namespace
 }  // namespace harness

@@ -57,8 +57,12 @@ TEST(RunReport, ListsWhatWasGeneratedWithItsMetrics) {
   RunPlan plan;
   plan.cases = {{"cpu", 0}, {"cpu", 1}, {"cuda", 0}};
   std::map<std::string, GenerationRecord> records;
-  records["cpu"].runs["prompt0"] = {
-      .status = GenerationRun::Status::kDone, .prompt = "rock", .tokens = "t", .audio = "a", .frames = 3};
+  GenerationRun& done = records["cpu"].runs["prompt0"];
+  done.status = GenerationRun::Status::kDone;
+  done.prompt = "rock";
+  done.tokens = "t";
+  done.audio = "a";
+  done.frames = 3;
   records["cpu"].runs["prompt1"].status = GenerationRun::Status::kFailed;
   CheckResult level = Result("audio_output/cpu/prompt0/level", CheckStatus::kPass, "");
   level.measured = 0.5;

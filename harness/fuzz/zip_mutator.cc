@@ -13,7 +13,7 @@ using Kind = ZipBlock::Kind;
 using namespace std::string_literals;
 using namespace std::string_view_literals;
 
-constexpr size_t kAlignment = 64, kMaxShift = 80;
+constexpr size_t kRecordAlignment = 64, kMaxShift = 80;
 // Names that torch.load looks for, and neighbours of them.
 constexpr std::array<std::string_view, 18> kNames = {"data.pkl",
                                                      "byteorder",
@@ -345,7 +345,7 @@ void Realign(ZipModel& model) {
   for (ZipBlock& block : model.blocks) {
     const size_t head = block.head.size() + block.name.size();
     if (block.kind == Kind::kLocal && block.extra.starts_with("FB")) {
-      const size_t padding = (kAlignment - (at + head + 4) % kAlignment) % kAlignment;
+      const size_t padding = (kRecordAlignment - (at + head + 4) % kRecordAlignment) % kRecordAlignment;
       block.extra = "FB" + Number(padding, 2) + std::string(padding, 'Z');
     }
     at += head + block.extra.size() + block.payload.size() + block.descriptor.size() + block.comment.size();

@@ -9,6 +9,7 @@
 namespace harness::testing_support {
 
 using namespace std::string_literals;
+using namespace std::string_view_literals;
 
 std::string WriteZip(const std::vector<ZipEntry>& entries, std::string_view comment, bool zip64_end) {
   std::string out, directory;

@@ -64,9 +64,10 @@ endfunction()
 
 # harness_add_library(layer SOURCES ... DEPENDS ... TESTS ...)
 # A layer of harness/, as harness::layer, and its unit tests (`layer_test`, found by gtest; label `unit`). DEPENDS are
-# linked publicly: what a header includes. TESTS may be empty.
+# linked publicly: what a header includes. TESTS may be empty. TESTS_APART: each is compiled by itself, since their cases
+# and fixtures share names.
 function(harness_add_library layer)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPENDS;TESTS;TEST_DEPENDS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "TESTS_APART" "" "SOURCES;DEPENDS;TESTS;TEST_DEPENDS")
   add_library(harness_${layer} STATIC ${arg_SOURCES})
   add_library(harness::${layer} ALIAS harness_${layer})
   target_include_directories(harness_${layer} PUBLIC ${PROJECT_SOURCE_DIR})
@@ -81,6 +82,9 @@ function(harness_add_library layer)
   harness_precompile(harness_${layer} ${precompiled})
   if(BUILD_TESTING AND arg_TESTS)
     harness_add_test(${layer}_test SOURCES ${arg_TESTS} DEPENDS harness::${layer} ${arg_TEST_DEPENDS})
+    if(arg_TESTS_APART)
+      set_target_properties(${layer}_test PROPERTIES UNITY_BUILD OFF)
+    endif()
   endif()
 endfunction()
 

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <optional>
 
+#include "conformance/framework/check_ids.h"
 #include "harness/audio/npy.h"
 #include "harness/generate/catch_torch.h"
 #include "harness/generate/device_agreement.h"

@@ -54,8 +54,8 @@ struct ConditionerEdits {
 struct ConditionerKind {
   const char* model;  // conditioners.NAME.model, and the key of the options: "t5"
   ConditionerInput input;
-  // The first audiocraft that knows it; null: 1.3.0. An older one raises ValueError "Unrecognized conditioning model" in
-  // get_pretrained.
+  // The first audiocraft that knows it; null: 1.3.0. An older one raises ValueError "Unrecognized conditioning model"
+  // in get_pretrained.
   const char* needs_audiocraft = nullptr;
   bool runs = true;  // whether this suite generates with it
 

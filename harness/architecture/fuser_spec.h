@@ -19,8 +19,8 @@ struct FuserSpec {
   bool cross_attention_pos_emb = false;
   double cross_attention_pos_emb_scale = 1.0;
 
-  // What is done with the conditioner `name`: of the lists that name it, the last one counts, in the reference's order (sum,
-  // cross, prepend, input_interpolate). nullopt: none does.
+  // What is done with the conditioner `name`: of the lists that name it, the last one counts, in the reference's order
+  // (sum, cross, prepend, input_interpolate). nullopt: none does.
   std::optional<FuseMethod> MethodOf(const std::string& name) const;
 };
 

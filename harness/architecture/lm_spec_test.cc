@@ -1,5 +1,6 @@
 // Options of the transformer, the fuser and the pattern: what each changes in the description, and what is refused,
-// in the words of the message. That the reference refuses the same: harness/model/language_model_test.cc, pattern_test.cc.
+// in the words of the message. That the reference refuses the same: harness/model/language_model_test.cc,
+// pattern_test.cc.
 #include "harness/architecture/lm_spec.h"
 
 #include <gmock/gmock.h>

@@ -29,8 +29,8 @@ struct T5Spec {
 };
 
 // The text of a config.json; `file` starts every message. A key that is missing has the reference's default.
-// Errors: kCorrupt (no JSON, or a value of another kind), kMismatch (a value that the reference fails on), kUnsupported (an
-// activation that this suite does not run, sizes beyond any T5).
+// Errors: kCorrupt (no JSON, or a value of another kind), kMismatch (a value that the reference fails on), kUnsupported
+// (an activation that this suite does not run, sizes beyond any T5).
 Result<T5Spec> ReadT5Spec(std::string_view json, const std::string& file);
 
 // What T5EncoderModel.from_pretrained takes from a checkpoint of any T5 model; a decoder's tensors are passed over. The

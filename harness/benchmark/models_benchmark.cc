@@ -2,8 +2,8 @@
 //
 //   AUDIOCRAFT_EXPORT_DIR=EXPORT build/bin/models_benchmark [--benchmark_filter=Step]
 //
-// Bytes per second are of the weights as they are stored; compare them with SmallBatch, which has nothing else to do, and
-// with ReadWeights.
+// Bytes per second are of the weights as they are stored; compare them with SmallBatch, which has nothing else to do,
+// and with ReadWeights.
 #include <ATen/ATen.h>
 #include <benchmark/benchmark.h>
 #include <c10/core/InferenceMode.h>

@@ -1,7 +1,7 @@
 // A config tree as OmegaConf reads it: typed scalars, `???`, interpolation resolved when a value is read.
 //
-// What is never read is never resolved, as in the reference: a broken interpolation in a subtree that nobody asks for is
-// harmless. Every error names the full key path ("transformer_lm.dim") and the source (the file that holds the config).
+// What is never read is never resolved, as in the reference: a broken interpolation in a subtree that nobody asks for
+// is harmless. Every error names the full key path ("transformer_lm.dim") and the source (the file of the config).
 // Source: OmegaConf 2.3 (omegaconf/_utils.py get_yaml_loader, grammar/*.g4, base.py), audiocraft 1.3.0's use of it.
 #pragma once
 
@@ -31,8 +31,8 @@ class Config {
   // The value at `path` ("a.b.c"; "a.0" or "a[0]" indexes a list; "a[b.c]" is a key with a dot; "" is the root), wholly
   // resolved, subtrees included. Only text keys can be reached; in a returned Map, keys of other types are written as
   // Python writes them ("1", "True").
-  // A `???` inside of a subtree comes back as that text, as from OmegaConf.to_container(resolve=True), which the reference
-  // uses: only `???` at `path` itself, or behind an interpolation, is an error.
+  // A `???` inside of a subtree comes back as that text, as from OmegaConf.to_container(resolve=True), which the
+  // reference uses: only `???` at `path` itself, or behind an interpolation, is an error.
   // Errors: kNotFound (no such key, or `???`), kMismatch (broken interpolation, unset variable, a cycle, a path through
   // null or another plain value, an unknown resolver), kUnsupported (oc.create; bytes and paths).
   Result<ConfigValue> Get(std::string_view path) const;
@@ -53,10 +53,11 @@ class Config {
   Result<std::vector<int64_t>> GetIntList(std::string_view path) const;
   Result<std::vector<std::string>> GetStringList(std::string_view path) const;
 
-  // As the reference changes a loaded config before it builds (cfg.device, deleted keys): on a copy. As OmegaConf.update
-  // does it, mappings on the way are made where there are none (and replace what is no mapping or list); a list takes
-  // an index of an item or the one behind the last, and is left alone for any other. Interpolations on the way are not
-  // followed. Texts may hold interpolations; a malformed one fails when it is read. What is not there is not removed.
+  // As the reference changes a loaded config before it builds (cfg.device, deleted keys): on a copy. As
+  // OmegaConf.update does it, mappings on the way are made where there are none (and replace what is no mapping or
+  // list); a list takes an index of an item or the one behind the last, and is left alone for any other. Interpolations
+  // on the way are not followed. Texts may hold interpolations; a malformed one fails when it is read. What is not
+  // there is not removed.
   Config With(std::string_view path, ConfigValue value) const;
   Config Without(std::string_view path) const;
 

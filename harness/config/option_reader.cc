@@ -49,8 +49,8 @@ Hint ExplainTruth(const ConfigValue& found, const std::string& path) {
 constexpr size_t kMaxShown = 100;  // problems in one message; a file may bring a hundred thousand
 constexpr size_t kMaxSuggestions = 100;
 
-// The interpolation that a list or mapping in `value` comes from, where one is wholly the environment's (oc.decode): its
-// keys and its length are, too.
+// The interpolation that a list or mapping in `value` comes from, where one is wholly the environment's (oc.decode):
+// its keys and its length are, too.
 std::optional<std::string> FindContainerOfEnvironment(const ConfigValue& value) {
   const auto* map = AsMap(value);
   const auto* list = std::get_if<ConfigValue::List>(&value.data);

@@ -33,8 +33,8 @@ at::Tensor RepeatHeads(const at::Tensor& x, int64_t heads) {
       .reshape({x.size(0), heads, x.size(2), x.size(3)});
 }
 
-// Whether the reference writes the attention out, rather than leave it to scaled_dot_product_attention: the same in float32,
-// but float16 is rounded at other places.
+// Whether the reference writes the attention out, rather than leave it to scaled_dot_product_attention: the same in
+// float32, but float16 is rounded at other places.
 bool IsExplicit(const LmSpec& spec) { return spec.custom && !spec.memory_efficient; }
 
 // [B, H, S, E], all. `mask`: [S, past and new steps], or undefined.

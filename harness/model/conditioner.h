@@ -68,8 +68,8 @@ struct ConditionerParts {
   at::Device device = at::kCPU;
   // Its own tensor whose name ends in `leaf` ("embed.weight"), float32 on `device`. For the builder: not to be kept.
   std::function<at::Tensor(const std::string& leaf)> tensor = {};
-  // Of a t5 conditioner, or null where it is not at hand: it then encodes "no text" only. With `finetune` it must be one
-  // of the export's own tensors.
+  // Of a t5 conditioner, or null where it is not at hand: it then encodes "no text" only. With `finetune` it must be
+  // one of the export's own tensors.
   std::shared_ptr<const TextEncoder> encoder = nullptr;
 };
 

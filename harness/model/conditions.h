@@ -8,7 +8,8 @@
 
 namespace harness {
 
-// One conditioner's embedding after its output_proj, zero where its mask is: the reference's fuser never looks at the mask.
+// One conditioner's embedding after its output_proj, zero where its mask is: the reference's fuser never looks at the
+// mask.
 struct Condition {
   std::string name;      // of the conditioner: the fuser's lists name it
   at::Tensor embedding;  // [B, L, D] float32; float16 with kFloat16Autocast

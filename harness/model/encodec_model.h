@@ -1,6 +1,6 @@
 // EnCodec: SEANet encoder and decoder around a residual vector quantizer, as functional ATen code over bound tensors.
 //
-// Letters: B batch, C channels, N samples, K codebooks, T frames, D width of the latent. All float32, as in the reference.
+// Letters: B batch, C channels, N samples, K codebooks, T frames, D width of the latent. All float32, as audiocraft.
 // Source: audiocraft 1.3.0, models/encodec.py EncodecModel, modules/seanet.py, conv.py, lstm.py,
 // quantization/core_vq.py.
 #pragma once

@@ -122,8 +122,8 @@ void LanguageModel::Advance(LmState& state, int64_t steps) const {
   const int64_t dropped = spec_.past_context ? std::max(int64_t{0}, seen - *spec_.past_context) : 0;
   state.kept = seen - dropped;
   // The first pass starts the count at 0 whatever it dropped, and what is kept is measured along dimension 1: steps, or
-  // heads where attention is memory_efficient. Queries and stored keys are then turned by unequal offsets: the reference
-  // generates so.
+  // heads where attention is memory_efficient. Queries and stored keys are then turned by unequal offsets: the
+  // reference generates so.
   if (state.started) state.rotary_offset += dropped;
   state.rotary_position =
       state.rotary_offset + (spec_.memory_efficient ? spec_.num_heads / spec_.kv_repeat : state.kept);

@@ -57,8 +57,9 @@ class LanguageModel {
   at::Device device() const { return device_; }
   Precision precision() const { return precision_; }
 
-  // Why the reference's LMModel.generate would raise with these conditions, if its first forward pass gets `first_steps`
-  // steps, and those after it one each, `num_steps` in all. Errors: kMismatch, naming the key of the config.
+  // Why the reference's LMModel.generate would raise with these conditions, if its first forward pass gets
+  // `first_steps` steps, and those after it one each, `num_steps` in all. Errors: kMismatch, naming the key of the
+  // config.
   Status CheckGeneration(const LmConditions& conditions, int64_t first_steps, int64_t num_steps) const;
 
   // An empty state for `batch` sequences of at most `max_steps` steps; `conditions` have as many rows. Those

@@ -25,8 +25,8 @@ std::vector<std::string> Names(bool runs) {
   return names;
 }
 
-// float32 on both sides, sums in another order; logits are of the order of one. The reference's own streaming and single
-// passes differ by up to 1e-6 here.
+// float32 on both sides, sums in another order; logits are of the order of one. The reference's own streaming and
+// single passes differ by up to 1e-6 here.
 constexpr double kTolerance = 2e-5;
 
 // Largest absolute difference; NaN counts as infinite.

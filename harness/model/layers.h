@@ -13,8 +13,8 @@
 
 namespace harness {
 
-// nn.Linear. With kFloat32 the weight stays where it lies in the mapped file, in its type there (small_batch_linear.h); with
-// kFloat16Autocast a float16 one does, and any other is cast.
+// nn.Linear. With kFloat32 the weight stays where it lies in the mapped file, in its type there (small_batch_linear.h);
+// with kFloat16Autocast a float16 one does, and any other is cast.
 struct Linear {
   at::Tensor weight;  // [out, in]; float16 with kFloat16Autocast
   at::Tensor bias;    // [out] float32, or undefined; on CUDA float16 with kFloat16Autocast

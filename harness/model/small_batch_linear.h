@@ -13,8 +13,8 @@ namespace harness {
 
 inline constexpr int64_t kMaxSmallBatch = 16;
 
-// Whether SmallBatchLinear takes them: on the CPU, at most kMaxSmallBatch rows of x, W contiguous and of one of the three
-// types.
+// Whether SmallBatchLinear takes them: on the CPU, at most kMaxSmallBatch rows of x, W contiguous and of one of the
+// three types.
 bool IsSmallBatch(const at::Tensor& x, const at::Tensor& weight);
 
 // x: [..., K] float32; weight: [N, K]; bias: [N] float32, or undefined. Returns [..., N] float32.

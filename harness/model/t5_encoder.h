@@ -1,4 +1,5 @@
-// The encoder of a T5: tokens to states. float32 on every device, as the reference has it whatever the language model is.
+// The encoder of a T5: tokens to states. float32 on every device, as the reference has it whatever the language model
+// is.
 //
 // Pre-norm blocks of self-attention and a feed-forward, without biases: RMS norms, scores that are not scaled, and one
 // table of relative position biases, which the first block owns and all use.

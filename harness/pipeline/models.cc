@@ -26,8 +26,8 @@ Result<TensorTable> BindLanguageModel(Export& source) {
   return TensorTable::Bind(source.file(Role::kLanguageModel).checkpoint(), tensors.specs, tensors.Binding());
 }
 
-// From where the reference takes it: the tokenizer of the T5 that the config names, the weights of it or, fine-tuned, of
-// the export. Errors: as FindT5 and T5TextEncoder have them.
+// From where the reference takes it: the tokenizer of the T5 that the config names, the weights of it or, fine-tuned,
+// of the export. Errors: as FindT5 and T5TextEncoder have them.
 Result<std::shared_ptr<const TextEncoder>> FindTextEncoder(Export& source, const ConditionerSpec& conditioner,
                                                            const T5Options& t5, const TensorTable& tensors,
                                                            at::Device device) {

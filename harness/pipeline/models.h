@@ -36,8 +36,8 @@ Result<Models> LoadModels(Export& source, const Placement& placement);
 Result<LanguageModel> LoadLanguageModel(Export& source, const Placement& placement);
 
 // Gives `input` the melody of an audio file, at the codec's rate and channels, as MusicGen.generate_with_chroma
-// converts it. Errors: those of ReadWav and ConvertAudio; kMismatch (shorter than two samples: the reference takes one for
-// none).
+// converts it. Errors: those of ReadWav and ConvertAudio; kMismatch (shorter than two samples: the reference takes one
+// for none).
 Status ReadMelody(const std::filesystem::path& path, const CodecFacts& codec, ConditioningInput& input);
 
 struct GeneratedMusic {

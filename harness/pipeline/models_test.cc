@@ -168,7 +168,8 @@ class GoldenModelTest : public testing::TestWithParam<std::string>, public Loade
 
 TEST_P(GoldenModelTest, LogitsOfAWholeSequence) {
   if (!HasGolden("logits")) GTEST_SKIP() << "no golden of logits";
-  // With memory_efficient attention and rotary positions the reference streams otherwise than it trains: the golden streams.
+  // With memory_efficient attention and rotary positions the reference streams otherwise than it trains: the golden
+  // streams.
   if (GoldenRecord(GetParam()).at("streaming_difference").get<double>() > 1e-3) {
     GTEST_SKIP() << "audiocraft's own streaming differs from its whole pass";
   }

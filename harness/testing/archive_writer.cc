@@ -3,13 +3,12 @@
 #include <fmt/format.h>
 #include <libdeflate.h>
 
+#include <algorithm>
+
 #include "harness/archive/crc32.h"
 #include "harness/testing/bytes.h"
 
 namespace harness::testing_support {
-
-using namespace std::string_literals;
-using namespace std::string_view_literals;
 
 std::string WriteZip(const std::vector<ZipEntry>& entries, std::string_view comment, bool zip64_end) {
   std::string out, directory;
@@ -82,14 +81,20 @@ static std::string Field(std::string text, size_t size) {
 }
 
 std::string TarHeader(const std::string& name, size_t size, bool with_sign, const char* checksum) {
-  std::string header = Field(name, 100);
-  for (const std::string_view field : {"0000644\0"sv, "0000000\0"sv, "0000000\0"sv}) header += field;
-  header += fmt::format("{:011o}", size);
-  header += "\0" "00000000000\0" "        " "0"sv;
-  header.resize(512, '\0');
+  std::string header(512, '\0');
+  const auto put = [&header](size_t at, std::string_view text) { std::copy(text.begin(), text.end(), &header[at]); };
+  put(0, name);
+  put(100, "0000644");  // mode
+  put(108, "0000000");  // owner
+  put(116, "0000000");  // group
+  put(124, fmt::format("{:011o}", size));
+  put(136, "00000000000");  // time
+  put(148, "        ");     // the checksum, which counts as blanks
+  put(156, "0");            // a file
   int64_t sum = 0;
   for (const char c : header) sum += with_sign ? static_cast<signed char>(c) : static_cast<unsigned char>(c);
-  return header.replace(148, 8, Field(fmt::format(fmt::runtime(checksum), sum), 8));
+  put(148, Field(fmt::format(fmt::runtime(checksum), sum), 8));
+  return header;
 }
 
 std::string TarMember(const std::string& name, const std::string& data) {

@@ -71,7 +71,11 @@ json PayloadToJson(const harness::Result<harness::PayloadScan>& scan) {
     statistics.push_back({s.tensor, s.elements, s.nan, s.infinite, s.beyond_float16, s.zeros, EncodeNumber(s.min),
                           EncodeNumber(s.max), s.first_nan, s.first_infinite, s.first_beyond_float16});
   }
-  return {{"records", records}, {"statistics", statistics}, {"bytes_read", scan->bytes_read}};
+  return {{"records", records},
+          {"statistics", statistics},
+          {"bytes_read", scan->bytes_read},
+          {"records_left_out", scan->records_left_out},
+          {"bytes_left_out", scan->bytes_left_out}};
 }
 
 harness::Result<harness::PayloadScan> PayloadFromJson(const json& json_value) {
@@ -83,6 +87,8 @@ harness::Result<harness::PayloadScan> PayloadFromJson(const json& json_value) {
     }
     harness::PayloadScan scan;
     scan.bytes_read = json_value.at("bytes_read").get<uint64_t>();
+    scan.records_left_out = json_value.at("records_left_out").get<uint64_t>();
+    scan.bytes_left_out = json_value.at("bytes_left_out").get<uint64_t>();
     for (const json& r : json_value.at("records")) {
       scan.records.push_back({.record = r.at(0).get<std::string>(),
                               .file_offset = r.at(1).get<uint64_t>(),

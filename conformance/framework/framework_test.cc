@@ -115,6 +115,8 @@ TEST(Artifact, IsReadOnlyByItsOwnRun) {
 TEST(Artifact, KeepsAPayloadScan) {
   harness::PayloadScan scan;
   scan.bytes_read = 12;
+  scan.records_left_out = 2;  // without these a check in a process of its own would pass what nobody read
+  scan.bytes_left_out = 3;
   scan.records.push_back({.record = "a/data/0", .file_offset = 64, .size_bytes = 8, .stored = 1, .computed = 2});
   scan.statistics.push_back({.tensor = 3,
                              .elements = 4,
@@ -130,6 +132,7 @@ TEST(Artifact, KeepsAPayloadScan) {
   const auto back = PayloadFromJson(PayloadToJson(scan));
   ASSERT_TRUE(back.ok()) << back.error().message;
   EXPECT_EQ(PayloadToJson(*back), PayloadToJson(scan));
+  EXPECT_EQ(fmt::format("{} {} {}", back->bytes_read, back->records_left_out, back->bytes_left_out), "12 2 3");
   EXPECT_GT(back->statistics[0].min, back->statistics[0].max);
   const harness::TensorStatistics& s = back->statistics[0];
   EXPECT_EQ(fmt::format("{} {} {} {} {} {}", s.tensor, s.elements, s.nan, s.infinite, s.beyond_float16, s.zeros),

@@ -14,6 +14,8 @@ function(harness_add_fuzz_target name)
     target_link_libraries(${program} PRIVATE harness::fuzz ${arg_DEPENDS})
     target_compile_definitions(${program} PRIVATE HARNESS_FIXTURES_DIR="${PROJECT_SOURCE_DIR}/fixtures")
     harness_compile_options(${program})
+    # The mutator that a target may have is a weak reference in replay_main.cc, which must not see its definition.
+    set_target_properties(${program} PROPERTIES UNITY_BUILD OFF)
     harness_precompiled_set(precompiled "" ${arg_DEPENDS})
     harness_precompile(${program} ${precompiled})
   endforeach()

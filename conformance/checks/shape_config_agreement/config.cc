@@ -45,11 +45,12 @@ std::string FindFirstAbsent(const harness::Config& config, const std::string& pa
   return config.Has(path) ? "" : path;
 }
 
-// What the builders' options check says of this config; empty where it has nothing to say.
-std::string OptionsComplaint(Context& context, Role role) {
+// The keys that the builders' options check refuses.
+std::vector<std::string> ListRefusedKeys(Context& context, Role role) {
   harness::Export& exported = context.exported();
-  if (role == Role::kLanguageModel) return exported.lm_spec().ok() ? "" : exported.lm_spec().error().message;
-  return exported.codec_spec().ok() ? "" : exported.codec_spec().error().message;
+  if (role == Role::kLanguageModel)
+    return exported.lm_spec().ok() ? std::vector<std::string>() : exported.lm_spec().error().keys;
+  return exported.codec_spec().ok() ? std::vector<std::string>() : exported.codec_spec().error().keys;
 }
 
 bool Holds(const harness::Config& config, const std::string& path, const std::string& text) {
@@ -110,10 +111,12 @@ Outcome CheckSubtrees(Context& context, const harness::Config& config, Role role
   if (role == Role::kCodec && !config.Has("rvq") && Holds(config, "encodec.quantizer", "rvq")) {
     absent.emplace_back("rvq");
   }
-  // As a text, `???` is as good as any where nothing reads it: what does has complained.
+  // As a text, `???` is as good as any where nothing reads it: what reads it refuses it.
   if (!never_given.empty()) {
-    const std::string complaint = OptionsComplaint(context, role);
-    std::erase_if(never_given, [&](const std::string& key) { return complaint.find(key) == std::string::npos; });
+    const std::vector<std::string> refused = ListRefusedKeys(context, role);
+    std::erase_if(never_given, [&](const std::string& key) {
+      return std::find(refused.begin(), refused.end(), key) == refused.end();
+    });
   }
   if (absent.empty() && problems.empty() && never_given.empty())
     return Pass({{"subtrees", ListSubtreesRead(role).size()}});

@@ -314,7 +314,7 @@ PRODUCTION = [
     ("fewer codebooks", "tokens.pop(); print(runs())", "fail", "codes of another shape"),
     ("raises", "print(json.dumps({'outcome': 'raises', 'stage': 'load', 'error': 'KeyError: dim'}))", "fail", "load: KeyError: dim"),
     ("too old", "print(json.dumps({'outcome': 'raises', 'stage': 'load', 'error': 'ValueError: Unrecognized conditioning model: style'}))",
-     "fail", "too old for this conditioner"),
+     "fail", "this one is too old for the conditioner"),
     ("says nothing", "sys.exit(3)", "fail", "gave no result (exit status 3)"),
     ("is killed", "import os; os.kill(os.getpid(), 9)", "fail", "ended by signal 9"),
     ("hangs", "time.sleep(600)", "fail", "still running after"),

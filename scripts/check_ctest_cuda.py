@@ -35,7 +35,7 @@ def with_stand_in(build: Path, **variables) -> dict:
 ASKED = "asks for it, and it can't be used here. CUDA"
 UNUSABLE = [
     ("803", "", "", "pass", "skip", "cuda is not run: CUDA: the NVIDIA driver's library (libcuda) and its kernel module are of different versions"),
-    ("2", "", "", "pass", "skip", "the device is out of memory: end what else runs on it"),
+    ("2", "", "", "pass", "skip", "End what else runs on the device, or take a larger one"),
     ("100", "", "text", "incomplete", "skip", "there is no CUDA device: look at nvidia-smi and CUDA_VISIBLE_DEVICES"),
     ("804", "devices: [cpu, cuda]", "", "fail", "fail", f"cuda is not run: the profile (devices) {ASKED}: a forward-compatibility libcuda"),
     ("34", "devices: [cuda]", "", "fail", "fail", f"the profile (devices) {ASKED}: libcuda.so.1 is the toolkit's stub"),
@@ -118,7 +118,7 @@ def case_cuda(build: Path, folder: Path) -> None:
 # generation/cuda_agrees_with_cpu end, and the words of the one that fails.
 CUDA_FAULTS = [
     ("", "300000", "fail", "blocked", "the CUDA device ran out of memory while loading the weights: CUDA out of memory. Tried to allocate"),
-    ("", "1500000", "fail", "blocked", "This says nothing about the export: end what else runs on the device"),
+    ("", "1500000", "fail", "blocked", "This says nothing about the export. End what else runs on the device"),
     ("mm:30:device-side assert triggered", "", "fail", "blocked", "the CUDA device stopped while generating. CUDA: a kernel found an index out of its range"),
     ("_slow_conv2d_forward:1:no kernel image is available for execution on the device", "", "fail", "pass",
      "the CUDA device stopped while decoding. CUDA: this LibTorch has no kernels for the card's architecture"),

@@ -76,7 +76,8 @@ int RunAllChecks(Run& run, bool generates) {
   const bool filtered = tested < all;
   if (filtered) {
     report.environment["part"] = fmt::format(
-        "{} of {} checks ran (a filter or shards of GoogleTest): a run of all checks gives the verdict", tested, all);
+        "{} of {} checks ran (--gtest_filter, or GoogleTest's shards): a run of all checks gives the verdict", tested,
+        all);
   } else if (!generates) {
     report.environment["part"] =
         "nothing was generated: this program judges what CTest's stages left; conformance runs all";

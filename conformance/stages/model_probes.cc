@@ -8,7 +8,6 @@
 
 #include "conformance/framework/check_ids.h"
 #include "harness/audio/npy.h"
-#include "harness/base/error_text.h"
 #include "harness/generate/catch_torch.h"
 #include "harness/generate/device_agreement.h"
 #include "harness/generate/float16_readiness.h"
@@ -57,7 +56,7 @@ Result<LmConditions> EncodeConditions(const Context& context, const harness::Mod
 ModelProbe MakeFailedProbe(const harness::Error& error) {
   ModelProbe probe;
   const bool unsupported = error.code == harness::ErrorCode::kUnsupported;
-  probe.not_run = unsupported ? harness::FullText(error) : "";
+  probe.not_run = unsupported ? error.message : "";
   probe.reason = unsupported ? reason::kUnsupported : "";
   probe.message = error.message;
   probe.remedy = error.remedy;
@@ -81,6 +80,7 @@ ModelProbe ProbeFloat16(Context& context, const harness::Models& models, const G
   probe.not_run.clear();
   probe.passed = readiness->ready();
   probe.message = readiness->ready() ? "" : "state_dict.bin: " + harness::Describe(*readiness);
+  if (!probe.passed) probe.remedy = harness::kFloat16Remedy;
   probe.measured = {{"steps", readiness->steps},
                     {"seconds", MeasureSecondsSince(start)},
                     {"largest", readiness->largest},
@@ -103,6 +103,7 @@ ModelProbe ProbeAgreement(Context& context, const harness::Models& models, const
   probe.not_run.clear();
   probe.passed = agreement->agrees();
   probe.message = agreement->agrees() ? "" : "state_dict.bin: " + harness::Describe(*agreement);
+  if (!probe.passed) probe.remedy = harness::kDisagreementRemedy;
   probe.measured = {{"difference", agreement->difference},
                     {"seconds", MeasureSecondsSince(start)},
                     {"largest_logit", agreement->largest_logit},

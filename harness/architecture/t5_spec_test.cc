@@ -68,7 +68,7 @@ struct BadConfig {
 
 TEST(T5Spec, NamesWhatIsWrong) {
   const BadConfig cases[] = {
-      {"NotJson", "{", ErrorCode::kCorrupt, "no valid JSON"},
+      {"NotJson", "{", ErrorCode::kCorrupt, "is not valid JSON"},
       {"List", "[]", ErrorCode::kCorrupt, "is not a JSON object"},
       {"Negative", R"({"d_ff":-1})", ErrorCode::kCorrupt, "d_ff must be a positive integer, found -1"},
       {"Zero", R"({"num_heads":0})", ErrorCode::kCorrupt, "num_heads must be a positive integer"},

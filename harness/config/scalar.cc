@@ -11,7 +11,6 @@
 namespace harness::config_internal {
 namespace {
 
-
 // A reader for the loader's regular expressions: each step consumes what it matches and says whether it did.
 class Matcher {
  public:

@@ -116,9 +116,7 @@ std::string Describe(const DeviceAgreement& agreement) {
                         agreement.largest_logit, agreement.tolerance)
           : std::string("are not finite");
   return fmt::format(
-      "{}: logits of the same codes {}; {}. What was trained or judged on one device is not what the other "
-      "generates: look at the magnitudes of that layer's weights and activations; where they are ordinary, suspect the "
-      "device, its driver or this LibTorch",
+      "{}: logits of the same codes {}; {}. What was trained or judged on one device is not what the other generates",
       both, logits, where);
 }
 

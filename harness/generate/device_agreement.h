@@ -33,5 +33,8 @@ Result<DeviceAgreement> CompareModels(const LanguageModel& reference, const Lang
                                       const LmConditions& conditions, const at::Tensor& codes);
 
 std::string Describe(const DeviceAgreement& agreement);
+inline constexpr const char* kDisagreementRemedy =
+    "Look at the magnitudes of that layer's weights and activations; where they are ordinary, suspect the device, its "
+    "driver or this LibTorch";
 
 }  // namespace harness

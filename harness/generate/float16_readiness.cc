@@ -67,10 +67,7 @@ std::string Describe(const Float16Readiness& readiness) {
                 readiness.float32_largest, kFloat16Largest);
   return fmt::format(
       "{} is the first layer to leave float16's range: {} of {} in float16 ({}). On the CPU audiocraft runs in float32 "
-      "and is not affected; on CUDA it runs in float16, and these become NaN logits: generation raises, or gives "
-      "noise. "
-      "Look at the weights of this layer and the one before; train with float16 autocast (autocast_dtype) or a smaller "
-      "learning rate, so that activations stay in range",
+      "and is not affected; on CUDA it runs in float16, and these become NaN logits: generation raises, or gives noise",
       readiness.first_layer, found, readiness.values, cause);
 }
 

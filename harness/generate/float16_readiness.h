@@ -32,7 +32,10 @@ struct Float16Readiness {
 Result<Float16Readiness> CheckFloat16Readiness(const LanguageModel& float16, const LanguageModel& float32,
                                                const LmConditions& conditions, const at::Tensor& codes);
 
-// For people: what was looked at, what was found, and what to do about it.
+// For people: what was looked at, and what was found; what to do about it stands apart.
 std::string Describe(const Float16Readiness& readiness);
+inline constexpr const char* kFloat16Remedy =
+    "Look at the weights of this layer and the one before; train with float16 autocast (autocast_dtype) or a smaller "
+    "learning rate, so that activations stay in range";
 
 }  // namespace harness

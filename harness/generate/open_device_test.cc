@@ -135,11 +135,10 @@ TEST_F(OpenDeviceOfBackend, SaysWhereLibTorchHasRunBefore) {
     at::conv1d(at::ones({1, 1, 4}), at::ones({1, 1, 2}));
     PrintAndExit(OpenDevice("cuda"));
   };
-  EXPECT_EXIT(
-      convolve_then_open(), testing::ExitedWithCode(1),
-      fmt::format("error {}: .*open CUDA first in a process that uses both .Cannot query CUDART version without "
-                  "ATen_cuda library\\.\\)",
-                  static_cast<int>(ErrorCode::kUnsupported)));
+  EXPECT_EXIT(convolve_then_open(), testing::ExitedWithCode(1),
+              fmt::format("error {}: .*does not look for it again .Cannot query CUDART version without ATen_cuda "
+                          "library\\.\\). Open CUDA first in a process that uses both",
+                          static_cast<int>(ErrorCode::kUnsupported)));
 }
 
 TEST_F(OpenDeviceOfBackend, MeasuresThePeakOfItsMemory) {

@@ -300,8 +300,8 @@ TEST(CheckResults, BadIdsAndFilesAreRefused) {
                     std::string("a\n"), std::string("a\0b", 3), std::string(201, 'a'), std::string("é")};
   for (const std::string& id : bad) {
     EXPECT_THAT(WriteCheckResult(folder.path(), MakeCheck(id, CheckStatus::kPass)),
-                FailsWith(ErrorCode::kUnsupported, "makes no file name"));
-    EXPECT_THAT(ReadCheckResults(folder.path(), {id}), FailsWith(ErrorCode::kUnsupported, "makes no file name"));
+                FailsWith(ErrorCode::kUnsupported, "can't be a file name"));
+    EXPECT_THAT(ReadCheckResults(folder.path(), {id}), FailsWith(ErrorCode::kUnsupported, "can't be a file name"));
   }
   EXPECT_EQ(CountFiles(folder.path()), 0u);
   ASSERT_TRUE(WriteCheckResult(folder.path(), MakeCheck("a.b", CheckStatus::kPass)).ok());

@@ -36,10 +36,10 @@ ASKED = "asks for it, and it can't be used here. CUDA"
 UNUSABLE = [
     ("803", "", "", "pass", "skip", "cuda is not run: CUDA: the NVIDIA driver's library (libcuda) and its kernel module are of different versions"),
     ("2", "", "", "pass", "skip", "End what else runs on the device, or take a larger one"),
-    ("100", "", "text", "incomplete", "skip", "there is no CUDA device: look at nvidia-smi and CUDA_VISIBLE_DEVICES"),
+    ("100", "", "text", "incomplete", "skip", "Look at nvidia-smi and CUDA_VISIBLE_DEVICES"),
     ("804", "devices: [cpu, cuda]", "", "fail", "fail", f"cuda is not run: the profile (devices) {ASKED}: a forward-compatibility libcuda"),
     ("34", "devices: [cuda]", "", "fail", "fail", f"the profile (devices) {ASKED}: libcuda.so.1 is the toolkit's stub"),
-    ("999", "", "cuda", "fail", "fail", f"CONFORMANCE_REQUIRE {ASKED} can't be used: CUDA error 999, from cuInit. See whether nvidia-smi"),
+    ("999", "", "cuda", "fail", "fail", f"CONFORMANCE_REQUIRE {ASKED} can't be used: CUDA error 999, from cuInit"),
 ]
 
 

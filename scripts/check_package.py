@@ -77,7 +77,7 @@ def case_wheel(build: Path, folder: Path) -> None:
     command = install(wheel, build, folder)
     expect_pass([command, "--quiet"], folder, AUDIOCRAFT_EXPORT_DIR=str(GOOD))
     done = run([command, "--quiet"], folder)
-    expect(done.returncode == 1 and "AUDIOCRAFT_EXPORT_DIR" in done.stdout, f"without an export: {done.returncode} {done.stdout[-600:]}")
+    expect(done.returncode == 2 and "AUDIOCRAFT_EXPORT_DIR" in done.stdout, f"without an export: {done.returncode} {done.stdout[-600:]}")
     done = run([command], folder)
     expect(done.returncode == 0 and "the example that the package brings" in done.stdout, f"the example: {done.stdout[-600:]}")
     version = json.loads((build / "package.json").read_text())["version"]

@@ -146,6 +146,11 @@ std::string ListChecks(const CheckGraph& graph, bool json) {
 int RunTests(Run& run, const CommandLine& line, bool generates) {
   Context& context = run.context;
   const bool lists = testing::GTEST_FLAG(list_tests);
+  if (line.quiet && !context.settings().export_dir && !lists) {
+    // A summary of nothing would be silence.
+    return ReportStatus(harness::Error{harness::ErrorCode::kMismatch, "no export is named",
+                                       "Give its folder as an argument, or in AUDIOCRAFT_EXPORT_DIR"});
+  }
   const bool conclude = context.settings().export_dir && !context.settings().staged && !lists;
   std::optional<OutputFolder> folder;
   if (context.settings().export_dir && !lists) {

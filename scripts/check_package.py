@@ -131,6 +131,11 @@ def case_archive(build: Path, folder: Path) -> None:
         expect_pass([command, "--quiet", GOOD], folder)
         done = run([command], folder)
         expect(done.returncode == 0 and "the example that the package brings" in done.stdout, done.stdout[-600:])
+        closed = [str(path) for path in (installed, *installed.rglob("*")) if not path.stat().st_mode & 0o004]
+        expect(not closed, f"only root can read {closed}")
+        brought = {path.name for path in (installed / "musicgen_conformance" / "lib").iterdir()}
+        glibc = set(subprocess.run(["dpkg", "-L", "libc6"], stdout=subprocess.PIPE, text=True).stdout.split())
+        expect(brought and not brought & {Path(path).name for path in glibc}, f"parts of glibc are inside: {sorted(brought)}")
         licences = {path.name for path in (installed / "musicgen_conformance" / "licences").iterdir()}
         expect({"musicgen-conformance.txt", "libsndfile1.txt"} <= licences, f"{licences}")
     finally:

@@ -192,7 +192,10 @@ TEST_F(WeightsFolder, NamesWhatAPickleHoldsInstead) {
   const std::string call = PickleWriter().Global("os", "system").Raw("(").Str("id").Raw("tR").Stop();
   const BadPickle cases[] = {
       {"nested", WriteZip(TorchEntries(nested, {})), ErrorCode::kMismatch, {"inside another one"}},
-      {"list", WriteZip(TorchEntries(PickleWriter().Raw("]").Stop(), {})), ErrorCode::kMismatch, {"not a dict"}},
+      {"list",
+       WriteZip(TorchEntries(PickleWriter().Raw("]").Stop(), {})),
+       ErrorCode::kMismatch,
+       {"holds [], not a dict"}},
       {"call", WriteZip(TorchEntries(call, {})), ErrorCode::kUnsafe, {"os.system"}},
       {"pointer",
        "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n",

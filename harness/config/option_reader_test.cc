@@ -49,5 +49,23 @@ TEST(OptionProblems, AMessageShowsAHundredAndTheErrorHasAllKeys) {
   EXPECT_THAT(error.keys, SizeIs(250));
 }
 
+// The value is this machine's: whoever downloads the export has another one, or none.
+TEST(OptionReader, ANumberOfTheEnvironmentIsAProblem) {
+  const ConfigValue numbers[] = {{0.5, "${oc.env:RATE}"}, {int64_t{2}, "${oc.env:RATE}"}};
+  for (const ConfigValue& number : numbers) {
+    OptionProblems problems;
+    const ConfigValue::Map map = {{"rate", number}};
+    OptionReader options(map, "encodec", "EncodecModel", problems);
+    EXPECT_EQ(options.Float("rate", 7), 7);
+    EXPECT_THAT(problems.ToStatus("xp.cfg").error().keys, ElementsAre("encodec.rate"));
+  }
+  OptionProblems none;
+  const ConfigValue::Map map = {{"rate", {0.5}}, {"other", {int64_t{2}}}};
+  OptionReader options(map, "encodec", "EncodecModel", none);
+  EXPECT_EQ(options.Float("rate", 7), 0.5);
+  EXPECT_EQ(options.Float("other", 7), 2);
+  EXPECT_TRUE(none.ToStatus("xp.cfg").ok());
+}
+
 }  // namespace
 }  // namespace harness

@@ -307,7 +307,7 @@ TEST(CheckResults, BadIdsAndFilesAreRefused) {
   ASSERT_TRUE(WriteCheckResult(folder.path(), MakeCheck("a.b", CheckStatus::kPass)).ok());
   EXPECT_THAT(ReadCheckResults(folder.path(), {"a/b"}), FailsWith(ErrorCode::kMismatch, "found that of a.b"));
   PutFile(folder / "a.b.json", "{\"id\"");
-  EXPECT_THAT(ReadCheckResults(folder.path(), {"a/b"}), FailsWith(ErrorCode::kCorrupt, "a.b.json: not JSON"));
+  EXPECT_THAT(ReadCheckResults(folder.path(), {"a/b"}), FailsWith(ErrorCode::kCorrupt, "a.b.json: is not JSON"));
   PutFile(folder / "a.b.json", "{\"id\": \"a/b\"}");
   EXPECT_THAT(ReadCheckResults(folder.path(), {"a/b"}), FailsWith(ErrorCode::kCorrupt, "key 'category' is missing"));
 }

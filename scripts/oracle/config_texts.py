@@ -66,7 +66,7 @@ ${oc.decode:'\'1\''}|${oc.decode:"'a'"}|${oc.decode:'{a: 1, a: 2}'}|${oc.decode:
 ${oc.select:a.b}|${oc.select:a.missing}|${oc.select:a.missing,7}|${oc.select:missing.x,d}|${oc.select:a.m,d}|${oc.select:a.m.x,d}|${oc.select:a.b.x,d}|${oc.select:a.n}|${oc.select:a.n.x,d}|${oc.select:l.0}|${oc.select:l[0]}|${oc.select:l[9],d}|${oc.select:l.x,d}
 ${oc.select:a.deep}|${oc.select:.s}|${oc.select:..s,d}|${oc.select:1}|${oc.select:null}|${oc.select:'a.b'}|${oc.select:${key}}|${oc.select:chain}|${oc.select:a.missing,${a.b}}|${oc.select:a.b,${a.missing}}|${oc.select:missing,[1,2]}|${oc.select:}|${oc.select:a,b,c}
 ${oc.dict.keys:a.deep}|${oc.dict.keys:a}|${oc.dict.values:a.deep}|${oc.dict.values:a}|${oc.dict.keys:l}|${oc.dict.keys:a.b}|${oc.dict.keys:missing}|${oc.dict.keys:a.m}|${oc.dict.keys:sub}|${oc.dict.values:sub}|${keys[0]}|${keys.0}|${keys[5]}|${decoded[0]}|${decoded}|${keys}
-${oc.deprecated:a.b}|${oc.deprecated:a.b,'use a.b'}|${oc.deprecated:missing}|${oc.deprecated:a.deep}|${oc.deprecated:1}|${oc.deprecated:a.b,1}|${oc.deprecated:a.m}|${oc.deprecated:chain}
+${oc.deprecated:a.b}|${oc.deprecated:a.b,'use a.b'}|${oc.deprecated:missing}|${oc.deprecated:a.deep}|${oc.deprecated:1}|${oc.deprecated:a.b,1}|${oc.deprecated:a.m}|${oc.deprecated:a.m.x}|${oc.deprecated:chain}
 ${nope:x}|${nope:}|${env:HARNESS_SET}|${oc.nope:1}|${hydra:runtime.cwd}|${now:%Y}|${oc:x}|${oc.env.x:y}|${${s}:x}|${oc.${a.t}:x}|${oc.${missing}:x}|${nope:${a.missing}}|${a.1:x}|${.oc.env:x}|${[oc].env:x}
 ${oc.env:HARNESS_UNSET,[1,[2,{a: b}]]}|${oc.env:HARNESS_UNSET,[1 , 2 ]}|${oc.env:HARNESS_UNSET,{a : 1 , b: 2}}|${oc.env:HARNESS_UNSET,a${a.b}c}|${oc.env:HARNESS_UNSET,'a${a.b}c'}|${oc.env:HARNESS_UNSET,"\"x\""}|${oc.env:HARNESS_UNSET,'a\\'}|${oc.env:HARNESS_UNSET,a\,b}
 ${oc.env:HARNESS_UNSET,x'y'}|${oc.env:HARNESS_UNSET,'x'y}|${oc.env:HARNESS_UNSET,(x)}|${oc.env:HARNESS_UNSET,{'a': 1}}|${oc.env:HARNESS_UNSET,{a}}|${oc.env:HARNESS_UNSET,[}|${oc.env:HARNESS_UNSET,]}|${oc.env:HARNESS_UNSET,~}|${oc.env:HARNESS_UNSET,a?b*c@d$e%f|g}
@@ -75,7 +75,9 @@ ${oc.env:HARNESS_UNSET,x'y'}|${oc.env:HARNESS_UNSET,'x'y}|${oc.env:HARNESS_UNSET
 DOCUMENTS = [
     ("", ""), ("   ", ""), ("\n\n", ""), ("# only\n", ""), ("null", ""), ("~", ""), ("foo", ""), ("foo bar", ""), ("12", ""), ("true", ""),
     ("[1, 2]", ""), ("- 1\n- 2", ""), ("{}", ""), ("[]", ""), ("'12'", ""), ("---\na: 1\n", ""), ("a: 1\n...\n", ""), ("--- {a: 1}\n", ""),
-    ("a: 1\n---\nb: 2\n", ""), ("a: 1\n---\n", ""), ("---\n---\na: 1\n", ""), ("%YAML 1.1\n---\na: 1\n", ""), ("a: 1\n...\nb: 2\n", ""),
+    ("a: 1\n---\nb: 2\n", ""), ("a: 1\n---\n", ""), ("---\n---\na: 1\n", ""), ("%YAML 1.1\n---\na: 1\n", ""),
+    ("# c\n%YAML 1.1\n---\na: 1\n", ""), ("\n%YAML 1.1\n---\na: 1\n", ""), ("\r\n%YAML 1.1\r\n---\r\na: 1\r\n", ""),
+    ("a: 1\n...\nb: 2\n", ""),
     ("a: 'x", ""), ('a: "x', ""), ("a: [1", ""), ("a: {b: 1", ""), ("a: [1}}", ""), ("a: b: c", ""), ("a\nb: 1", ""), ("a: 1\n  b: 2", ""),
     ("a:\n  b: 1\n c: 2", ""), ("\ta: 1", ""), ("a:\n\tb: 1", ""), ("a: \x00", ""), ("a: \x07b", ""), ("a: \x7f", ""), ("\ufeffa: 1", ""),
     ("a: *x", ""), ("a: &x 1\nb: &x 2", ""), ("a: &x [*x]", ""), ("a: @x", ""), ("a: `x`", ""), ("a: %x", ""), ("a: |\n  x\n  y\n", ""),

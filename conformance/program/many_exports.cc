@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdlib>
 #include <fstream>
 #include <mutex>
@@ -74,15 +73,15 @@ harness::Result<std::vector<std::string>> ReadGpus(const std::string& path) {
   return ids;
 }
 
-// GPUs that are free; without a specification there is nothing to wait for.
+// GPUs that are free. There are no more workers than GPUs, so that nobody waits for one; without a specification all
+// workers go without.
 class Gpus {
  public:
-  explicit Gpus(std::vector<std::string> free) : free_(std::move(free)), any_(!free_.empty()) {}
+  explicit Gpus(std::vector<std::string> free) : free_(std::move(free)) {}
 
   std::optional<std::string> Take() {
-    if (!any_) return std::nullopt;
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return !free_.empty(); });
+    const std::lock_guard lock(mutex_);
+    if (free_.empty()) return std::nullopt;
     std::string id = std::move(free_.back());
     free_.pop_back();
     return id;
@@ -91,14 +90,11 @@ class Gpus {
     if (!id) return;
     const std::lock_guard lock(mutex_);
     free_.push_back(*id);
-    changed_.notify_one();
   }
 
  private:
   std::vector<std::string> free_;
-  const bool any_;
   std::mutex mutex_;
-  std::condition_variable changed_;
 };
 
 NamedReport ReadLeft(const Entry& entry, double seconds, const std::string& otherwise) {
@@ -168,8 +164,9 @@ int JudgeMany(const CommandLine& line, const fs::path& program, const fs::path& 
     if (!read.ok()) return ReportStatus(read.error());
     free = *std::move(read);
   }
-  // Where GPUs are shared out, each of them works.
-  const size_t wanted = line.jobs > 0 ? static_cast<size_t>(line.jobs) : std::max<size_t>(1, free.size());
+  // Where GPUs are shared out, each of them works, and an export waits for one.
+  size_t wanted = line.jobs > 0 ? static_cast<size_t>(line.jobs) : std::max<size_t>(1, free.size());
+  if (!free.empty()) wanted = std::min(wanted, free.size());
   Gpus gpus(std::move(free));
   std::vector<NamedReport> reports;
   for (const Entry& entry : entries) reports.push_back({entry.given, Error{ErrorCode::kMachine, "it was not run"}});

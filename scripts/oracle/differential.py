@@ -42,7 +42,7 @@ CLASSES = [
     ("beyond the record", ("state_dict_integrity/*/storages",),
      "a tensor reaches bytes that are not its own: torch.load reads past the end of a record in silence"),
     ("not finite", ("state_dict_integrity/*/finite", "audio_output/*/finite"), "NaN or infinity reaches the sound"),
-    ("float16", ("state_dict_integrity/language_model/float16_range",), "infinite on CUDA, where production runs in float16"),
+    ("float16", ("state_dict_integrity/language_model/float16_range",), "infinite on CUDA, where the reference runs in float16"),
     ("never trained", ("state_dict_integrity/*/zero", "state_dict_integrity/*/constant", "state_dict_integrity/*/copies",
                        "state_dict_integrity/*/initial_values", "state_dict_integrity/*/dead_codebooks"),
      "constant weights, empty codebooks: silent or one tone"),

@@ -6,6 +6,7 @@
 
 #include "conformance/framework/file_names.h"
 #include "conformance/framework/supervised.h"
+#include "harness/base/error_text.h"
 #include "harness/base/mapping_guard.h"
 
 namespace conformance {
@@ -29,7 +30,7 @@ const Outcome& Evaluator::Evaluate(const Check& check) {
   const bool not_run = outcome.status == CheckStatus::kSkip || outcome.status == CheckStatus::kUnsupported ||
                        outcome.reason == reason::kDeviceUnusable;
   if (not_run && outcome.requirement.empty()) outcome.requirement = check.requirement;
-  if (outcome.run_failed()) context_.FailRun(JoinRemedy(outcome.message, outcome.remedy));
+  if (outcome.run_failed()) context_.FailRun(harness::JoinRemedy(outcome.message, outcome.remedy));
   if (journal_ != nullptr) journal_->Finished(ToResult(check, outcome));
   return outcomes_[check.id] = std::move(outcome);
 }
@@ -98,7 +99,7 @@ std::optional<Outcome> Evaluator::FindChange(const std::string& check_id) {
 std::string Evaluator::NoteChangedFiles() {
   if (!context_.settings().export_dir || !changed_.empty()) return "";
   const auto outcome = FindChange("");
-  return outcome && outcome->failed() ? JoinRemedy(outcome->message, outcome->remedy) : "";
+  return outcome && outcome->failed() ? harness::JoinRemedy(outcome->message, outcome->remedy) : "";
 }
 
 std::vector<harness::CheckResult> Evaluator::CollectResults() const {

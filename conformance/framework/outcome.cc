@@ -86,10 +86,6 @@ Outcome FromStatus(const harness::Status& status) {
   return Fail(error.message).WithReason(GetReason(error.code)).WithRemedy(error.remedy);
 }
 
-std::string JoinRemedy(const std::string& message, const std::string& remedy) {
-  return remedy.empty() ? message : fmt::format("{}. {}", message, remedy);
-}
-
 Outcome MakePrintable(Outcome outcome) {
   outcome.message = MakePrintable(outcome.message);
   outcome.remedy = MakePrintable(outcome.remedy);

@@ -66,9 +66,6 @@ Outcome RunFailed(const std::string& why);
 // Pass where ok; unsupported where this suite can't judge; the run's failure (kMachine); else fail.
 Outcome FromStatus(const harness::Status& status);
 
-// "message. remedy": for whoever has one line for both.
-std::string JoinRemedy(const std::string& message, const std::string& remedy);
-
 // Texts may come out of the files under test: without what would steer a terminal, and none at a length that only an
 // attacker would write.
 Outcome MakePrintable(Outcome outcome);

@@ -5,6 +5,7 @@
 #include <ostream>
 
 #include "conformance/framework/run.h"
+#include "harness/base/error_text.h"
 
 namespace conformance {
 namespace {
@@ -23,10 +24,10 @@ void RunAsTest(const Check& check) {
   if (!outcome.reason.empty()) testing::Test::RecordProperty("reason", outcome.reason);
   if (settings.staged && settings.export_dir) {
     const auto status = harness::WriteCheckResult(settings.output_dir / "checks", ToResult(check, outcome));
-    if (!status.ok()) context.FailRun(JoinRemedy(status.error().message, status.error().remedy));
+    if (!status.ok()) context.FailRun(harness::FullText(status.error()));
   }
   if (outcome.passed() && !outcome.message.empty())
-    testing::Test::RecordProperty("note", JoinRemedy(outcome.message, outcome.remedy));
+    testing::Test::RecordProperty("note", harness::JoinRemedy(outcome.message, outcome.remedy));
   const std::string remedy = outcome.remedy.empty() ? "" : "\nWhat to do: " + outcome.remedy;
   switch (outcome.status) {
     case CheckStatus::kPass: return;

@@ -14,7 +14,7 @@ struct Run {
   Evaluator evaluator;
 };
 
-// Precondition of CurrentRun: StartRun was called.
+// Precondition of GetCurrentRun: StartRun was called.
 Run& GetCurrentRun();
 Run& StartRun(Settings settings, const RunPlan& plan, Context::Generator generator);
 

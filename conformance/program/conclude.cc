@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "conformance/program/run_report.h"
+#include "harness/base/error_text.h"
 #include "harness/base/safe_text.h"
 #include "harness/report/summary.h"
 
@@ -15,7 +16,7 @@ void Print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), s
 
 int ReportStatus(const harness::Status& status) {
   if (status.ok()) return EXIT_SUCCESS;
-  const std::string line = harness::SafeLine(JoinRemedy(status.error().message, status.error().remedy)) + "\n";
+  const std::string line = harness::SafeLine(harness::FullText(status.error())) + "\n";
   std::fwrite(line.data(), 1, line.size(), stderr);
   return kUsageExitCode;
 }
@@ -29,7 +30,7 @@ int Conclude(Context& context, harness::Report report, std::optional<int> own) {
   harness::SummaryOptions style;
   style.report_path = context.settings().output_dir / "report.json";
   if (auto status = WriteReports(context, report); !status.ok()) {
-    context.FailRun(JoinRemedy(status.error().message, status.error().remedy));
+    context.FailRun(harness::FullText(status.error()));
     mark_failed();
     style.report_path.clear();
   }

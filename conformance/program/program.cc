@@ -23,6 +23,7 @@
 #include "conformance/program/staged_run.h"
 #include "conformance/stages/gpu_choice.h"
 #include "conformance/stages/production_loader.h"
+#include "harness/base/error_text.h"
 
 namespace conformance {
 namespace {
@@ -110,7 +111,7 @@ int ConcludeFor(Run& run, const Journal::Left& left, const Ending& ending) {
   }
   harness::Report report = AssembleReport(run.context, std::move(checks), {});
   report.environment["part"] =
-      fmt::format("the run did not finish: its process {}", JoinRemedy(text.message, text.remedy));
+      fmt::format("the run did not finish: its process {}", harness::JoinRemedy(text.message, text.remedy));
   return ConcludeRun(run.context, Conclude(run.context, std::move(report), EXIT_FAILURE));
 }
 

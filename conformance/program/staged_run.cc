@@ -11,6 +11,7 @@
 #include "conformance/program/output_folder.h"
 #include "conformance/program/run_report.h"
 #include "conformance/stages/production_loader.h"
+#include "harness/base/error_text.h"
 #include "harness/base/safe_text.h"
 
 namespace conformance {
@@ -36,7 +37,7 @@ int RunPayloadStage(Run& run) {
     if (ending.signal == 0) continue;
     EndingText text = DescribeEnding(ending);
     text.message = fmt::format("{}: the process that reads the weights {}", harness::FileName(role), text.message);
-    Print(JoinRemedy(text.message, text.remedy) + "\n");
+    Print(harness::JoinRemedy(text.message, text.remedy) + "\n");
     if (const int code = leave(harness::Error{harness::ErrorCode::kIo, text.message, text.remedy});
         code != EXIT_SUCCESS)
       return code;
@@ -65,7 +66,7 @@ int RunGenerationStage(Run& run, const std::string& device, const Context::Gener
   const auto path = LocateGenerationArtifact(context.settings().output_dir, device);
   const Ending ending = RunInChild([&] {
     const GenerationRecord record = generator(context, device);
-    if (!record.problem.empty()) Print(harness::SafeLine(JoinRemedy(record.problem, record.remedy)) + "\n");
+    if (!record.problem.empty()) Print(harness::SafeLine(harness::JoinRemedy(record.problem, record.remedy)) + "\n");
     if (!record.gpu_choice.empty()) Print(harness::SafeLine(record.gpu_choice) + "\n");
     if (!record.device_name.empty()) Print(fmt::format("{}: {}\n", device, harness::SafeLine(record.device_name)));
     return ReportStatus(WriteRecord(path, IdentifyRun(context.settings()), record));
@@ -77,7 +78,7 @@ int RunGenerationStage(Run& run, const std::string& device, const Context::Gener
   const EndingText text = DescribeEnding(ending);
   victim.problem = fmt::format("the process that generates on {} {}", device, text.message);
   victim.remedy = text.remedy;
-  Print(JoinRemedy(victim.problem, victim.remedy) + "\n");
+  Print(harness::JoinRemedy(victim.problem, victim.remedy) + "\n");
   // Success: the checks that need this stage run, and say so.
   return ReportStatus(WriteRecord(path, IdentifyRun(context.settings()), victim));
 }
@@ -136,7 +137,7 @@ int RunReportStage(Run& run) {
   FailChanged(context, collected->checks);
   std::set<std::string> failures;  // a skip is handed on to the checks behind it, with its reason
   for (const harness::CheckResult& check : collected->checks) {
-    if (check.reason == reason::kRunFailed) failures.insert(JoinRemedy(check.message, check.remedy));
+    if (check.reason == reason::kRunFailed) failures.insert(harness::JoinRemedy(check.message, check.remedy));
   }
   for (const std::string& why : failures) context.FailRun(why);
   std::map<std::string, GenerationRecord> records;

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "conformance/framework/settings.h"
-#include "harness/base/error_text.h"
 
 namespace conformance {
 namespace {
@@ -48,7 +47,8 @@ std::optional<harness::ConditioningInput> MakeInput(const Context& context, cons
     if (run.prompt && models.without_text) {
       run.status = GenerationRun::Status::kSkipped;
       run.reason = reason::kNotInCache;
-      run.message = harness::FullText(*models.without_text);
+      run.message = models.without_text->message;
+      run.remedy = models.without_text->remedy;
       return std::nullopt;
     }
   }

@@ -13,7 +13,6 @@
 #include "conformance/stages/step_times.h"
 #include "harness/audio/npy.h"
 #include "harness/audio/wav.h"
-#include "harness/base/error_text.h"
 #include "harness/pipeline/models.h"
 
 namespace conformance {

@@ -8,7 +8,6 @@
 #include <map>
 
 #include "conformance/stages/gpu_choice.h"
-#include "harness/base/error_text.h"
 
 namespace conformance {
 namespace {

@@ -1,4 +1,4 @@
-// An Error as one text.
+// A message and its remedy as one text, for what has room for one only.
 #pragma once
 
 #include <string>
@@ -7,9 +7,11 @@
 
 namespace harness {
 
-// "MESSAGE. REMEDY": for what has room for one text only.
-inline std::string FullText(const Error& error) {
-  return error.remedy.empty() ? error.message : error.message + ". " + error.remedy;
+// "MESSAGE. REMEDY"; the message alone where there is no remedy.
+inline std::string JoinRemedy(const std::string& message, const std::string& remedy) {
+  return remedy.empty() ? message : message + ". " + remedy;
 }
+
+inline std::string FullText(const Error& error) { return JoinRemedy(error.message, error.remedy); }
 
 }  // namespace harness

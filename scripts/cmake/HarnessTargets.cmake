@@ -1,4 +1,3 @@
-include(GNUInstallDirs)
 include(GoogleTest)
 
 # harness_compile_options(target): warnings and groups of sources, for our own code only.

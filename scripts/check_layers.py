@@ -5,7 +5,7 @@ usage: check_layers.py [--picture] [--prove]
 
 Fails on an include from a layer to a later one, from harness/ to conformance/, and of a program's headers by a layer; on
 files of one layer that include one another (X.h and X.cc are one); on GoogleTest or harness/testing outside of tests;
-and on LibTorch before the layer `model`. --picture prints what each layer includes. --prove plants one of each among
+on LibTorch before the layer `model`; and on a file of harness/ that does not open the namespace of its layer. --picture prints what each layer includes. --prove plants one of each among
 the files that were read, and fails where that is not found.
 """
 import argparse
@@ -16,6 +16,9 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"][^>"]+)[>"]', re.MULTILINE)
+NAMESPACE = re.compile(r"^(namespace harness[\w:]*) \{$", re.MULTILINE)
+# base is harness itself: every layer speaks its words. `export` is a keyword, and a library is called benchmark.
+NAMESPACES = {"base": "harness", "benchmark": "harness", "export": "harness::exports", "testing": "harness::testing_support"}
 LIBTORCH = re.compile("<(ATen|c10|torch|caffe2)/")
 GOOGLETEST = re.compile("<(gtest|gmock)/")
 FIRST_ON_LIBTORCH = "model"
@@ -37,10 +40,11 @@ class Tree:
         return found[1].split() if found else []
 
 
-def read_includes():
-    """File -> what it includes, '<gtest/gtest.h' or '"harness/base/result.h'."""
-    return {str(path.relative_to(ROOT)): INCLUDE.findall(path.read_text(errors="replace"))
-            for half in ("harness", "conformance") for end in ("h", "cc") for path in (ROOT / half).rglob(f"*.{end}")}
+def read_files():
+    """File -> what it includes and opens: '<gtest/gtest.h', '"harness/base/result.h', 'namespace harness::pickle'."""
+    texts = {path.relative_to(ROOT): path.read_text(errors="replace") for half in ("harness", "conformance")
+             for end in ("h", "cc") for path in (ROOT / half).rglob(f"*.{end}")}
+    return {str(path): INCLUDE.findall(text) + NAMESPACE.findall(text) for path, text in texts.items()}
 
 
 def place(name):
@@ -70,6 +74,10 @@ def wrong_includes(tree, name, includes):
             if LIBTORCH.match(include) and order.index(layer) < order.index(FIRST_ON_LIBTORCH):
                 yield f"{name} includes {include[1:]}: LibTorch begins with the layer {FIRST_ON_LIBTORCH}"
         target = include[1:]
+        if include.startswith("namespace ") and half == "harness":
+            own, opened = NAMESPACES.get(layer, f"harness::{layer}"), include.removeprefix("namespace ")
+            if opened != own and (own == "harness" or not opened.startswith(own + "::")):
+                yield f"{name} opens {opened}: the namespace of {layer} is {own}"
         if include[0] != '"' or not target.startswith(("harness/", "conformance/")):
             continue
         to_half, to = place(target)
@@ -122,6 +130,8 @@ PLANTED = {
     "a helper of tests in a library": {"harness/export/planted.cc": ['"harness/testing/matchers.h']},
     "GoogleTest in a library": {"harness/export/planted.h": ["<gmock/gmock.h"]},
     "LibTorch in a parser": {"harness/pickle/planted.cc": ["<ATen/ATen.h"]},
+    "a namespace of another layer": {"harness/pickle/planted.cc": ["namespace harness::archive"]},
+    "no namespace of a layer": {"harness/pickle/planted.cc": ["namespace harness"]},
     "a folder that no list declares": {"harness/planted/planted.cc": []},
     "a cycle": {"harness/base/planted.h": ['"harness/base/planted_more.h'],
                 "harness/base/planted_more.cc": ['"harness/base/planted.h']},
@@ -133,7 +143,7 @@ def main():
     parser.add_argument("--picture", action="store_true")
     parser.add_argument("--prove", action="store_true")
     arguments = parser.parse_args()
-    tree, files = Tree(), read_includes()
+    tree, files = Tree(), read_files()
     found = problems(tree, files)
     if arguments.picture:
         for half, order in tree.order.items():

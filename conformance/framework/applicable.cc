@@ -9,14 +9,15 @@
 namespace conformance {
 namespace {
 
-using harness::CheckStatus;
+using harness::report::CheckStatus;
 
 constexpr size_t kMaxProblem = 2000;  // what AskChild has room for
 
 // MusicGen gives a melody to the conditioner of that name, whatever its kind.
-bool TakesMelody(const harness::LmSpec& spec) {
-  return std::any_of(spec.conditioners.begin(), spec.conditioners.end(),
-                     [](const harness::ConditionerSpec& conditioner) { return conditioner.name == "self_wav"; });
+bool TakesMelody(const harness::architecture::LmSpec& spec) {
+  return std::any_of(
+      spec.conditioners.begin(), spec.conditioners.end(),
+      [](const harness::architecture::ConditionerSpec& conditioner) { return conditioner.name == "self_wav"; });
 }
 
 bool DidNotRun(const Outcome& outcome) { return outcome.status == CheckStatus::kSkip; }
@@ -27,7 +28,7 @@ void LookAtExport(const Settings& settings, Applicable& applicable) {
   Context context(settings, no_generation, nullptr);
   const CheckGraph graph(no_generation);
   Evaluator evaluator(context, graph);
-  const bool described = evaluator.Evaluate(ids::kOptions(harness::Role::kLanguageModel)).passed();
+  const bool described = evaluator.Evaluate(ids::kOptions(harness::exports::Role::kLanguageModel)).passed();
   applicable.melody = described && TakesMelody(*context.exported().lm_spec());
   // Only where the check itself says so: where another check hands its skip on, nothing is known of texts and codecs.
   const Outcome& text = evaluator.Evaluate(ids::kTextEncoder);

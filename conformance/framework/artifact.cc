@@ -33,8 +33,8 @@ double DecodeNumber(const json& value) {
 
 fs::path LocateBeginArtifact(const fs::path& output) { return output / "stages" / "begin.json"; }
 
-fs::path LocatePayloadArtifact(const fs::path& output, harness::Role role) {
-  return output / "stages" / fmt::format("payload-{}.json", harness::FileName(role));
+fs::path LocatePayloadArtifact(const fs::path& output, harness::exports::Role role) {
+  return output / "stages" / fmt::format("payload-{}.json", harness::exports::FileName(role));
 }
 
 fs::path LocateProductionArtifact(const fs::path& output) { return output / "stages" / "production.json"; }
@@ -60,7 +60,7 @@ harness::Result<json> ReadArtifact(const fs::path& path, const std::string& run_
   return json(std::move(document["body"]));
 }
 
-json PayloadToJson(const harness::Result<harness::PayloadScan>& scan) {
+json PayloadToJson(const harness::Result<harness::weights::PayloadScan>& scan) {
   if (!scan.ok()) {
     const Error& error = scan.error();
     return {{"error", {{"code", static_cast<int>(error.code)}, {"message", error.message}, {"remedy", error.remedy}}}};
@@ -78,14 +78,14 @@ json PayloadToJson(const harness::Result<harness::PayloadScan>& scan) {
           {"bytes_left_out", scan->bytes_left_out}};
 }
 
-harness::Result<harness::PayloadScan> PayloadFromJson(const json& json_value) {
+harness::Result<harness::weights::PayloadScan> PayloadFromJson(const json& json_value) {
   try {  // nlohmann reports a wrong shape by exceptions; they end here
     if (json_value.contains("error")) {
       const json& error = json_value["error"];
       return Error{static_cast<ErrorCode>(error.at("code").get<int>()), error.at("message").get<std::string>(),
                    error.at("remedy").get<std::string>()};
     }
-    harness::PayloadScan scan;
+    harness::weights::PayloadScan scan;
     scan.bytes_read = json_value.at("bytes_read").get<uint64_t>();
     scan.records_left_out = json_value.at("records_left_out").get<uint64_t>();
     scan.bytes_left_out = json_value.at("bytes_left_out").get<uint64_t>();

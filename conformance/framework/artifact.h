@@ -13,7 +13,7 @@ namespace conformance {
 
 // Where the stages leave what they found, under the output folder.
 std::filesystem::path LocateBeginArtifact(const std::filesystem::path& output);
-std::filesystem::path LocatePayloadArtifact(const std::filesystem::path& output, harness::Role role);
+std::filesystem::path LocatePayloadArtifact(const std::filesystem::path& output, harness::exports::Role role);
 std::filesystem::path LocateProductionArtifact(const std::filesystem::path& output);
 std::filesystem::path LocateGenerationArtifact(const std::filesystem::path& output, const std::string& device);
 
@@ -24,7 +24,7 @@ harness::Status WriteArtifact(const std::filesystem::path& path, const std::stri
 harness::Result<nlohmann::json> ReadArtifact(const std::filesystem::path& path, const std::string& run_id);
 
 // The payload statistics of one file; a scan that failed is kept as the error that it gave.
-nlohmann::json PayloadToJson(const harness::Result<harness::PayloadScan>& scan);
-harness::Result<harness::PayloadScan> PayloadFromJson(const nlohmann::json& json);
+nlohmann::json PayloadToJson(const harness::Result<harness::weights::PayloadScan>& scan);
+harness::Result<harness::weights::PayloadScan> PayloadFromJson(const nlohmann::json& json);
 
 }  // namespace conformance

@@ -30,6 +30,6 @@ struct Check {
 };
 
 // As report.json keeps it.
-harness::CheckResult ToResult(const Check& check, const Outcome& outcome);
+harness::report::CheckResult ToResult(const Check& check, const Outcome& outcome);
 
 }  // namespace conformance

@@ -21,7 +21,9 @@ static std::string ToCamelCase(std::string_view words) {
   return camel;
 }
 
-std::string OfFile::operator()(harness::Role role) const { return fmt::format("{}/{}/{}", category, Slug(role), slug); }
+std::string OfFile::operator()(harness::exports::Role role) const {
+  return fmt::format("{}/{}/{}", category, Slug(role), slug);
+}
 std::string OfCase::operator()(const GenerationCase& of) const {
   return fmt::format("{}/{}/{}", category, of.Path(), slug);
 }

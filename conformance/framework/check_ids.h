@@ -13,7 +13,7 @@ namespace conformance::ids {
 struct OfFile {
   const char* category;
   const char* slug;
-  std::string operator()(harness::Role role) const;
+  std::string operator()(harness::exports::Role role) const;
 };
 
 // A check of what was generated: "generation/cpu/prompt0/runs".

@@ -21,16 +21,16 @@ constexpr const char* kRunAll = "Run the whole of `ctest -L conformance`";
 Context::Context(Settings settings, RunPlan plan, Generator generator)
     : settings_(std::move(settings)), plan_(std::move(plan)), generator_(std::move(generator)) {
   if (!settings_.export_dir) return;
-  export_ = std::make_unique<harness::Export>(*settings_.export_dir, harness::HubCache(settings_.hub_root),
-                                              settings_.working_dir);
+  export_ = std::make_unique<harness::exports::Export>(
+      *settings_.export_dir, harness::hub::HubCache(settings_.hub_root), settings_.working_dir);
 }
 
-const harness::Result<harness::PayloadScan>& Context::Payload(harness::Role role) {
+const harness::Result<harness::weights::PayloadScan>& Context::Payload(harness::exports::Role role) {
   if (settings_.staged && !exported().has_payload(role)) {
     auto body = ReadArtifact(LocatePayloadArtifact(settings_.output_dir, role), IdentifyRun(settings_));
     exported().AdoptPayload(
         role, body.ok() ? PayloadFromJson(*body)
-                        : harness::Result<harness::PayloadScan>(harness::Error{
+                        : harness::Result<harness::weights::PayloadScan>(harness::Error{
                               body.error().code, DescribeMissingStage("payload", body.error()), kRunAll}));
   }
   return exported().payload(role);
@@ -68,12 +68,13 @@ const GenerationRun& Context::GetRun(const GenerationCase& of) {
   return run == record.runs.end() ? kNone : run->second;
 }
 
-const harness::Result<harness::SignalMeasures>& Context::Sound(const std::string& audio) {
+const harness::Result<harness::audio::SignalMeasures>& Context::Sound(const std::string& audio) {
   const auto known = sounds_.find(audio);
   if (known != sounds_.end()) return known->second;
-  const auto measure = [&]() -> harness::Result<harness::SignalMeasures> {
-    HARNESS_ASSIGN_OR_RETURN(const harness::Waveform waveform, harness::ReadWav(settings_.output_dir / audio));
-    return harness::ComputeSignalStatistics(waveform).overall;
+  const auto measure = [&]() -> harness::Result<harness::audio::SignalMeasures> {
+    HARNESS_ASSIGN_OR_RETURN(const harness::audio::Waveform waveform,
+                             harness::audio::ReadWav(settings_.output_dir / audio));
+    return harness::audio::ComputeSignalStatistics(waveform).overall;
   };
   return sounds_.emplace(audio, measure()).first->second;
 }

@@ -29,7 +29,7 @@ class Context {
   const Profile& profile() const { return settings_.profile; }
   const RunPlan& plan() const { return plan_; }
   // Precondition: settings().export_dir is set.
-  harness::Export& exported() { return *export_; }
+  harness::exports::Export& exported() { return *export_; }
 
   // What another check says, for one whose own sentence depends on it.
   const Outcome& GetOutcome(const std::string& id) { return outcome_of_(id); }
@@ -40,9 +40,9 @@ class Context {
   // Of one case; empty where the record has none.
   const GenerationRun& GetRun(const GenerationCase& of);
   // The payload statistics of a file: likewise.
-  const harness::Result<harness::PayloadScan>& Payload(harness::Role role);
+  const harness::Result<harness::weights::PayloadScan>& Payload(harness::exports::Role role);
   // What the sound in `audio`, below the output folder, measures as a whole: read and computed once.
-  const harness::Result<harness::SignalMeasures>& Sound(const std::string& audio);
+  const harness::Result<harness::audio::SignalMeasures>& Sound(const std::string& audio);
   // What the real loader did: likewise. It runs by what TakeProductionFrom gave; its precondition is the caller's.
   const ProductionRun& Production();
   void TakeProductionFrom(std::function<ProductionRun(Context&)> source) { production_of_ = std::move(source); }
@@ -58,10 +58,10 @@ class Context {
   Settings settings_;
   RunPlan plan_;
   Generator generator_;
-  std::unique_ptr<harness::Export> export_;
+  std::unique_ptr<harness::exports::Export> export_;
   std::function<const Outcome&(const std::string&)> outcome_of_;
   std::map<std::string, GenerationRecord> generations_;
-  std::map<std::string, harness::Result<harness::SignalMeasures>> sounds_;
+  std::map<std::string, harness::Result<harness::audio::SignalMeasures>> sounds_;
   std::function<ProductionRun(Context&)> production_of_;
   std::optional<ProductionRun> production_;
   std::vector<std::string> run_failures_;

@@ -11,7 +11,7 @@
 
 namespace conformance {
 
-using harness::CheckStatus;
+using harness::report::CheckStatus;
 
 Evaluator::Evaluator(Context& context, const CheckGraph& graph) : context_(context), graph_(graph) {
   context_.TakeOutcomesFrom([this](const std::string& id) -> const Outcome& { return Evaluate(id); });
@@ -87,7 +87,7 @@ std::optional<Outcome> Evaluator::FindChange(const std::string& check_id) {
   if (status.ok()) return std::nullopt;
   changed_ = check_id;
   for (const auto role : kRoles) {
-    if (path == *context_.settings().export_dir / harness::FileName(role)) changed_ = ids::kPresent(role);
+    if (path == *context_.settings().export_dir / harness::exports::FileName(role)) changed_ = ids::kPresent(role);
   }
   const Outcome changed =
       Fail(status.error().message).WithReason(reason::kFileChanged).WithRemedy(status.error().remedy);
@@ -102,8 +102,8 @@ std::string Evaluator::NoteChangedFiles() {
   return outcome && outcome->failed() ? harness::JoinRemedy(outcome->message, outcome->remedy) : "";
 }
 
-std::vector<harness::CheckResult> Evaluator::CollectResults() const {
-  std::vector<harness::CheckResult> results;
+std::vector<harness::report::CheckResult> Evaluator::CollectResults() const {
+  std::vector<harness::report::CheckResult> results;
   for (const Check& check : graph_.checks()) {
     const auto outcome = outcomes_.find(check.id);
     if (outcome != outcomes_.end()) results.push_back(ToResult(check, outcome->second));

@@ -35,7 +35,7 @@ class Evaluator {
   std::string NoteChangedFiles();
 
   // Everything judged in this process, in the graph's order.
-  std::vector<harness::CheckResult> CollectResults() const;
+  std::vector<harness::report::CheckResult> CollectResults() const;
 
  private:
   Outcome EvaluateNow(const Check& check);

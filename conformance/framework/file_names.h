@@ -7,13 +7,13 @@
 
 namespace conformance {
 
-inline constexpr std::array kRoles = {harness::Role::kLanguageModel, harness::Role::kCodec};
+inline constexpr std::array kRoles = {harness::exports::Role::kLanguageModel, harness::exports::Role::kCodec};
 
-constexpr const char* Slug(harness::Role role) {
-  return role == harness::Role::kLanguageModel ? "language_model" : "codec";
+constexpr const char* Slug(harness::exports::Role role) {
+  return role == harness::exports::Role::kLanguageModel ? "language_model" : "codec";
 }
-constexpr const char* CamelCase(harness::Role role) {
-  return role == harness::Role::kLanguageModel ? "LanguageModel" : "Codec";
+constexpr const char* CamelCase(harness::exports::Role role) {
+  return role == harness::exports::Role::kLanguageModel ? "LanguageModel" : "Codec";
 }
 
 }  // namespace conformance

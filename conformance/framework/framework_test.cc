@@ -113,7 +113,7 @@ TEST(Artifact, IsReadOnlyByItsOwnRun) {
 }
 
 TEST(Artifact, KeepsAPayloadScan) {
-  harness::PayloadScan scan;
+  harness::weights::PayloadScan scan;
   scan.bytes_read = 12;
   scan.records_left_out = 2;  // without these a check in a process of its own would pass what nobody read
   scan.bytes_left_out = 3;
@@ -134,7 +134,7 @@ TEST(Artifact, KeepsAPayloadScan) {
   EXPECT_EQ(PayloadToJson(*back), PayloadToJson(scan));
   EXPECT_EQ(fmt::format("{} {} {}", back->bytes_read, back->records_left_out, back->bytes_left_out), "12 2 3");
   EXPECT_GT(back->statistics[0].min, back->statistics[0].max);
-  const harness::TensorStatistics& s = back->statistics[0];
+  const harness::weights::TensorStatistics& s = back->statistics[0];
   EXPECT_EQ(fmt::format("{} {} {} {} {} {}", s.tensor, s.elements, s.nan, s.infinite, s.beyond_float16, s.zeros),
             "3 4 1 2 5 6");
   EXPECT_EQ(fmt::format("{} {} {}", s.first_nan, s.first_infinite, s.first_beyond_float16), "7 8 9");
@@ -246,7 +246,7 @@ TEST(CheckGraph, HasUniqueReadableNamesAndNoLooseEnds) {
 }
 
 TEST(CheckGraph, NamesTestsByTheirIds) {
-  EXPECT_EQ(ids::MakeTestName(ids::kFloat16Range(harness::Role::kLanguageModel)), "LanguageModelFloat16Range");
+  EXPECT_EQ(ids::MakeTestName(ids::kFloat16Range(harness::exports::Role::kLanguageModel)), "LanguageModelFloat16Range");
   EXPECT_EQ(ids::MakeTestName(ids::kRuns({"cpu", 12})), "CpuPrompt12Runs");
   EXPECT_EQ(ids::MakeTestName(ids::kStuck({"cuda", std::nullopt})), "CudaMelodyStuck");
   EXPECT_EQ(ids::MakeTestName(ids::kFolderName), "FolderName");

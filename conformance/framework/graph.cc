@@ -5,7 +5,7 @@
 
 namespace conformance {
 
-harness::CheckResult ToResult(const Check& check, const Outcome& outcome) {
+harness::report::CheckResult ToResult(const Check& check, const Outcome& outcome) {
   return {.id = check.id,
           .category = check.category(),
           .status = outcome.status,

@@ -10,8 +10,8 @@
 namespace conformance {
 namespace {
 
-using harness::CheckStatus;
 using harness::ErrorCode;
+using harness::report::CheckStatus;
 using nlohmann::json;
 
 constexpr size_t kMaxItems = 1000;  // of a list that a check measured
@@ -40,7 +40,7 @@ const char* GetReason(ErrorCode code) {
   return "";
 }
 
-std::string MakePrintable(const std::string& text) { return harness::SafeLine(harness::ShortenMessage(text)); }
+std::string MakePrintable(const std::string& text) { return harness::SafeLine(harness::report::ShortenMessage(text)); }
 
 json MakePrintable(const json& value) {
   if (value.is_string()) return MakePrintable(value.get_ref<const std::string&>());
@@ -52,7 +52,8 @@ json MakePrintable(const json& value) {
   }
   if (!value.is_object()) return value;
   json object = json::object();
-  for (const auto& [key, item] : value.items()) object[harness::SafeLine(harness::Shorten(key))] = MakePrintable(item);
+  for (const auto& [key, item] : value.items())
+    object[harness::SafeLine(harness::report::Shorten(key))] = MakePrintable(item);
   return object;
 }
 

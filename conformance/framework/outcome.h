@@ -32,17 +32,17 @@ inline constexpr const char* kReportDefect =
     "Run it again; if it happens again, report it with the export: this suite or the machine is at fault";
 
 struct Outcome {
-  harness::CheckStatus status = harness::CheckStatus::kFail;  // a forgotten one must not pass
-  std::string message;                                        // empty on a pass, unless there is something to know
-  std::string remedy;                                         // what to do; empty: nothing
-  std::string reason;                                         // a code of above
-  std::string blocked_by;                                     // the id of the check that must pass, or run, first
-  std::string requirement;                                    // of CONFORMANCE_REQUIRE's words: what did not run
-  nlohmann::json measured;                                    // what was measured, and
-  nlohmann::json limit;                                       // what it was held to; null where nothing is measured
+  harness::report::CheckStatus status = harness::report::CheckStatus::kFail;  // a forgotten one must not pass
+  std::string message;      // empty on a pass, unless there is something to know
+  std::string remedy;       // what to do; empty: nothing
+  std::string reason;       // a code of above
+  std::string blocked_by;   // the id of the check that must pass, or run, first
+  std::string requirement;  // of CONFORMANCE_REQUIRE's words: what did not run
+  nlohmann::json measured;  // what was measured, and
+  nlohmann::json limit;     // what it was held to; null where nothing is measured
 
-  bool passed() const { return status == harness::CheckStatus::kPass; }
-  bool failed() const { return status == harness::CheckStatus::kFail; }
+  bool passed() const { return status == harness::report::CheckStatus::kPass; }
+  bool failed() const { return status == harness::report::CheckStatus::kFail; }
   bool run_failed() const { return reason == reason::kRunFailed; }
   Outcome WithRemedy(std::string text) && {
     remedy = std::move(text);

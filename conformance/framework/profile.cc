@@ -12,11 +12,11 @@
 namespace conformance {
 namespace {
 
-using harness::ConfigValue;
 using harness::Error;
 using harness::ErrorCode;
-using harness::OptionProblems;
-using harness::OptionReader;
+using harness::config::ConfigValue;
+using harness::config::OptionProblems;
+using harness::config::OptionReader;
 
 void CollectKeys(const ConfigValue::Map& map, const std::string& prefix, std::vector<std::string>& keys) {
   for (const auto& [name, value] : map) {
@@ -91,7 +91,7 @@ void ReadLimits(const ConfigValue::Map& map, Profile& profile, OptionProblems& p
 harness::Result<Profile> ParseProfile(const std::string& yaml, const std::string& source) {
   Profile profile;
   if (yaml.find_first_not_of(" \t\r\n") == std::string::npos) return profile;
-  HARNESS_ASSIGN_OR_RETURN(const harness::Config config, harness::Config::Parse(yaml, source));
+  HARNESS_ASSIGN_OR_RETURN(const harness::config::Config config, harness::config::Config::Parse(yaml, source));
   HARNESS_ASSIGN_OR_RETURN(ConfigValue tree, config.Get(""));
   tree.MarkAsEnvironment("");  // the profile is the user's own: it may take from the environment what it likes
   const auto* map = std::get_if<ConfigValue::Map>(&tree.data);

@@ -10,7 +10,7 @@
 namespace conformance {
 namespace {
 
-using harness::CheckStatus;
+using harness::report::CheckStatus;
 
 // Evaluates the check, records it for report.json, and reports it to GoogleTest.
 void RunAsTest(const Check& check) {
@@ -23,7 +23,7 @@ void RunAsTest(const Check& check) {
   if (!outcome.limit.is_null()) testing::Test::RecordProperty("limit", outcome.limit.dump());
   if (!outcome.reason.empty()) testing::Test::RecordProperty("reason", outcome.reason);
   if (settings.staged && settings.export_dir) {
-    const auto status = harness::WriteCheckResult(settings.output_dir / "checks", ToResult(check, outcome));
+    const auto status = harness::report::WriteCheckResult(settings.output_dir / "checks", ToResult(check, outcome));
     if (!status.ok()) context.FailRun(harness::FullText(status.error()));
   }
   if (outcome.passed() && !outcome.message.empty())

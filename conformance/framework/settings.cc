@@ -75,7 +75,7 @@ harness::Result<Settings> ReadSettings() {
     settings.output_dir = settings.working_dir / output;
   }
 
-  const auto hub = harness::HubCache::FromEnvironment(harness::HubCache::OfProcess);
+  const auto hub = harness::hub::HubCache::FromEnvironment(harness::hub::HubCache::OfProcess);
   settings.hub_root = ResolveInput(hub.root().string());
 
   std::stringstream words(ReadVariable("CONFORMANCE_REQUIRE"));
@@ -99,8 +99,8 @@ harness::Result<Settings> ReadSettings() {
   return settings;
 }
 
-std::string IdentifyExportFile(const Settings& settings, harness::Role role) {
-  return IdentifyFile(settings.export_dir.value_or("") / harness::FileName(role));
+std::string IdentifyExportFile(const Settings& settings, harness::exports::Role role) {
+  return IdentifyFile(settings.export_dir.value_or("") / harness::exports::FileName(role));
 }
 
 std::string IdentifyRun(const Settings& settings) {
@@ -109,7 +109,7 @@ std::string IdentifyRun(const Settings& settings) {
   identity["export"] = settings.export_dir ? harness::SafeLine(settings.export_dir->string()) : "";
   identity["as_given"] = harness::SafeLine(settings.export_dir_as_given);
   if (settings.export_dir) {
-    for (const auto role : {harness::Role::kLanguageModel, harness::Role::kCodec}) {
+    for (const auto role : {harness::exports::Role::kLanguageModel, harness::exports::Role::kCodec}) {
       identity["files"].push_back(IdentifyExportFile(settings, role));
     }
   }

@@ -38,7 +38,7 @@ std::filesystem::path ThisProgram();
 std::filesystem::path ResolveInput(const std::string& given);
 
 // Size, times and identity of one of the export's files, links followed: another text where it is another file.
-std::string IdentifyExportFile(const Settings& settings, harness::Role role);
+std::string IdentifyExportFile(const Settings& settings, harness::exports::Role role);
 
 // What tells a run from others: the export's files, the profile, the variables and the programs. An artifact of another
 // run is never judged.

@@ -50,8 +50,8 @@ void Journal::Write(const std::string& line) {
 
 void Journal::Started(const std::string& check_id) { Write(json{{"started", check_id}}.dump() + "\n"); }
 
-void Journal::Finished(const harness::CheckResult& result) {
-  Write(json(harness::ToJson(result)).dump(-1, ' ', false, json::error_handler_t::replace) + "\n");
+void Journal::Finished(const harness::report::CheckResult& result) {
+  Write(json(harness::report::ToJson(result)).dump(-1, ' ', false, json::error_handler_t::replace) + "\n");
 }
 
 void Journal::Concluded() { Write("{\"concluded\":true}\n"); }
@@ -76,7 +76,7 @@ Journal::Left Journal::Read() const {
     if (entry.contains("started")) {
       started.push_back(entry["started"]);
     } else if (entry.contains("id")) {
-      auto check = harness::CheckFromJson(entry, "the journal of the run");
+      auto check = harness::report::CheckFromJson(entry, "the journal of the run");
       if (!check.ok()) continue;
       left.checks.push_back(*std::move(check));
       std::erase(started, left.checks.back().id);

@@ -22,11 +22,11 @@ class Journal {
 
   bool available() const { return file_ >= 0; }  // else nothing is kept
   void Started(const std::string& check_id);
-  void Finished(const harness::CheckResult& result);
+  void Finished(const harness::report::CheckResult& result);
   void Concluded();  // the report was written, or that was tried and said
 
   struct Left {
-    std::vector<harness::CheckResult> checks;
+    std::vector<harness::report::CheckResult> checks;
     std::string judging;  // the check that was started last and not finished; empty: none
     bool concluded = false;
   };

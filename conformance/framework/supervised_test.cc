@@ -10,10 +10,10 @@ namespace {
 
 using testing::HasSubstr;
 
-harness::CheckResult Result(const std::string& id) {
+harness::report::CheckResult Result(const std::string& id) {
   return {.id = id,
           .category = "file_presence",
-          .status = harness::CheckStatus::kPass,
+          .status = harness::report::CheckStatus::kPass,
           .message = "as it should be\xff",
           .measured = {{"bytes", 5}},
           .limit = nullptr};
@@ -72,7 +72,7 @@ TEST(Journal, KeepsWhatWasWrittenBeforeTheEnd) {
   EXPECT_EQ(left.judging, "state_dict_integrity/codec/checksums");
   ASSERT_EQ(left.checks.size(), 2u);
   EXPECT_EQ(left.checks[0].id, "file_presence/folder");
-  EXPECT_EQ(left.checks[0].status, harness::CheckStatus::kPass);
+  EXPECT_EQ(left.checks[0].status, harness::report::CheckStatus::kPass);
   EXPECT_THAT(left.checks[0].message, HasSubstr("as it should be"));
   EXPECT_EQ(left.checks[0].measured, (nlohmann::json{{"bytes", 5}}));
 }

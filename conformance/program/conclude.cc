@@ -21,13 +21,13 @@ int ReportStatus(const harness::Status& status) {
   return kUsageExitCode;
 }
 
-int Conclude(Context& context, harness::Report report, std::optional<int> own) {
+int Conclude(Context& context, harness::report::Report report, std::optional<int> own) {
   const auto mark_failed = [&] {
     if (!context.run_failures().empty())
       report.environment["part"] = "the run failed, not the export: " + context.run_failures().front();
   };
   mark_failed();
-  harness::SummaryOptions style;
+  harness::report::SummaryOptions style;
   style.report_path = context.settings().output_dir / "report.json";
   if (auto status = WriteReports(context, report); !status.ok()) {
     context.FailRun(harness::FullText(status.error()));
@@ -35,9 +35,9 @@ int Conclude(Context& context, harness::Report report, std::optional<int> own) {
     style.report_path.clear();
   }
   style.color = isatty(STDOUT_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr;
-  Print(harness::RenderSummary(report, style));
+  Print(harness::report::RenderSummary(report, style));
   if (own) return *own;
-  return report.verdict() == harness::Verdict::kPass ? EXIT_SUCCESS : EXIT_FAILURE;
+  return report.verdict() == harness::report::Verdict::kPass ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 int ConcludeRun(const Context& context, int code) {

@@ -20,7 +20,7 @@ int ReportStatus(const harness::Status& status);
 
 // Writes the report, prints the summary, and gives the exit code that the verdict asks for, or `own`, where the report
 // was written.
-int Conclude(Context& context, harness::Report report, std::optional<int> own = std::nullopt);
+int Conclude(Context& context, harness::report::Report report, std::optional<int> own = std::nullopt);
 
 // What went wrong with the run itself, by name; the exit status that follows from it, else `code`.
 int ConcludeRun(const Context& context, int code);

@@ -37,11 +37,11 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const conformance::RunPlan plan = conformance::MakePlan(settings, {.melody = true});
   conformance::Run& run = conformance::StartRun(std::move(settings), plan, nullptr);
   for (const conformance::Check& check : run.graph.checks()) (void)run.evaluator.Evaluate(check);
-  const Report report =
+  const report::Report report =
       conformance::AssembleReport(run.context, run.evaluator.CollectResults(), run.context.generations());
-  (void)Dump(ToJson(report));
-  (void)RenderHtml(report);
-  (void)RenderSummary(report);
+  (void)report::Dump(report::ToJson(report));
+  (void)report::RenderHtml(report);
+  (void)report::RenderSummary(report);
   return 0;
 }
 

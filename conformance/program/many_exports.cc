@@ -26,7 +26,7 @@ namespace {
 namespace fs = std::filesystem;
 using harness::Error;
 using harness::ErrorCode;
-using harness::NamedReport;
+using harness::report::NamedReport;
 
 constexpr double kTimeLimitS = 24 * 3600;  // of one export; the stages have limits of their own
 constexpr size_t kMaxSlots = 1024;
@@ -98,7 +98,7 @@ class Gpus {
 };
 
 NamedReport ReadLeft(const Entry& entry, double seconds, const std::string& otherwise) {
-  auto report = harness::ReadReport(entry.folder / "report.json");
+  auto report = harness::report::ReadReport(entry.folder / "report.json");
   if (!report.ok() && !otherwise.empty()) report = Error{ErrorCode::kMachine, otherwise};
   return {entry.given, std::move(report), seconds};
 }
@@ -137,18 +137,18 @@ NamedReport JudgeOne(const Entry& entry, const fs::path& program, Gpus& gpus, in
 
 std::string Describe(const NamedReport& named) {
   if (!named.report.ok()) return fmt::format("NO VERDICT {}: {}", named.name, named.report.error().message);
-  return harness::RenderLine(*named.report);
+  return harness::report::RenderLine(*named.report);
 }
 
 int Finish(const std::vector<NamedReport>& reports, const fs::path& output, int status) {
   int passed = 0;
   for (const NamedReport& named : reports)
-    passed += named.report.ok() && named.report->verdict() == harness::Verdict::kPass;
+    passed += named.report.ok() && named.report->verdict() == harness::report::Verdict::kPass;
   std::error_code error;
   fs::create_directories(output, error);
   const fs::path path = output / "junit.xml";
   std::ofstream file(path, std::ios::binary);
-  file << harness::RenderJUnit(reports);
+  file << harness::report::RenderJUnit(reports);
   if (!file.flush()) return ReportStatus(Error{ErrorCode::kMachine, fmt::format("{} can't be written", path.string())});
   Print(fmt::format("\n{} of {} exports pass\nJUnit  {}\n", passed, reports.size(), harness::SafeLine(path.string())));
   return status;
@@ -200,7 +200,7 @@ int CollectMany(const CommandLine& line, const fs::path& output) {
   int status = EXIT_SUCCESS;
   for (const Entry& entry : TakeShare(line, output)) {
     NamedReport named = ReadLeft(entry, 0, "");
-    if (!named.report.ok() || named.report->verdict() != harness::Verdict::kPass) status = EXIT_FAILURE;
+    if (!named.report.ok() || named.report->verdict() != harness::report::Verdict::kPass) status = EXIT_FAILURE;
     Print(harness::SafeLine(Describe(named)) + "\n");
     reports.push_back(std::move(named));
   }

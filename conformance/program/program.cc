@@ -71,7 +71,7 @@ int RunAllChecks(Run& run, bool generates) {
   auto* last_look = new LastLook(run.evaluator);
   testing::AddGlobalTestEnvironment(last_look);  // takes it
   const int code = RUN_ALL_TESTS();
-  harness::Report report = AssembleReport(context, run.evaluator.CollectResults(), context.generations());
+  harness::report::Report report = AssembleReport(context, run.evaluator.CollectResults(), context.generations());
   const size_t tested = std::set<std::string>(GetTestedIds().begin(), GetTestedIds().end()).size(),
                all = run.graph.checks().size();
   const bool filtered = tested < all;
@@ -86,17 +86,17 @@ int RunAllChecks(Run& run, bool generates) {
   if (!last_look->other().empty()) report.environment["part"] = last_look->other();
   // The verdict of a part is incomplete at best: whoever chose it wants to know of its own tests. What they need, and
   // found failing, is another shard's.
-  const bool own = code != 0 || (filtered && report.verdict() != harness::Verdict::kFail);
+  const bool own = code != 0 || (filtered && report.verdict() != harness::report::Verdict::kFail);
   return ConcludeRun(context, Conclude(context, std::move(report), own ? std::optional(code) : std::nullopt));
 }
 
 // The report of a run whose process did not live to write it.
 int ConcludeFor(Run& run, const Journal::Left& left, const Ending& ending) {
   const EndingText text = DescribeEnding(ending);
-  std::vector<harness::CheckResult> checks;
+  std::vector<harness::report::CheckResult> checks;
   for (const Check& check : run.graph.checks()) {
     const auto known = std::find_if(left.checks.begin(), left.checks.end(),
-                                    [&](const harness::CheckResult& result) { return result.id == check.id; });
+                                    [&](const harness::report::CheckResult& result) { return result.id == check.id; });
     if (known != left.checks.end()) {
       checks.push_back(*known);
     } else if (check.id == left.judging) {
@@ -109,7 +109,7 @@ int ConcludeFor(Run& run, const Journal::Left& left, const Ending& ending) {
       checks.push_back(ToResult(check, Blocked(left.judging)));
     }
   }
-  harness::Report report = AssembleReport(run.context, std::move(checks), {});
+  harness::report::Report report = AssembleReport(run.context, std::move(checks), {});
   report.environment["part"] =
       fmt::format("the run did not finish: its process {}", harness::JoinRemedy(text.message, text.remedy));
   return ConcludeRun(run.context, Conclude(run.context, std::move(report), EXIT_FAILURE));

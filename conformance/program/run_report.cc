@@ -19,8 +19,8 @@ namespace conformance {
 namespace {
 
 namespace fs = std::filesystem;
-using harness::CheckResult;
-using harness::CheckStatus;
+using harness::report::CheckResult;
+using harness::report::CheckStatus;
 using nlohmann::json;
 
 const CheckResult* Find(const std::vector<CheckResult>& checks, const std::string& id) {
@@ -57,9 +57,10 @@ std::vector<std::string> ListNotApplied(const Context& context) {
 json DescribeExport(const Context& context, const std::vector<CheckResult>& checks) {
   json info = {{"path", context.settings().export_dir ? context.settings().export_dir->string() : ""}};
   for (const auto role : kRoles) {
-    json file = {{"file", harness::FileName(role)}};
+    json file = {{"file", harness::exports::FileName(role)}};
     std::error_code error;
-    const auto size = fs::file_size(context.settings().export_dir.value_or("") / harness::FileName(role), error);
+    const auto size =
+        fs::file_size(context.settings().export_dir.value_or("") / harness::exports::FileName(role), error);
     file["size_bytes"] = error ? json(nullptr) : json(size);
     if (const CheckResult* options = Find(checks, ids::kOptions(role))) {
       file["model"] = options->measured;
@@ -95,9 +96,9 @@ json CollectMetrics(const std::vector<CheckResult>& checks, const GenerationCase
 
 }  // namespace
 
-harness::Report AssembleReport(const Context& context, std::vector<CheckResult> checks,
-                               const std::map<std::string, GenerationRecord>& records) {
-  harness::Report report;
+harness::report::Report AssembleReport(const Context& context, std::vector<CheckResult> checks,
+                                       const std::map<std::string, GenerationRecord>& records) {
+  harness::report::Report report;
   report.not_run = ListNotRun(context, checks);
   report.not_applied = ListNotApplied(context);
   report.export_info = DescribeExport(context, checks);
@@ -121,10 +122,10 @@ harness::Report AssembleReport(const Context& context, std::vector<CheckResult> 
   return report;
 }
 
-harness::Status WriteReports(const Context& context, const harness::Report& report) {
+harness::Status WriteReports(const Context& context, const harness::report::Report& report) {
   const fs::path& output = context.settings().output_dir;
-  HARNESS_RETURN_IF_ERROR(harness::WriteReport(output / "report.json", report));
-  return harness::WriteFileAtomically(output / "report.html", {harness::RenderHtml(report)});
+  HARNESS_RETURN_IF_ERROR(harness::report::WriteReport(output / "report.json", report));
+  return harness::WriteFileAtomically(output / "report.html", {harness::report::RenderHtml(report)});
 }
 
 // "file_presence.folder.json": a check of any run.

@@ -7,8 +7,8 @@
 namespace conformance {
 namespace {
 
-using harness::CheckResult;
-using harness::CheckStatus;
+using harness::report::CheckResult;
+using harness::report::CheckStatus;
 using testing::ElementsAre;
 
 CheckResult Result(const std::string& id, CheckStatus status, const std::string& requirement,
@@ -23,8 +23,8 @@ CheckResult Result(const std::string& id, CheckStatus status, const std::string&
           .limit = nullptr};
 }
 
-harness::Report Assemble(const Settings& settings, const RunPlan& plan, std::vector<CheckResult> checks,
-                         const std::map<std::string, GenerationRecord>& records = {}) {
+harness::report::Report Assemble(const Settings& settings, const RunPlan& plan, std::vector<CheckResult> checks,
+                                 const std::map<std::string, GenerationRecord>& records = {}) {
   const Context context(settings, plan, nullptr);
   return AssembleReport(context, std::move(checks), records);
 }
@@ -70,9 +70,9 @@ TEST(RunReport, ListsWhatWasGeneratedWithItsMetrics) {
   other.measured = 0.25;
   Settings settings;
   settings.profile.seed = 9;
-  const harness::Report report = Assemble(settings, plan, {level, other}, records);
+  const harness::report::Report report = Assemble(settings, plan, {level, other}, records);
   ASSERT_EQ(report.generation.size(), 1u);
-  const harness::GenerationResult& result = report.generation[0];
+  const harness::report::GenerationResult& result = report.generation[0];
   EXPECT_EQ(result.device + result.run + result.prompt.value_or("") + result.tokens + result.audio, "cpuprompt0rockta");
   EXPECT_EQ(result.seed, 9);
   EXPECT_EQ(result.frames, 3);
@@ -81,9 +81,9 @@ TEST(RunReport, ListsWhatWasGeneratedWithItsMetrics) {
 }
 
 TEST(RunReport, DescribesEachFileByItsOptions) {
-  CheckResult options = Result(ids::kOptions(harness::Role::kCodec), CheckStatus::kPass, "");
+  CheckResult options = Result(ids::kOptions(harness::exports::Role::kCodec), CheckStatus::kPass, "");
   options.measured = {{"channels", 2}};
-  const harness::Report report = Assemble({}, {}, {options});
+  const harness::report::Report report = Assemble({}, {}, {options});
   EXPECT_EQ(report.export_info["codec"]["model"], (nlohmann::json{{"channels", 2}}));
   EXPECT_EQ(report.export_info["codec"]["file"], "compression_state_dict.bin");
   EXPECT_FALSE(report.export_info["language_model"].contains("model"));

@@ -17,7 +17,7 @@
 namespace conformance {
 namespace {
 
-using harness::CheckStatus;
+using harness::report::CheckStatus;
 
 // Reads every payload once, for all the checks that judge it.
 int RunPayloadStage(Run& run) {
@@ -25,18 +25,19 @@ int RunPayloadStage(Run& run) {
   for (const auto role : kRoles) {
     const Outcome& storages = run.evaluator.Evaluate(ids::kStorages(role));
     if (!storages.passed()) {
-      Print(fmt::format("{} is not read: {}\n", harness::FileName(role), storages.message));
+      Print(fmt::format("{} is not read: {}\n", harness::exports::FileName(role), storages.message));
       continue;
     }
     const auto path = LocatePayloadArtifact(context.settings().output_dir, role);
-    const auto leave = [&](const harness::Result<harness::PayloadScan>& scan) {
+    const auto leave = [&](const harness::Result<harness::weights::PayloadScan>& scan) {
       return ReportStatus(WriteArtifact(path, IdentifyRun(context.settings()), PayloadToJson(scan)));
     };
     const Ending ending = RunInChild([&] { return leave(context.exported().payload(role)); });
     if (ending.signal == 0 && ending.exit_code != EXIT_SUCCESS) return ending.exit_code;
     if (ending.signal == 0) continue;
     EndingText text = DescribeEnding(ending);
-    text.message = fmt::format("{}: the process that reads the weights {}", harness::FileName(role), text.message);
+    text.message =
+        fmt::format("{}: the process that reads the weights {}", harness::exports::FileName(role), text.message);
     Print(harness::JoinRemedy(text.message, text.remedy) + "\n");
     if (const int code = leave(harness::Error{harness::ErrorCode::kIo, text.message, text.remedy});
         code != EXIT_SUCCESS)
@@ -111,19 +112,19 @@ int RunBeginStage(const Context& context) {
 }
 
 // Each check's process sees a file change under itself only. What changed between two of them is seen here.
-void FailChanged(const Context& context, std::vector<harness::CheckResult>& checks) {
+void FailChanged(const Context& context, std::vector<harness::report::CheckResult>& checks) {
   const auto begin = ReadArtifact(LocateBeginArtifact(context.settings().output_dir), kBegin);
   if (!begin.ok()) return;  // a stage that was run by itself
   for (const auto role : kRoles) {
     if (begin->value(Slug(role), "") == IdentifyExportFile(context.settings(), role)) continue;
-    for (harness::CheckResult& check : checks) {
+    for (harness::report::CheckResult& check : checks) {
       if (check.id != ids::kPresent(role) || check.status == CheckStatus::kFail) continue;
       check.status = CheckStatus::kFail;
       check.reason = reason::kFileChanged;
       check.message = fmt::format(
           "{}: changed while it was read: its size, its time or its place on the disk is another one than at the start. "
           "What was judged is not what is there now",
-          harness::FileName(role));
+          harness::exports::FileName(role));
       check.remedy = "Wait until nothing writes to it, and run again";
     }
   }
@@ -132,11 +133,11 @@ void FailChanged(const Context& context, std::vector<harness::CheckResult>& chec
 int RunReportStage(Run& run) {
   Context& context = run.context;
   const std::vector<std::string> ids = run.graph.ids();
-  auto collected = harness::ReadCheckResults(context.settings().output_dir / "checks", ids);
+  auto collected = harness::report::ReadCheckResults(context.settings().output_dir / "checks", ids);
   if (!collected.ok()) return ReportStatus(collected.error());
   FailChanged(context, collected->checks);
   std::set<std::string> failures;  // a skip is handed on to the checks behind it, with its reason
-  for (const harness::CheckResult& check : collected->checks) {
+  for (const harness::report::CheckResult& check : collected->checks) {
     if (check.reason == reason::kRunFailed) failures.insert(harness::JoinRemedy(check.message, check.remedy));
   }
   for (const std::string& why : failures) context.FailRun(why);

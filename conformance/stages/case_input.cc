@@ -17,15 +17,16 @@ std::optional<std::string> FindFirstText(const Profile& profile) {
 
 }  // namespace
 
-std::optional<std::string> FindEncodableText(const harness::Models& models, const Profile& profile) {
+std::optional<std::string> FindEncodableText(const harness::pipeline::Models& models, const Profile& profile) {
   const bool can = !models.without_text && models.conditions.has_text_encoder();
   return can ? FindFirstText(profile) : std::nullopt;
 }
 
-std::optional<harness::ConditioningInput> MakeInput(const Context& context, const harness::Models& models,
-                                                    const GenerationCase& of, GenerationRun& run) {
+std::optional<harness::model::ConditioningInput> MakeInput(const Context& context,
+                                                           const harness::pipeline::Models& models,
+                                                           const GenerationCase& of, GenerationRun& run) {
   const Profile& profile = context.profile();
-  harness::ConditioningInput sample;
+  harness::model::ConditioningInput sample;
   if (of.is_melody()) {
     if (!models.conditions.has_melody_encoder()) {
       run.status = GenerationRun::Status::kSkipped;
@@ -35,7 +36,7 @@ std::optional<harness::ConditioningInput> MakeInput(const Context& context, cons
     }
     run.melody = *profile.melody;
     run.prompt = FindEncodableText(models, profile);
-    const auto read = harness::ReadMelody(ResolveInput(*profile.melody), models.codec->facts(), sample);
+    const auto read = harness::pipeline::ReadMelody(ResolveInput(*profile.melody), models.codec->facts(), sample);
     if (!read.ok()) {
       run.status = GenerationRun::Status::kFailed;
       run.message = "generation.melody: " + read.error().message;

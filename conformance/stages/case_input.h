@@ -12,10 +12,11 @@
 namespace conformance {
 
 // The profile's first text, where the model can be given one here.
-std::optional<std::string> FindEncodableText(const harness::Models& models, const Profile& profile);
+std::optional<std::string> FindEncodableText(const harness::pipeline::Models& models, const Profile& profile);
 
 // nullopt where there is nothing to generate from, with the status and the reason in `run`.
-std::optional<harness::ConditioningInput> MakeInput(const Context& context, const harness::Models& models,
-                                                    const GenerationCase& of, GenerationRun& run);
+std::optional<harness::model::ConditioningInput> MakeInput(const Context& context,
+                                                           const harness::pipeline::Models& models,
+                                                           const GenerationCase& of, GenerationRun& run);
 
 }  // namespace conformance

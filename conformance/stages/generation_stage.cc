@@ -19,7 +19,7 @@ namespace conformance {
 namespace {
 
 namespace fs = std::filesystem;
-using harness::Sampling;
+using harness::generate::Sampling;
 
 // As many frames are generated again with the same seed: enough to see a difference, a quarter of the cost.
 constexpr int64_t kRepeatedFrames = 25;
@@ -45,21 +45,21 @@ Sampling MakeSampling(const Profile& profile) {
 // codes: [K, T]
 harness::Status WriteCodes(const fs::path& path, const at::Tensor& tokens) {
   const at::Tensor codes = tokens.to(at::kInt).contiguous();
-  harness::NpyArray<int32_t> array{{codes.size(0), codes.size(1)}, {}};
+  harness::audio::NpyArray<int32_t> array{{codes.size(0), codes.size(1)}, {}};
   array.values.assign(codes.data_ptr<int32_t>(), codes.data_ptr<int32_t>() + codes.numel());
-  return harness::WriteNpy(path, array);
+  return harness::audio::WriteNpy(path, array);
 }
 
-harness::Status WriteArtifacts(const fs::path& output, const harness::GeneratedMusic& music, int sample_rate_hz,
-                               GenerationRun& run) {
+harness::Status WriteArtifacts(const fs::path& output, const harness::pipeline::GeneratedMusic& music,
+                               int sample_rate_hz, GenerationRun& run) {
   std::error_code error;
   fs::create_directories((output / run.tokens).parent_path(), error);
   HARNESS_RETURN_IF_ERROR(WriteCodes(output / run.tokens, music.codes[0]));
   const at::Tensor interleaved = music.audio[0].t().contiguous();  // [N, C]
-  harness::Waveform waveform{
+  harness::audio::Waveform waveform{
       .sample_rate_hz = sample_rate_hz, .channels = static_cast<int>(interleaved.size(1)), .samples = {}};
   waveform.samples.assign(interleaved.data_ptr<float>(), interleaved.data_ptr<float>() + interleaved.numel());
-  return harness::WriteWav(output / run.audio, waveform);
+  return harness::audio::WriteWav(output / run.audio, waveform);
 }
 
 // No memory, no room on the disk: the run fails, and nothing is said of the export.
@@ -74,7 +74,7 @@ struct Repeat {
   int64_t frames, compared;
 };
 
-Repeat ChooseRepeat(const harness::PatternSpec& pattern, int64_t frames) {
+Repeat ChooseRepeat(const harness::architecture::PatternSpec& pattern, int64_t frames) {
   // Where all frames of one codebook come before the next one's, nothing shorter compares.
   if (!pattern.frame_by_frame()) return {frames, frames};
   // A later codebook's frame comes up to its delay later: that much more must be generated for the frames to compare.
@@ -82,10 +82,11 @@ Repeat ChooseRepeat(const harness::PatternSpec& pattern, int64_t frames) {
   return again >= frames ? Repeat{frames, frames} : Repeat{again, kRepeatedFrames};
 }
 
-void GenerateCase(Context& context, const harness::Models& models, const harness::DeviceFacts& device,
-                  const GenerationCase& of, const harness::ConditioningInput& sample, GenerationRun& run) {
-  const harness::LmSpec& lm = models.language_model.spec();
-  const harness::CodecFacts& codec = models.codec->facts();
+void GenerateCase(Context& context, const harness::pipeline::Models& models,
+                  const harness::generate::DeviceFacts& device, const GenerationCase& of,
+                  const harness::model::ConditioningInput& sample, GenerationRun& run) {
+  const harness::architecture::LmSpec& lm = models.language_model.spec();
+  const harness::architecture::CodecFacts& codec = models.codec->facts();
   run.status = GenerationRun::Status::kFailed;
   run.num_codebooks = lm.num_codebooks;
   run.cardinality = lm.cardinality;
@@ -113,7 +114,7 @@ void GenerateCase(Context& context, const harness::Models& models, const harness
   const Sampling sampling = MakeSampling(context.profile());
   StepTimes times;
   const auto music =
-      harness::GenerateMusic(models, {sample}, run.frames, sampling, times.Watch(ShowProgress(of.Path())));
+      harness::pipeline::GenerateMusic(models, {sample}, run.frames, sampling, times.Watch(ShowProgress(of.Path())));
   if (!music.ok()) {
     // An input that can't be encoded here (texts through spaCy, a style): the export is not to blame.
     if (music.error().code == harness::ErrorCode::kUnsupported) {
@@ -138,7 +139,7 @@ void GenerateCase(Context& context, const harness::Models& models, const harness
   }
   const Repeat repeat = ChooseRepeat(lm.pattern, run.frames);
   run.repeated_frames = repeat.compared;
-  const auto again = harness::GenerateMusicCodes(models, {sample}, repeat.frames, sampling);
+  const auto again = harness::pipeline::GenerateMusicCodes(models, {sample}, repeat.frames, sampling);
   if (!again.ok()) {
     run.message = "the second time, with the same seed: " + again.error().message;
     run.remedy = again.error().remedy;
@@ -152,7 +153,7 @@ void GenerateCase(Context& context, const harness::Models& models, const harness
 }
 
 // The run that the codes of the reference are compared with: short, greedy, with the lead of each code's logit.
-void GenerateGreedy(Context& context, const harness::Models& models, GreedyRun& greedy) {
+void GenerateGreedy(Context& context, const harness::pipeline::Models& models, GreedyRun& greedy) {
   constexpr double kDurationS = 0.5;
   const double frame_rate_hz = models.codec->facts().frame_rate_hz;
   const auto frames = static_cast<int64_t>(kDurationS * frame_rate_hz);
@@ -167,15 +168,15 @@ void GenerateGreedy(Context& context, const harness::Models& models, GreedyRun& 
   sampling.mode = Sampling::Mode::kGreedy;
   sampling.cfg_coef = greedy.cfg_coef;
   at::Tensor gaps = at::zeros({models.language_model.spec().num_codebooks, frames});
-  harness::GenerationCallbacks callbacks = ShowProgress("to compare with audiocraft");
-  callbacks.logits = [&gaps](const at::Tensor& logits, const std::vector<harness::Coordinate>& step) {
+  harness::generate::GenerationCallbacks callbacks = ShowProgress("to compare with audiocraft");
+  callbacks.logits = [&gaps](const at::Tensor& logits, const std::vector<harness::model::Coordinate>& step) {
     const at::Tensor best = std::get<0>(logits[0].topk(2, -1));
-    for (const harness::Coordinate& at : step) {
+    for (const harness::model::Coordinate& at : step) {
       gaps[at.codebook][at.frame] = best[at.codebook][0] - best[at.codebook][1];
     }
   };
-  const auto codes =
-      harness::GenerateMusicCodes(models, {{.description = greedy.prompt, .melody = {}}}, frames, sampling, callbacks);
+  const auto codes = harness::pipeline::GenerateMusicCodes(models, {{.description = greedy.prompt, .melody = {}}},
+                                                           frames, sampling, callbacks);
   if (!codes.ok()) {
     greedy.problem = codes.error().message;
     return;
@@ -185,10 +186,10 @@ void GenerateGreedy(Context& context, const harness::Models& models, GreedyRun& 
   const fs::path& output = context.settings().output_dir;
   std::error_code error;
   fs::create_directories((output / greedy.tokens).parent_path(), error);
-  harness::NpyArray<float> lead{{gaps.size(0), gaps.size(1)}, {}};
+  harness::audio::NpyArray<float> lead{{gaps.size(0), gaps.size(1)}, {}};
   lead.values.assign(gaps.data_ptr<float>(), gaps.data_ptr<float>() + gaps.numel());
   const auto tokens = WriteCodes(output / greedy.tokens, (*codes)[0]);
-  const auto written = harness::WriteNpy(output / greedy.gaps, lead);
+  const auto written = harness::audio::WriteNpy(output / greedy.gaps, lead);
   greedy.problem = !tokens.ok() ? tokens.error().message : !written.ok() ? written.error().message : "";
   if (!greedy.problem.empty()) context.FailRun(greedy.problem);
 }
@@ -201,7 +202,8 @@ GenerationRecord GenerateOn(Context& context, const std::string& device) {
   const auto opened = OpenForRun(context, device, record);
   if (!opened) return record;
   const auto start = std::chrono::steady_clock::now();
-  const auto models = harness::LoadModels(context.exported(), harness::PlaceAsReference(opened->device));
+  const auto models =
+      harness::pipeline::LoadModels(context.exported(), harness::model::PlaceAsReference(opened->device));
   if (!models.ok()) {
     const bool machine = models.error().code == harness::ErrorCode::kMachine;
     record.skipped = machine || models.error().code == harness::ErrorCode::kUnsupported;

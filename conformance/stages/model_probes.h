@@ -10,11 +10,12 @@ namespace conformance {
 
 // Every probe of the record's device. They pass the first codes of `run`, the device's first prompt, through the model;
 // where it left none, because it failed, codes that are made up: what overflows does so for most.
-void RunProbes(Context& context, const harness::Models& models, const GenerationRun& run, GenerationRecord& record);
+void RunProbes(Context& context, const harness::pipeline::Models& models, const GenerationRun& run,
+               GenerationRecord& record);
 
 // Whether `models`, loaded on the CPU, would stay within float16's range on CUDA.
-ModelProbe ProbeFloat16(Context& context, const harness::Models& models, const GenerationRun& run);
+ModelProbe ProbeFloat16(Context& context, const harness::pipeline::Models& models, const GenerationRun& run);
 // Whether `models`, loaded on CUDA, gives the CPU's logits.
-ModelProbe ProbeAgreement(Context& context, const harness::Models& models, const GenerationRun& run);
+ModelProbe ProbeAgreement(Context& context, const harness::pipeline::Models& models, const GenerationRun& run);
 
 }  // namespace conformance

@@ -16,8 +16,8 @@ namespace conformance {
 namespace {
 
 namespace fs = std::filesystem;
-using harness::CheckStatus;
-using harness::Precision;
+using harness::model::Precision;
+using harness::report::CheckStatus;
 using testing::HasSubstr;
 using testing::StartsWith;
 
@@ -45,24 +45,25 @@ class ModelProbeTest : public testing::Test {
     return run.context;
   }
 
-  static harness::Models Load(Context& context, Precision precision) {
-    return harness::LoadModels(context.exported(), {at::kCPU, precision}).value();
+  static harness::pipeline::Models Load(Context& context, Precision precision) {
+    return harness::pipeline::LoadModels(context.exported(), {at::kCPU, precision}).value();
   }
 
   // What a device would hold that made something else of `name`'s weights.
-  harness::Models LoadOther(const std::string& name) {
+  harness::pipeline::Models LoadOther(const std::string& name) {
     const fs::path fixtures = HARNESS_FIXTURES_DIR;
-    other_ = std::make_unique<harness::Export>(fixtures / "exports" / name, harness::HubCache(fixtures / "hub"), ".");
-    for (const auto role : {harness::Role::kLanguageModel, harness::Role::kCodec}) {
+    other_ = std::make_unique<harness::exports::Export>(fixtures / "exports" / name,
+                                                        harness::hub::HubCache(fixtures / "hub"), ".");
+    for (const auto role : {harness::exports::Role::kLanguageModel, harness::exports::Role::kCodec}) {
       EXPECT_TRUE(other_->file(role).Present().ok());
       EXPECT_TRUE(other_->file(role).Format().ok());
       EXPECT_TRUE(other_->file(role).checkpoint().tensor_status().ok());
       EXPECT_TRUE(other_->file(role).package().ok());
     }
-    return harness::LoadModels(*other_, {at::kCPU, Precision::kFloat16Autocast}).value();
+    return harness::pipeline::LoadModels(*other_, {at::kCPU, Precision::kFloat16Autocast}).value();
   }
 
-  std::unique_ptr<harness::Export> other_;  // the models' weights are views of its files
+  std::unique_ptr<harness::exports::Export> other_;  // the models' weights are views of its files
 
   c10::InferenceMode inference_;
 };
@@ -83,15 +84,15 @@ TEST_F(ModelProbeTest, FindsASoundModelReadyForFloat16) {
 // As many frames as the profile says, or as the run left, which are its own codes.
 TEST_F(ModelProbeTest, TakesTheCodesOfTheRun) {
   Context& context = Open("musicgen-tiny-mono");
-  const harness::Models models = Load(context, Precision::kFloat32);
+  const harness::pipeline::Models models = Load(context, Precision::kFloat32);
   const int64_t codebooks = models.language_model.spec().num_codebooks;
   const auto steps_of = [&](int64_t frames) {
     GenerationRun run;
     run.status = GenerationRun::Status::kDone;
     run.tokens = fmt::format("{}.npy", frames);
-    harness::NpyArray<int32_t> codes{{codebooks, frames}, std::vector<int32_t>(codebooks * frames, 1)};
+    harness::audio::NpyArray<int32_t> codes{{codebooks, frames}, std::vector<int32_t>(codebooks * frames, 1)};
     fs::create_directories(context.settings().output_dir);
-    EXPECT_TRUE(harness::WriteNpy(context.settings().output_dir / run.tokens, codes).ok());
+    EXPECT_TRUE(harness::audio::WriteNpy(context.settings().output_dir / run.tokens, codes).ok());
     return ProbeFloat16(context, models, run).measured.at("steps").get<int64_t>();
   };
   const int64_t one = steps_of(1);
@@ -125,17 +126,17 @@ TEST_F(ModelProbeTest, FindsTwoPrecisionsOfOneModelAgree) {
 TEST_F(ModelProbeTest, NamesTheLayerThatADeviceComputesOtherwise) {
   const std::string layer = "transformer.layers.1.linear2";
   Context& context = Open("musicgen-tiny-mono");
-  harness::Models models = Load(context, Precision::kFloat16Autocast);
-  const harness::CheckedTensors& tensors = context.exported().tensors(harness::Role::kLanguageModel);
-  const auto table = harness::TensorTable::Bind(context.exported().file(harness::Role::kLanguageModel).checkpoint(),
-                                                tensors.specs, tensors.Binding());
+  harness::pipeline::Models models = Load(context, Precision::kFloat16Autocast);
+  const harness::exports::CheckedTensors& tensors = context.exported().tensors(harness::exports::Role::kLanguageModel);
+  const auto table = harness::model::TensorTable::Bind(
+      context.exported().file(harness::exports::Role::kLanguageModel).checkpoint(), tensors.specs, tensors.Binding());
   ASSERT_TRUE(table.ok()) << table.error().message;
   // A table has no way to change a tensor, but for this one.
   at::Tensor& weight = const_cast<at::Tensor&>((*table)[layer + ".weight"]);
   weight = weight.to(at::kFloat) * 1.1;
-  models.language_model =
-      harness::LanguageModel::Build(*context.exported().lm_spec(), *table, {at::kCPU, Precision::kFloat16Autocast})
-          .value();
+  models.language_model = harness::model::LanguageModel::Build(*context.exported().lm_spec(), *table,
+                                                               {at::kCPU, Precision::kFloat16Autocast})
+                              .value();
   const ModelProbe probe = ProbeAgreement(context, models, {});
   EXPECT_EQ(probe.not_run, "");
   EXPECT_FALSE(probe.passed);
@@ -147,7 +148,7 @@ TEST_F(ModelProbeTest, NamesTheLayerThatADeviceComputesOtherwise) {
 
 // A model that this suite can't compare is no fault of the export; one of another shape is.
 TEST_F(ModelProbeTest, SaysWhatCannotBeCompared) {
-  const harness::Models models = LoadOther("musicgen-tiny-post-norm");
+  const harness::pipeline::Models models = LoadOther("musicgen-tiny-post-norm");
   Context& context = Open("musicgen-tiny-pattern-delay");
   const ModelProbe probe = ProbeAgreement(context, models, {});
   EXPECT_FALSE(probe.passed);

@@ -35,8 +35,8 @@ json FindLastJson(const std::string& output) {
 }
 
 // Counts what differs between the reference's codes and this suite's.
-ProductionRun Compare(const json& theirs, const harness::NpyArray<int32_t>& codes,
-                      const harness::NpyArray<float>& gaps) {
+ProductionRun Compare(const json& theirs, const harness::audio::NpyArray<int32_t>& codes,
+                      const harness::audio::NpyArray<float>& gaps) {
   ProductionRun run;
   run.outcome = ProductionRun::Outcome::kRuns;
   const auto rows = theirs.at("tokens").get<std::vector<std::vector<int32_t>>>();
@@ -72,8 +72,8 @@ ProductionRun RunProduction(Context& context) {
     return run;
   }
   const auto& output = context.settings().output_dir;
-  const auto codes = harness::ReadNpy<int32_t>(output / greedy.tokens);
-  const auto gaps = harness::ReadNpy<float>(output / greedy.gaps);
+  const auto codes = harness::audio::ReadNpy<int32_t>(output / greedy.tokens);
+  const auto gaps = harness::audio::ReadNpy<float>(output / greedy.gaps);
   if (!codes.ok() || !gaps.ok() || codes->shape.size() != 2 || gaps->shape != codes->shape) {
     run.message = codes.ok() ? "the gaps of the greedy run can't be read" : codes.error().message;
     return run;

@@ -12,13 +12,13 @@
 namespace conformance {
 namespace {
 
-using harness::DeviceFacts;
+using harness::generate::DeviceFacts;
 
 // Once a process: opening CUDA runs a kernel, and what it finds does not change.
 const harness::Result<DeviceFacts>& Open(const std::string& device) {
   static std::map<std::string, harness::Result<DeviceFacts>> opened;
   auto found = opened.find(device);
-  if (found == opened.end()) found = opened.emplace(device, harness::OpenDevice(device)).first;
+  if (found == opened.end()) found = opened.emplace(device, harness::generate::OpenDevice(device)).first;
   return found->second;
 }
 
@@ -57,7 +57,7 @@ std::optional<DeviceFacts> OpenForRun(const Context& context, const std::string&
   return std::nullopt;
 }
 
-int64_t ReadMemoryPeakBytes(const DeviceFacts& device, const harness::GeneratedMusic& music) {
+int64_t ReadMemoryPeakBytes(const DeviceFacts& device, const harness::pipeline::GeneratedMusic& music) {
   if (!device.device.is_cpu()) return music.peak_memory_bytes.value_or(0);
   std::ifstream status("/proc/self/status");
   for (std::string line; std::getline(status, line);) {

@@ -33,8 +33,8 @@ double ReadNowS() {
 
 }  // namespace
 
-harness::GenerationCallbacks ShowProgress(const std::string& what) {
-  harness::GenerationCallbacks callbacks;
+harness::generate::GenerationCallbacks ShowProgress(const std::string& what) {
+  harness::generate::GenerationCallbacks callbacks;
   if (isatty(STDERR_FILENO) == 0) return callbacks;
   callbacks.progress = [what](int64_t done, int64_t total) {
     std::fprintf(stderr, "\r%s: step %lld of %lld%s", what.c_str(), static_cast<long long>(done),
@@ -48,7 +48,7 @@ StepTimes::StepTimes() {
   start_s_ = std::exchange(is_first, false) ? ReadProcessStartS() : ReadNowS();
 }
 
-harness::GenerationCallbacks StepTimes::Watch(harness::GenerationCallbacks callbacks) {
+harness::generate::GenerationCallbacks StepTimes::Watch(harness::generate::GenerationCallbacks callbacks) {
   callbacks.progress = [this, next = callbacks.progress](int64_t done, int64_t total) {
     times_.push_back(ReadNowS());
     if (next) next(done, total);

@@ -9,13 +9,13 @@
 namespace conformance {
 
 // One line that is redrawn, on a terminal only.
-harness::GenerationCallbacks ShowProgress(const std::string& what);
+harness::generate::GenerationCallbacks ShowProgress(const std::string& what);
 
 // When each step of a generation was done, which starts where this is made.
 class StepTimes {
  public:
   StepTimes();
-  harness::GenerationCallbacks Watch(harness::GenerationCallbacks callbacks);
+  harness::generate::GenerationCallbacks Watch(harness::generate::GenerationCallbacks callbacks);
   // Of the process's first generation from the start of the process, so that loading LibTorch and the models counts; of
   // a later one from its own. 0 without a step.
   double first_s() const;

@@ -24,7 +24,7 @@ TEST(StepTimes, OnlyTheFirstCountsFromTheStartOfTheProcess) {
 TEST(StepTimes, HandsProgressOn) {
   StepTimes times;
   int64_t seen = 0;
-  harness::GenerationCallbacks callbacks;
+  harness::generate::GenerationCallbacks callbacks;
   callbacks.progress = [&](int64_t done, int64_t total) { seen = 10 * done + total; };
   times.Watch(callbacks).progress(3, 4);
   EXPECT_EQ(seen, 34);

@@ -8,7 +8,7 @@
 #include <cctype>
 #include <limits>
 
-namespace harness {
+namespace harness::architecture {
 namespace {
 
 constexpr double kRequired = std::numeric_limits<double>::infinity();
@@ -53,7 +53,7 @@ std::string Lower(std::string text) {
 }
 
 // Every class of torch.nn begins with a capital: another spelling of one is an AttributeError. The rest may be there.
-void UnknownName(OptionReader& options, std::string_view key, const std::string& name) {
+void UnknownName(config::OptionReader& options, std::string_view key, const std::string& name) {
   std::vector<std::string> known;
   for (const Row& row : kActivations) known.emplace_back(row.name);
   for (const std::string& candidate : known) {
@@ -73,21 +73,21 @@ void UnknownName(OptionReader& options, std::string_view key, const std::string&
 
 }  // namespace
 
-ActivationSpec ReadActivation(OptionReader& options, std::string_view name_key, const std::string& name,
-                              std::string_view params_key, bool default_alpha, OptionProblems& problems) {
+ActivationSpec ReadActivation(config::OptionReader& options, std::string_view name_key, const std::string& name,
+                              std::string_view params_key, bool default_alpha, config::OptionProblems& problems) {
   ActivationSpec activation{.name = name};
-  const ConfigValue* params = options.Raw(params_key);
+  const config::ConfigValue* params = options.Raw(params_key);
   const auto row = std::find_if(kActivations.begin(), kActivations.end(),
                                 [&](const Row& candidate) { return candidate.name == name; });
   if (row == kActivations.end()) {
     UnknownName(options, name_key, name);
     return activation;
   }
-  ConfigValue::Map given;
+  config::ConfigValue::Map given;
   if (params == nullptr && default_alpha) {
-    given.emplace_back("alpha", ConfigValue{1.0});
-  } else if (params != nullptr && (default_alpha || Truthy(params))) {  // final_activation_params or {}
-    const auto* map = AsMap(*params);
+    given.emplace_back("alpha", config::ConfigValue{1.0});
+  } else if (params != nullptr && (default_alpha || config::Truthy(params))) {  // final_activation_params or {}
+    const auto* map = config::AsMap(*params);
     if (map == nullptr) {
       options.Wrong(params_key, "must be a mapping, found " + params->Describe());
       return activation;
@@ -99,7 +99,7 @@ ActivationSpec ReadActivation(OptionReader& options, std::string_view name_key, 
     options.Wrong(params_key, fmt::format("is missing: its default, alpha, is not a parameter of {}", name));
     return activation;
   }
-  OptionReader reader(given, options.Path(params_key), "torch.nn." + name, problems);
+  config::OptionReader reader(given, options.Path(params_key), "torch.nn." + name, problems);
   const auto number = [&](const char* key, double fallback) {
     if (*key == '\0') return 0.0;
     return reader.Float(key, fallback == kRequired ? std::nullopt : std::optional(fallback));
@@ -115,4 +115,4 @@ ActivationSpec ReadActivation(OptionReader& options, std::string_view name_key, 
   return activation;
 }
 
-}  // namespace harness
+}  // namespace harness::architecture

@@ -7,7 +7,7 @@
 
 #include "harness/config/option_reader.h"
 
-namespace harness {
+namespace harness::architecture {
 
 // `parameter` and `second` in the order of the class's signature: alpha (ELU, CELU), negative_slope (LeakyReLU), beta
 // and threshold (Softplus), min_val and max_val (Hardtanh), lambd (the shrinks), threshold and value (Threshold); 1 for
@@ -21,7 +21,7 @@ struct ActivationSpec {
 
 // `params_key`: where its arguments stand; `default_alpha`: absent, they are {'alpha': 1.0} whatever the function is,
 // as in the signatures of SEANetEncoder and SEANetDecoder (else none). What is wrong goes to `problems`.
-ActivationSpec ReadActivation(OptionReader& options, std::string_view name_key, const std::string& name,
-                              std::string_view params_key, bool default_alpha, OptionProblems& problems);
+ActivationSpec ReadActivation(config::OptionReader& options, std::string_view name_key, const std::string& name,
+                              std::string_view params_key, bool default_alpha, config::OptionProblems& problems);
 
-}  // namespace harness
+}  // namespace harness::architecture

@@ -10,7 +10,7 @@
 #include <unordered_map>
 #include <utility>
 
-namespace harness {
+namespace harness::architecture {
 namespace {
 
 struct NumberedName {
@@ -174,4 +174,4 @@ std::string DescribeDisagreement(const Disagreement& disagreement) {
   return fmt::format("{}", fmt::join(sentences, ". "));
 }
 
-}  // namespace harness
+}  // namespace harness::architecture

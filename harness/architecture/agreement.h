@@ -10,7 +10,7 @@
 
 #include "harness/architecture/tensor_spec.h"
 
-namespace harness {
+namespace harness::architecture {
 
 struct FoundTensor {
   std::string name;
@@ -55,4 +55,4 @@ std::string FoldNames(const std::vector<std::string>& names, size_t limit = 6);
 // 1 + the largest N in "<prefix>N.": how many modules a list has.
 int CountModules(const std::vector<std::string>& names, std::string_view prefix);
 
-}  // namespace harness
+}  // namespace harness::architecture

@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-namespace harness {
+namespace harness::architecture {
 namespace {
 
 using testing::ElementsAre;
@@ -50,4 +50,4 @@ TEST(FoldNames, KeepsItShort) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::architecture

@@ -9,7 +9,7 @@
 #include "harness/architecture/lm_spec.h"
 #include "harness/testing/configs.h"
 
-namespace harness {
+namespace harness::architecture {
 namespace {
 
 using namespace testing_support;
@@ -45,7 +45,7 @@ TEST(LmSpec, ImpliesTheTensorsOfItsOptions) {
 struct LmOption {
   const char* name;
   const char* path;
-  ConfigValue value;
+  config::ConfigValue value;
   const char* adds;     // a tensor that the option adds ("" none)
   const char* not_run;  // what generation then does not run ("" nothing)
 };
@@ -95,7 +95,7 @@ TEST(LmSpec, FollowsEachOption) {
 struct BadOption {
   const char* name;
   const char* path;
-  ConfigValue value;
+  config::ConfigValue value;
   const char* words;
 };
 
@@ -120,35 +120,38 @@ TEST(LmSpec, SaysWhatIsWrong) {
       {"TextAsASwitch", "transformer_lm.bias_ff", Text("never"), "(any text is true to Python). Write true or false"},
       {"ScaleOfPositions",
        "fuser",
-       {ConfigValue::Map{{"sum", {ConfigValue::List{}}},
-                         {"prepend", {ConfigValue::List{}}},
-                         {"cross", {ConfigValue::List{Text("description")}}},
-                         {"input_interpolate", {ConfigValue::List{}}},
-                         {"cross_attention_pos_emb", {true}},
-                         {"cross_attention_pos_emb_scale", Text("1")}}},
+       {config::ConfigValue::Map{{"sum", {config::ConfigValue::List{}}},
+                                 {"prepend", {config::ConfigValue::List{}}},
+                                 {"cross", {config::ConfigValue::List{Text("description")}}},
+                                 {"input_interpolate", {config::ConfigValue::List{}}},
+                                 {"cross_attention_pos_emb", {true}},
+                                 {"cross_attention_pos_emb_scale", Text("1")}}},
        "fuser.cross_attention_pos_emb_scale must be a number, found the text '1'"},
       {"DropoutOfNothing",
        "attribute_dropout",
-       {ConfigValue::Map{{"text", {}}}},
+       {config::ConfigValue::Map{{"text", {}}}},
        "attribute_dropout.text must be a mapping of names to probabilities, found null"},
-      {"DropoutOfANumber", "attribute_dropout", {ConfigValue::Map{{"text", {0.5}}}}, "found the float 0.5 (TypeError"},
+      {"DropoutOfANumber",
+       "attribute_dropout",
+       {config::ConfigValue::Map{{"text", {0.5}}}},
+       "found the float 0.5 (TypeError"},
       {"NormalizeText", "conditioners.description.t5.normalize_text", Text("false"),
        "conditioners.description.t5.normalize_text must be true or false, found the text 'false' (quotes"},
       {"NoGuidance",
        "classifier_free_guidance",
-       {ConfigValue::Map{{"training_dropout", {0.1}}}},
+       {config::ConfigValue::Map{{"training_dropout", {0.1}}}},
        "classifier_free_guidance.inference_coef"},
       {"NoTrainingDropout",
        "classifier_free_guidance",
-       {ConfigValue::Map{{"inference_coef", {3.0}}}},
+       {config::ConfigValue::Map{{"inference_coef", {3.0}}}},
        "classifier_free_guidance.training_dropout"},
       {"QuotedDelay",
        "codebooks_pattern.delay.delays",
-       {ConfigValue::List{{int64_t{0}}, Text("1")}},
+       {config::ConfigValue::List{{int64_t{0}}, Text("1")}},
        "codebooks_pattern.delay.delays[1] must be an integer, found the text '1' (quotes, or"},
       {"NumberInTheFuser",
        "fuser.cross",
-       {ConfigValue::List{{int64_t{0}}}},
+       {config::ConfigValue::List{{int64_t{0}}}},
        "fuser.cross[0] must be a text, found the integer 0"},
       {"UnknownKey",
        "transformer_lm.num_head",
@@ -169,8 +172,8 @@ TEST(LmSpec, SaysWhatIsWrong) {
        "transformer_lm.memory_efficient must be true or false, found"},
       {"UnknownT5", "conditioners.description.t5.name", Text("t5-tiny"),
        "must be a T5 that T5Conditioner knows (t5-small, "},
-      {"FuserKey", "fuser.ignore", {ConfigValue::List{}}, "fuser.ignore is not a parameter of ConditionFuser"},
-      {"NoSegment", "dataset", {ConfigValue::Map{}}, "dataset.segment_duration"},
+      {"FuserKey", "fuser.ignore", {config::ConfigValue::List{}}, "fuser.ignore is not a parameter of ConditionFuser"},
+      {"NoSegment", "dataset", {config::ConfigValue::Map{}}, "dataset.segment_duration"},
       {"WeightInit", "transformer_lm.depthwise_init", Text("current"), "transformer_lm.weight_init must be set"},
       {"Model", "lm_model", Text("transformer"), "lm_model must be transformer_lm, found 'transformer'"},
   };
@@ -185,17 +188,18 @@ TEST(LmSpec, SaysWhatIsWrong) {
 }
 
 TEST(LmSpec, LeavesAloneWhatIsNotRead) {
-  const auto pairs = std::vector<std::pair<const char*, ConfigValue>>{
+  const auto pairs = std::vector<std::pair<const char*, config::ConfigValue>>{
       {"classifier_free_guidance.training_dropout", Text("0.3")},
       {"classifier_free_guidance.inference_coef", Text("3.0")},
       {"classifier_free_guidance.inference_coef", {}},
       {"classifier_free_guidance.training_dropout", Text("???")},
       {"classifier_free_guidance.inference_coef", Text("???")},
       {"fuser.cross_attention_pos_emb_scale", Text("1")},
-      {"interleave_stereo_codebooks", {ConfigValue::Map{{"use", {false}}, {"per_timestep", Text("false")}}}},
+      {"interleave_stereo_codebooks", {config::ConfigValue::Map{{"use", {false}}, {"per_timestep", Text("false")}}}},
       {"transformer_lm.lr", Text("1e-4")},
-      {"attribute_dropout", {ConfigValue::Map{{"text", {ConfigValue::Map{{"description", Text("???")}}}}}}},
-      {"attribute_dropout", {ConfigValue::Map{{"text", {ConfigValue::List{}}}}}},
+      {"attribute_dropout",
+       {config::ConfigValue::Map{{"text", {config::ConfigValue::Map{{"description", Text("???")}}}}}}},
+      {"attribute_dropout", {config::ConfigValue::Map{{"text", {config::ConfigValue::List{}}}}}},
   };
   for (const auto& [path, value] : pairs) {
     SCOPED_TRACE(path);
@@ -247,7 +251,7 @@ TEST(CodecSpec, FollowsEachOption) {
       {"TwoResiduals", "seanet.n_residual_layers", {int64_t{2}}, "decoder.model.5.block.3.conv.conv.bias [8]", ""},
       {"Override",
        "seanet.decoder",
-       {ConfigValue::Map{{"last_kernel_size", {int64_t{5}}}}},
+       {config::ConfigValue::Map{{"last_kernel_size", {int64_t{5}}}}},
        "decoder.model.9.conv.conv.weight_v [1, 4, 5]",
        ""},
       {"Compress", "seanet.compress", {int64_t{4}}, "decoder.model.4.block.1.conv.conv.weight_v [2, 8, 3]", ""},
@@ -262,11 +266,11 @@ TEST(CodecSpec, FollowsEachOption) {
 
 TEST(CodecSpec, SaysWhatIsWrong) {
   const std::vector<BadOption> options = {
-      {"Ratios", "seanet.ratios", {ConfigValue::List{{int64_t{0}}}}, "seanet.ratios must be positive"},
+      {"Ratios", "seanet.ratios", {config::ConfigValue::List{{int64_t{0}}}}, "seanet.ratios must be positive"},
       {"UnknownKey", "seanet.n_filter", {int64_t{4}}, "seanet.n_filter is not a parameter of SEANetEncoder"},
       {"TrimWithoutCausal",
        "seanet.decoder",
-       {ConfigValue::Map{{"trim_right_ratio", {0.5}}}},
+       {config::ConfigValue::Map{{"trim_right_ratio", {0.5}}}},
        "must be 1 where causal is false"},
       {"NoDecoder", "seanet.decoder", {std::monostate{}}, "seanet.decoder must be a mapping"},
       {"Model", "compression_model", Text("dac"), "compression_model must be encodec, found 'dac'"},
@@ -274,7 +278,7 @@ TEST(CodecSpec, SaysWhatIsWrong) {
       {"ActivationLowercase", "seanet.activation", Text("snake"), "'snake', which is not a class of torch.nn"},
       {"ActivationParams",
        "seanet.activation_params",
-       {ConfigValue::Map{{"slope", {0.1}}}},
+       {config::ConfigValue::Map{{"slope", {0.1}}}},
        "seanet.activation_params.slope is not a parameter of torch.nn.ELU"},
       {"DefaultAlpha", "seanet.activation", Text("ReLU"), "its default, alpha, is not a parameter of ReLU"},
       {"LayerNorm", "seanet.norm", Text("layer_norm"), "seanet.norm must be one of none, weight_norm, spectral_norm"},
@@ -282,7 +286,7 @@ TEST(CodecSpec, SaysWhatIsWrong) {
       {"Slow", "encodec.sample_rate", {int64_t{5}}, "the frame rate is 0"},
       {"Dimensions",
        "seanet.decoder",
-       {ConfigValue::Map{{"dimension", {int64_t{9}}}}},
+       {config::ConfigValue::Map{{"dimension", {int64_t{9}}}}},
        "the decoder can't take what the quantizer gives"},
   };
   for (const BadOption& option : options) {
@@ -308,4 +312,4 @@ TEST(CodecSpec, SaysWhatIsWrong) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::architecture

@@ -7,16 +7,16 @@
 
 #include "harness/architecture/conditioner_kind.h"
 
-namespace harness {
+namespace harness::architecture {
 namespace {
 
 // `value or fallback`, for an integer.
-int64_t IntOr(OptionReader& options, std::string_view key, int64_t fallback, int64_t min) {
-  return Truthy(options.Raw(key)) ? options.Int(key, fallback, min) : fallback;
+int64_t IntOr(config::OptionReader& options, std::string_view key, int64_t fallback, int64_t min) {
+  return config::Truthy(options.Raw(key)) ? options.Int(key, fallback, min) : fallback;
 }
 
 // Of dataset.segment_duration, where the window and the sizes are in order.
-void CountTrainFrames(OptionReader& options, double segment_duration_s, ChromaOptions& chroma) {
+void CountTrainFrames(config::OptionReader& options, double segment_duration_s, ChromaOptions& chroma) {
   if (chroma.n_fft < 2 || chroma.window_length > chroma.n_fft) {
     options.Wrong("nfft", fmt::format("must be 2 or more, and no shorter than the window: found {} and {} samples",
                                       chroma.n_fft, chroma.window_length));
@@ -42,8 +42,8 @@ void CountTrainFrames(OptionReader& options, double segment_duration_s, ChromaOp
   chroma.train_frames = 1 + (padded + 2 * (chroma.n_fft / 2) - chroma.n_fft) / chroma.hop_length;
 }
 
-void ReadChroma(const ConditionerArguments& arguments, ConditionerSpec& conditioner, OptionProblems& problems) {
-  OptionReader options(arguments.map, arguments.path, "ChromaStemConditioner", problems);
+void ReadChroma(const ConditionerArguments& arguments, ConditionerSpec& conditioner, config::OptionProblems& problems) {
+  config::OptionReader options(arguments.map, arguments.path, "ChromaStemConditioner", problems);
   const size_t wrong_before = problems.wrong.size();
   ChromaOptions chroma;
   chroma.sample_rate_hz = options.Float("sample_rate", std::nullopt);
@@ -52,7 +52,7 @@ void ReadChroma(const ConditionerArguments& arguments, ConditionerSpec& conditio
   }
   chroma.n_chroma = ReadStrictInt(options, "n_chroma");
   // winlen or 2 ** radix2_exp; nfft or winlen; winhop or winlen // 4.
-  if (Truthy(options.Raw("winlen"))) {
+  if (config::Truthy(options.Raw("winlen"))) {
     chroma.window_length = options.Int("winlen", 2);
     options.Ignore({"radix2_exp"});
     if (!options.Has("radix2_exp")) options.Wrong("radix2_exp", "is missing: ChromaStemConditioner needs it");
@@ -61,14 +61,14 @@ void ReadChroma(const ConditionerArguments& arguments, ConditionerSpec& conditio
   }
   chroma.n_fft = IntOr(options, "nfft", chroma.window_length, 1);
   chroma.hop_length = IntOr(options, "winhop", chroma.window_length / 4, 1);
-  chroma.argmax = Truthy(options.Raw("argmax"));
+  chroma.argmax = config::Truthy(options.Raw("argmax"));
   chroma.norm = std::numeric_limits<double>::infinity();
-  if (const ConfigValue* norm = options.Raw("norm"); norm != nullptr) {
+  if (const config::ConfigValue* norm = options.Raw("norm"); norm != nullptr) {
     const auto* text = std::get_if<std::string>(&norm->data);
     // torch.norm takes None and "fro" for the Euclidean norm.
     chroma.norm = norm->is_null() || (text != nullptr && *text == "fro") ? 2 : options.Float("norm", 0);
   }
-  if (const ConfigValue* wavs = options.Raw("eval_wavs"); wavs != nullptr && !wavs->is_null()) {
+  if (const config::ConfigValue* wavs = options.Raw("eval_wavs"); wavs != nullptr && !wavs->is_null()) {
     options.Wrong("eval_wavs",
                   fmt::format("must be null in an export, found {}: get_pretrained reads that data set of the training "
                               "machine, and uses its audio instead of any melody",
@@ -101,4 +101,4 @@ const ConditionerKind ChromaOptions::kKind = {.model = "chroma_stem",
                                               .append_tensors = AppendChromaTensors,
                                               .add_edits = AddChromaEdits};
 
-}  // namespace harness
+}  // namespace harness::architecture

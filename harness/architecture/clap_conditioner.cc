@@ -6,11 +6,11 @@
 
 #include "harness/architecture/conditioner_kind.h"
 
-namespace harness {
+namespace harness::architecture {
 namespace {
 
-void ReadClap(const ConditionerArguments& arguments, ConditionerSpec& conditioner, OptionProblems& problems) {
-  OptionReader options(arguments.map, arguments.path, "CLAPEmbeddingConditioner", problems);
+void ReadClap(const ConditionerArguments& arguments, ConditionerSpec& conditioner, config::OptionProblems& problems) {
+  config::OptionReader options(arguments.map, arguments.path, "CLAPEmbeddingConditioner", problems);
   ClapOptions clap;
   conditioner.input_dim = options.Int("dim", std::nullopt);
   conditioner.input_origin = options.Path("dim");
@@ -24,7 +24,7 @@ void ReadClap(const ConditionerArguments& arguments, ConditionerSpec& conditione
   const int64_t codebooks = options.Int("n_q", std::nullopt, 1, 4096);
   const int64_t bins = options.Int("bins", std::nullopt);
   options.Ignore({"batch_size", "autocast_dtype", "cache_path"});
-  if (Truthy(options.Raw("quantize"))) {
+  if (config::Truthy(options.Raw("quantize"))) {
     clap.quantizer = {.codebooks = codebooks, .cardinality = bins};
     options.Ignore({"q_dropout", "decay", "kmeans_init", "kmeans_iters", "threshold_ema_dead_code",
                     "orthogonal_reg_weight", "orthogonal_reg_active_codes_only", "orthogonal_reg_max_codes"});
@@ -51,4 +51,4 @@ const ConditionerKind ClapOptions::kKind = {.model = "clap",
                                             .append_tensors = AppendClapTensors,
                                             .more_tensors = CountClapTensors};
 
-}  // namespace harness
+}  // namespace harness::architecture

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-namespace harness {
+namespace harness::architecture {
 
 Result<CodecFacts> WithCodebooks(CodecFacts codec, int64_t codebooks) {
   const auto& possible = codec.possible_codebooks;
@@ -45,4 +45,4 @@ Result<CodecFacts> Wrap(CodecFacts codec, const CodecWrap& wrap) {
   return codec;
 }
 
-}  // namespace harness
+}  // namespace harness::architecture

@@ -8,7 +8,7 @@
 
 #include "harness/base/result.h"
 
-namespace harness {
+namespace harness::architecture {
 
 struct CodecFacts {
   int64_t sample_rate_hz = 0;
@@ -45,4 +45,4 @@ Result<CodecFacts> WithCodebooks(CodecFacts codec, int64_t codebooks);
 // As get_wrapped_compression_model. Errors: kMismatch (no mono codec, a count that is not possible).
 Result<CodecFacts> Wrap(CodecFacts codec, const CodecWrap& wrap);
 
-}  // namespace harness
+}  // namespace harness::architecture

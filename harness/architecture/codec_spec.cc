@@ -8,12 +8,12 @@
 #include "harness/architecture/seanet.h"
 #include "harness/config/option_reader.h"
 
-namespace harness {
+namespace harness::architecture {
 namespace {
 
 // {**common, **override}, as get_encodec_autoencoder merges them.
-ConfigValue::Map Merge(const ConfigValue::Map& common, const ConfigValue::Map& override_map) {
-  ConfigValue::Map merged;
+config::ConfigValue::Map Merge(const config::ConfigValue::Map& common, const config::ConfigValue::Map& override_map) {
+  config::ConfigValue::Map merged;
   for (const auto& entry : common) {
     if (entry.first != "encoder" && entry.first != "decoder") merged.push_back(entry);
   }
@@ -30,17 +30,17 @@ ConfigValue::Map Merge(const ConfigValue::Map& common, const ConfigValue::Map& o
   return merged;
 }
 
-void ReadAutoencoder(const Config& config, CodecSpec& spec, OptionProblems& problems) {
-  const auto tree = ReadMapping(config, "seanet", problems);
+void ReadAutoencoder(const config::Config& config, CodecSpec& spec, config::OptionProblems& problems) {
+  const auto tree = config::ReadMapping(config, "seanet", problems);
   if (!tree) return;
-  const ConfigValue* parts[2] = {tree->Find("encoder"), tree->Find("decoder")};
+  const config::ConfigValue* parts[2] = {tree->Find("encoder"), tree->Find("decoder")};
   for (int i = 0; i < 2; ++i) {
     const std::string path = i == 0 ? "seanet.encoder" : "seanet.decoder";
-    if (parts[i] == nullptr || AsMap(*parts[i]) == nullptr) {
+    if (parts[i] == nullptr || config::AsMap(*parts[i]) == nullptr) {
       problems.AddWrong(path, "must be a mapping (empty where nothing is overridden)");
       continue;
     }
-    const ConfigValue::Map merged = Merge(*AsMap(*tree), *AsMap(*parts[i]));
+    const config::ConfigValue::Map merged = Merge(*config::AsMap(*tree), *config::AsMap(*parts[i]));
     const SeanetSide side = i == 0 ? SeanetSide::kEncoder : SeanetSide::kDecoder;
     (i == 0 ? spec.encoder : spec.decoder) = DescribeSeanet(merged, side, problems);
   }
@@ -53,7 +53,8 @@ void ReadAutoencoder(const Config& config, CodecSpec& spec, OptionProblems& prob
   }
 }
 
-void ReadQuantizer(const Config& config, const std::string& name, CodecSpec& spec, OptionProblems& problems) {
+void ReadQuantizer(const config::Config& config, const std::string& name, CodecSpec& spec,
+                   config::OptionProblems& problems) {
   if (name == "no_quant") {
     problems.AddWrong("encodec.quantizer",
                       "is no_quant: its codes are the latent itself and not integers, and decoding what a language "
@@ -61,9 +62,9 @@ void ReadQuantizer(const Config& config, const std::string& name, CodecSpec& spe
                       "Export a codec whose quantizer is rvq: a MusicGen is trained with one");
     return;
   }
-  const auto tree = ReadMapping(config, "rvq", problems);
+  const auto tree = config::ReadMapping(config, "rvq", problems);
   if (!tree) return;
-  OptionReader options(*AsMap(*tree), "rvq", "ResidualVectorQuantizer", problems);
+  config::OptionReader options(*config::AsMap(*tree), "rvq", "ResidualVectorQuantizer", problems);
   spec.num_codebooks = options.Int("n_q", 8, 1, 4096);
   spec.cardinality = options.Int("bins", 1024);
   options.Ignore({"dimension", "q_dropout", "decay", "kmeans_init", "kmeans_iters", "threshold_ema_dead_code",
@@ -73,9 +74,9 @@ void ReadQuantizer(const Config& config, const std::string& name, CodecSpec& spe
 
 }  // namespace
 
-Result<CodecSpec> DescribeCodec(const Config& config) {
+Result<CodecSpec> DescribeCodec(const config::Config& config) {
   CodecSpec spec;
-  OptionProblems problems;
+  config::OptionProblems problems;
   auto model = config.GetString("compression_model");
   if (!model.ok()) return model.error();
   if (*model != "encodec") {
@@ -86,8 +87,8 @@ Result<CodecSpec> DescribeCodec(const Config& config) {
                  {"compression_model"}};
   }
   std::string quantizer = "rvq";
-  if (const auto tree = ReadMapping(config, "encodec", problems)) {
-    OptionReader options(*AsMap(*tree), "encodec", "EncodecModel", problems);
+  if (const auto tree = config::ReadMapping(config, "encodec", problems)) {
+    config::OptionReader options(*config::AsMap(*tree), "encodec", "EncodecModel", problems);
     options.Choice("autoencoder", std::nullopt, {"seanet"});
     quantizer = options.Choice("quantizer", std::nullopt, {"rvq", "no_quant"});
     spec.sample_rate_hz = options.Int("sample_rate", std::nullopt);
@@ -151,4 +152,4 @@ std::vector<TensorSpec> CodecTensors(const CodecSpec& spec) {
   return list;
 }
 
-}  // namespace harness
+}  // namespace harness::architecture

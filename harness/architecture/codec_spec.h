@@ -16,7 +16,7 @@
 #include "harness/base/result.h"
 #include "harness/config/config.h"
 
-namespace harness {
+namespace harness::architecture {
 
 struct CodecSpec {
   int64_t sample_rate_hz = 0;
@@ -33,7 +33,7 @@ struct CodecSpec {
   int64_t frame_rate_hz() const { return sample_rate_hz / encoder.hop_length(); }  // integer, as the builder divides
 };
 
-Result<CodecSpec> DescribeCodec(const Config& config);
+Result<CodecSpec> DescribeCodec(const config::Config& config);
 
 // With every codebook active.
 CodecFacts FactsOf(const CodecSpec& spec);
@@ -41,4 +41,4 @@ CodecFacts FactsOf(const CodecSpec& spec);
 // Groups: encoder, decoder, quantizer.
 std::vector<TensorSpec> CodecTensors(const CodecSpec& spec);
 
-}  // namespace harness
+}  // namespace harness::architecture

@@ -5,7 +5,7 @@
 #include <type_traits>
 #include <variant>
 
-namespace harness {
+namespace harness::architecture {
 namespace {
 
 template <class... Options>
@@ -51,8 +51,8 @@ void ConditionerTensors::AddQuantizer(const std::string& leaf, const Conditioner
   }
 }
 
-int64_t ReadStrictInt(OptionReader& options, std::string_view key) {
-  const ConfigValue* value = options.Raw(key);
+int64_t ReadStrictInt(config::OptionReader& options, std::string_view key) {
+  const config::ConfigValue* value = options.Raw(key);
   if (value != nullptr && std::holds_alternative<bool>(value->data)) {
     options.Wrong(key, fmt::format("must be an integer, found {}", value->Describe()));
     return 1;
@@ -60,11 +60,11 @@ int64_t ReadStrictInt(OptionReader& options, std::string_view key) {
   return options.Int(key, std::nullopt);
 }
 
-bool ReadStrictBool(OptionReader& options, std::string_view key) {
-  const ConfigValue* value = options.Raw(key);
+bool ReadStrictBool(config::OptionReader& options, std::string_view key) {
+  const config::ConfigValue* value = options.Raw(key);
   if (value == nullptr || std::holds_alternative<bool>(value->data)) return options.Bool(key, std::nullopt);
   options.Wrong(key, fmt::format("must be true or false, found {}", value->Describe()));
   return false;
 }
 
-}  // namespace harness
+}  // namespace harness::architecture

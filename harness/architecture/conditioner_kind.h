@@ -13,14 +13,14 @@
 #include "harness/architecture/edit_candidates.h"
 #include "harness/config/option_reader.h"
 
-namespace harness {
+namespace harness::architecture {
 
 // What a conditioner takes. MusicGen gives each sample a text and a waveform, and never a joint embedding.
 enum class ConditionerInput { kText, kWave, kJointEmbedding };
 
 // Where the options of a conditioner stand.
 struct ConditionerArguments {
-  const ConfigValue::Map& map;
+  const config::ConfigValue::Map& map;
   std::string path;               // "conditioners.self_wav.chroma_stem"
   double segment_duration_s = 0;  // dataset.segment_duration
 };
@@ -60,7 +60,7 @@ struct ConditionerKind {
   bool runs = true;  // whether this suite generates with it
 
   // Fills in all of the spec but its name.
-  void (*read)(const ConditionerArguments& arguments, ConditionerSpec& conditioner, OptionProblems& problems);
+  void (*read)(const ConditionerArguments& arguments, ConditionerSpec& conditioner, config::OptionProblems& problems);
   // The tensors beside output_proj; null: none.
   void (*append_tensors)(const ConditionerSpec& conditioner, ConditionerTensors& tensors) = nullptr;
   // How many append_tensors appends beyond six, or more, before they are made; null: none.
@@ -76,9 +76,9 @@ const std::vector<const ConditionerKind*>& ConditionerKinds();
 const ConditionerKind& KindOf(const ConditionerSpec& conditioner);
 
 // For `read`: a bool is not taken for a number, as torch.empty and range don't.
-int64_t ReadStrictInt(OptionReader& options, std::string_view key);
-bool ReadStrictBool(OptionReader& options, std::string_view key);
+int64_t ReadStrictInt(config::OptionReader& options, std::string_view key);
+bool ReadStrictBool(config::OptionReader& options, std::string_view key);
 
 inline constexpr const char* kSpacyModel = "spaCy's English model en_core_web_sm";
 
-}  // namespace harness
+}  // namespace harness::architecture

@@ -4,7 +4,7 @@
 #include <string_view>
 #include <utility>
 
-namespace harness {
+namespace harness::architecture {
 
 std::string ConditionerPrefix(const std::string& conditioner) {
   return "condition_provider.conditioners." + conditioner + ".";
@@ -30,4 +30,4 @@ std::optional<int64_t> T5Dim(const std::string& name) {
   return std::nullopt;
 }
 
-}  // namespace harness
+}  // namespace harness::architecture

@@ -13,7 +13,7 @@
 
 #include "harness/architecture/tensor_spec.h"
 
-namespace harness {
+namespace harness::architecture {
 
 struct ConditionerKind;
 
@@ -93,4 +93,4 @@ std::string T5Prefix(const std::string& conditioner);
 // The names that T5Conditioner accepts, and the width of each one's embedding (MODELS, MODELS_DIMS).
 std::optional<int64_t> T5Dim(const std::string& name);
 
-}  // namespace harness
+}  // namespace harness::architecture

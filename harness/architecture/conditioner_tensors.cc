@@ -2,7 +2,7 @@
 
 #include "harness/architecture/conditioner_kind.h"
 
-namespace harness {
+namespace harness::architecture {
 
 int64_t MostTensors(const ConditionerSpec& conditioner) {
   constexpr int64_t kFew = 8;  // output_proj, and what a kind has once
@@ -27,4 +27,4 @@ std::vector<std::string> UncheckedPrefixes(const std::vector<ConditionerSpec>& c
   return prefixes;
 }
 
-}  // namespace harness
+}  // namespace harness::architecture

@@ -8,7 +8,7 @@
 #include "harness/architecture/conditioner_spec.h"
 #include "harness/architecture/tensor_spec.h"
 
-namespace harness {
+namespace harness::architecture {
 
 // At least as many as AppendConditionerTensors appends: for whoever has to know before they are made.
 int64_t MostTensors(const ConditionerSpec& conditioner);
@@ -20,4 +20,4 @@ void AppendConditionerTensors(const ConditionerSpec& conditioner, int64_t dim, s
 // export that is not at hand: "condition_provider.conditioners.description.t5.". No check may call them unexpected.
 std::vector<std::string> UncheckedPrefixes(const std::vector<ConditionerSpec>& conditioners);
 
-}  // namespace harness
+}  // namespace harness::architecture

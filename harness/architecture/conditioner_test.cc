@@ -17,7 +17,7 @@
 #include "harness/architecture/generation_inputs.h"
 #include "harness/architecture/lm_spec.h"
 
-namespace harness {
+namespace harness::architecture {
 namespace {
 
 using nlohmann::json;
@@ -30,26 +30,27 @@ const json& Table() {
   return table;
 }
 
-ConfigValue ToValue(const json& value) {
+config::ConfigValue ToValue(const json& value) {
   if (value.is_null()) return {};
   if (value.is_boolean()) return {value.get<bool>()};
   if (value.is_number_integer()) return {value.get<int64_t>()};
   if (value.is_number()) return {value.get<double>()};
   if (value.is_string()) return {value.get<std::string>()};
   if (value.is_array()) {
-    ConfigValue::List list;
+    config::ConfigValue::List list;
     for (const json& item : value) list.push_back(ToValue(item));
     return {std::move(list)};
   }
-  ConfigValue::Map map;
+  config::ConfigValue::Map map;
   for (const auto& [key, item] : value.items()) map.emplace_back(key, ToValue(item));
   return {std::move(map)};
 }
 
-Config Edited(const json& edits) {
-  Config config = Config::Parse(Table()["base"].get<std::string>(), "file.bin: xp.cfg", [](const std::string&) {
-                    return std::nullopt;
-                  }).value();
+config::Config Edited(const json& edits) {
+  config::Config config =
+      config::Config::Parse(Table()["base"].get<std::string>(), "file.bin: xp.cfg", [](const std::string&) {
+        return std::nullopt;
+      }).value();
   for (const json& edit : edits) {
     const auto path = edit[0].get<std::string>();
     config = edit[1] == "__delete__" ? config.Without(path) : config.With(path, ToValue(edit[1]));
@@ -234,4 +235,4 @@ TEST(Conditioners, BoundWhatTheyCompute) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::architecture

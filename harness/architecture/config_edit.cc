@@ -9,11 +9,11 @@
 #include "harness/architecture/edit_candidates.h"
 #include "harness/architecture/lm_spec.h"
 
-namespace harness {
+namespace harness::architecture {
 namespace {
 
 // Stages of a SEANet decoder, read off its transposed convolutions: each kernel is twice the ratio.
-ConfigValue::List Ratios(const FoundShapes& found) {
+config::ConfigValue::List Ratios(const FoundShapes& found) {
   std::vector<std::pair<int, int64_t>> by_module;
   for (const char* leaf : {".convtr.convtr.weight_v", ".convtr.convtr.weight"}) {
     const int modules = std::min(found.Count("decoder.model."), 200);
@@ -23,7 +23,7 @@ ConfigValue::List Ratios(const FoundShapes& found) {
     }
   }
   std::sort(by_module.begin(), by_module.end());
-  ConfigValue::List ratios;
+  config::ConfigValue::List ratios;
   for (const auto& [module, ratio] : by_module) ratios.emplace_back().data = ratio;
   return ratios;
 }
@@ -38,7 +38,7 @@ int64_t ConvSize(const FoundShapes& found, const std::string& conv, size_t dimen
 
 }  // namespace
 
-std::vector<ConfigEdit> LmEdits(const Config& config, const std::vector<FoundTensor>& tensors) {
+std::vector<ConfigEdit> LmEdits(const config::Config& config, const std::vector<FoundTensor>& tensors) {
   const auto spec = DescribeLm(config);
   if (!spec.ok()) return {};
   const FoundShapes found(tensors);
@@ -68,7 +68,7 @@ std::vector<ConfigEdit> LmEdits(const Config& config, const std::vector<FoundTen
   edits.Flag("transformer_lm.qk_layer_norm", any(".self_attn.q_layer_norm"));
   edits.Flag("transformer_lm.qk_layer_norm_cross", any(".cross_attention.q_layer_norm"));
   // What a layer scale begins with is overwritten by the weights.
-  ConfigValue& scale = edits.Add("transformer_lm.layer_scale");
+  config::ConfigValue& scale = edits.Add("transformer_lm.layer_scale");
   if (any(".layer_scale_1.scale")) scale.data = 0.0001;
   for (const char* kind : {"sin", "rope", "sin_rope"}) edits.Text("transformer_lm.positional_embedding", kind);
   edits.Flag("transformer_lm.xpos", any(".xpos.decay_rates"));
@@ -87,10 +87,10 @@ std::vector<ConfigEdit> LmEdits(const Config& config, const std::vector<FoundTen
   return edits.Take();
 }
 
-std::vector<ConfigEdit> CodecEdits(const Config& config, const std::vector<FoundTensor>& tensors) {
+std::vector<ConfigEdit> CodecEdits(const config::Config& config, const std::vector<FoundTensor>& tensors) {
   const FoundShapes found(tensors);
   EditCandidates edits(config);
-  const ConfigValue::List ratios = Ratios(found);
+  const config::ConfigValue::List ratios = Ratios(found);
   const std::string codebook = "quantizer.vq.layers.0._codebook.embed";
   if (!ratios.empty()) edits.Add("seanet.ratios").data = ratios;
   edits.Number("seanet.n_filters", ConvSize(found, "encoder.model.0.conv.conv", 0));
@@ -119,7 +119,7 @@ std::vector<ConfigEdit> CodecEdits(const Config& config, const std::vector<Found
   return edits.Take();
 }
 
-std::optional<ConfigEdit> FirstThatAgrees(const Config& config, const std::vector<ConfigEdit>& edits,
+std::optional<ConfigEdit> FirstThatAgrees(const config::Config& config, const std::vector<ConfigEdit>& edits,
                                           const Trial& agrees) {
   for (const ConfigEdit& edit : edits) {
     if (agrees(config.With(edit.key, edit.value))) return edit;
@@ -127,4 +127,4 @@ std::optional<ConfigEdit> FirstThatAgrees(const Config& config, const std::vecto
   return std::nullopt;
 }
 
-}  // namespace harness
+}  // namespace harness::architecture

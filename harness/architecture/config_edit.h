@@ -12,17 +12,17 @@
 #include "harness/architecture/edit_candidates.h"
 #include "harness/config/config.h"
 
-namespace harness {
+namespace harness::architecture {
 
 // Each by itself; the likelier first. `config` must be one that DescribeLm, or DescribeCodec, accepts.
-std::vector<ConfigEdit> LmEdits(const Config& config, const std::vector<FoundTensor>& found);
-std::vector<ConfigEdit> CodecEdits(const Config& config, const std::vector<FoundTensor>& found);
+std::vector<ConfigEdit> LmEdits(const config::Config& config, const std::vector<FoundTensor>& found);
+std::vector<ConfigEdit> CodecEdits(const config::Config& config, const std::vector<FoundTensor>& found);
 
 // Whether a config and the weights agree wholly.
-using Trial = std::function<bool(const Config&)>;
+using Trial = std::function<bool(const config::Config&)>;
 
 // The first edit with which they do.
-std::optional<ConfigEdit> FirstThatAgrees(const Config& config, const std::vector<ConfigEdit>& edits,
+std::optional<ConfigEdit> FirstThatAgrees(const config::Config& config, const std::vector<ConfigEdit>& edits,
                                           const Trial& agrees);
 
-}  // namespace harness
+}  // namespace harness::architecture

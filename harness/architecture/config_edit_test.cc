@@ -6,7 +6,7 @@
 #include "harness/architecture/lm_spec.h"
 #include "harness/testing/configs.h"
 
-namespace harness {
+namespace harness::architecture {
 namespace {
 
 using namespace testing_support;
@@ -17,18 +17,18 @@ std::vector<FoundTensor> AsFound(const std::vector<TensorSpec>& specs) {
 }
 
 // The weights of one config with another: what is suggested, "" for nothing.
-std::string SuggestedForLm(const Config& weights_of, const Config& config) {
+std::string SuggestedForLm(const config::Config& weights_of, const config::Config& config) {
   const std::vector<FoundTensor> found = AsFound(LmTensors(*DescribeLm(weights_of)));
-  const auto edit = FirstThatAgrees(config, LmEdits(config, found), [&](const Config& edited) {
+  const auto edit = FirstThatAgrees(config, LmEdits(config, found), [&](const config::Config& edited) {
     const auto spec = DescribeLm(edited);
     return spec.ok() && Compare(LmTensors(*spec), found).complete();
   });
   return edit ? edit->Text() : "";
 }
 
-std::string SuggestedForCodec(const Config& weights_of, const Config& config) {
+std::string SuggestedForCodec(const config::Config& weights_of, const config::Config& config) {
   const std::vector<FoundTensor> found = AsFound(CodecTensors(*DescribeCodec(weights_of)));
-  const auto edit = FirstThatAgrees(config, CodecEdits(config, found), [&](const Config& edited) {
+  const auto edit = FirstThatAgrees(config, CodecEdits(config, found), [&](const config::Config& edited) {
     const auto spec = DescribeCodec(edited);
     return spec.ok() && Compare(CodecTensors(*spec), found).complete();
   });
@@ -37,12 +37,12 @@ std::string SuggestedForCodec(const Config& weights_of, const Config& config) {
 
 struct Edited {
   const char* key;  // in the config of the weights
-  ConfigValue value;
+  config::ConfigValue value;
   const char* suggested;
 };
 
 TEST(ConfigEdit, FindsWhatTheWeightsOfALanguageModelWereMadeWith) {
-  const Config config = Parse(kLm);
+  const config::Config config = Parse(kLm);
   const std::vector<Edited> cases = {
       {"transformer_lm.num_layers", {int64_t{3}}, "transformer_lm.num_layers: 3"},
       {"transformer_lm.dim", {int64_t{32}}, "transformer_lm.dim: 32"},
@@ -65,10 +65,12 @@ TEST(ConfigEdit, FindsWhatTheWeightsOfALanguageModelWereMadeWith) {
 }
 
 TEST(ConfigEdit, FindsWhatTheWeightsOfACodecWereMadeWith) {
-  const Config config = Parse(kCodec);
+  const config::Config config = Parse(kCodec);
   const std::vector<Edited> cases = {
-      {"seanet.ratios", {ConfigValue::List{{int64_t{2}}, {int64_t{5}}}}, "seanet.ratios: [2, 5]"},
-      {"seanet.ratios", {ConfigValue::List{{int64_t{4}}, {int64_t{2}}, {int64_t{2}}}}, "seanet.ratios: [4, 2, 2]"},
+      {"seanet.ratios", {config::ConfigValue::List{{int64_t{2}}, {int64_t{5}}}}, "seanet.ratios: [2, 5]"},
+      {"seanet.ratios",
+       {config::ConfigValue::List{{int64_t{4}}, {int64_t{2}}, {int64_t{2}}}},
+       "seanet.ratios: [4, 2, 2]"},
       {"seanet.n_filters", {int64_t{8}}, "seanet.n_filters: 8"},
       {"seanet.dimension", {int64_t{16}}, "seanet.dimension: 16"},
       {"seanet.lstm", {int64_t{2}}, "seanet.lstm: 2"},
@@ -88,7 +90,7 @@ TEST(ConfigEdit, FindsWhatTheWeightsOfACodecWereMadeWith) {
 }
 
 TEST(ConfigEdit, SuggestsNothingWhereNoSingleEditIsEnough) {
-  const Config config = Parse(kLm), codec = Parse(kCodec);
+  const config::Config config = Parse(kLm), codec = Parse(kCodec);
   EXPECT_EQ(SuggestedForLm(config.With("transformer_lm.dim", {int64_t{32}}).With("transformer_lm.card", {int64_t{400}}),
                            config),
             "");
@@ -98,10 +100,10 @@ TEST(ConfigEdit, SuggestsNothingWhereNoSingleEditIsEnough) {
 }
 
 TEST(ConfigEdit, WritesYaml) {
-  EXPECT_EQ((ConfigEdit{"a.b", {ConfigValue::List{{int64_t{8}}, {int64_t{5}}}}}.Text()), "a.b: [8, 5]");
-  EXPECT_EQ((ConfigEdit{"a", ConfigValue::Null()}.Text()), "a: null");
+  EXPECT_EQ((ConfigEdit{"a.b", {config::ConfigValue::List{{int64_t{8}}, {int64_t{5}}}}}.Text()), "a.b: [8, 5]");
+  EXPECT_EQ((ConfigEdit{"a", config::ConfigValue::Null()}.Text()), "a: null");
   EXPECT_EQ((ConfigEdit{"a", {0.5}}.Text()), "a: 0.5");
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::architecture

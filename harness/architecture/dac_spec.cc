@@ -6,7 +6,7 @@
 
 #include "harness/config/option_reader.h"
 
-namespace harness {
+namespace harness::architecture {
 namespace {
 
 DacLayer Snake(std::string name, int64_t channels) {
@@ -81,7 +81,7 @@ std::vector<DacLayer> DecoderLayers(int64_t latent, int64_t channels, const std:
   return layers;
 }
 
-std::vector<int64_t> ReadStrides(OptionReader& options, const char* key, std::vector<int64_t> fallback) {
+std::vector<int64_t> ReadStrides(config::OptionReader& options, const char* key, std::vector<int64_t> fallback) {
   std::vector<int64_t> strides = options.IntList(key, std::move(fallback));
   const auto bad = [](int64_t stride) { return stride < 1 || stride > 512; };
   if (strides.empty() || strides.size() > 8 || std::any_of(strides.begin(), strides.end(), bad)) {
@@ -136,9 +136,9 @@ void AppendLayers(const std::vector<DacLayer>& layers, const std::string& group,
 
 std::string DacSpec::Codebook(size_t k) const { return fmt::format("quantizer.quantizers.{}", k); }
 
-Result<Dac> DescribeDac(const ConfigValue::Map& kwargs, const std::string& source) {
-  OptionProblems problems;
-  OptionReader options(kwargs, "metadata.kwargs", "DAC", problems);
+Result<Dac> DescribeDac(const config::ConfigValue::Map& kwargs, const std::string& source) {
+  config::OptionProblems problems;
+  config::OptionReader options(kwargs, "metadata.kwargs", "DAC", problems);
   Dac dac;
   DacSpec& spec = dac.spec;
   spec.sample_rate_hz = options.Int("sample_rate", 44100);
@@ -154,8 +154,8 @@ Result<Dac> DescribeDac(const ConfigValue::Map& kwargs, const std::string& sourc
   if (decoder_dim >> decoder_strides.size() == 0) {
     options.Wrong("decoder_dim", "is halved by each of decoder_rates, and nothing is left");
   }
-  const ConfigValue* dims = options.Raw("codebook_dim");
-  if (dims != nullptr && std::holds_alternative<ConfigValue::List>(dims->data)) {
+  const config::ConfigValue* dims = options.Raw("codebook_dim");
+  if (dims != nullptr && std::holds_alternative<config::ConfigValue::List>(dims->data)) {
     spec.codebook_dims = options.IntList("codebook_dim", std::nullopt);
   } else {
     spec.codebook_dims.assign(static_cast<size_t>(spec.num_codebooks), options.Int("codebook_dim", 8, 1, 1 << 14));
@@ -196,4 +196,4 @@ std::vector<TensorSpec> DacTensors(const DacSpec& spec) {
   return list;
 }
 
-}  // namespace harness
+}  // namespace harness::architecture

@@ -14,7 +14,7 @@
 #include "harness/base/result.h"
 #include "harness/config/config.h"
 
-namespace harness {
+namespace harness::architecture {
 
 // A convolution under weight norm; `name` is the prefix of its tensors.
 struct DacConv {
@@ -47,9 +47,9 @@ struct Dac {
   CodecFacts facts;
 };
 
-Result<Dac> DescribeDac(const ConfigValue::Map& kwargs, const std::string& source);
+Result<Dac> DescribeDac(const config::ConfigValue::Map& kwargs, const std::string& source);
 
 // Groups: encoder, decoder, quantizer.
 std::vector<TensorSpec> DacTensors(const DacSpec& spec);
 
-}  // namespace harness
+}  // namespace harness::architecture

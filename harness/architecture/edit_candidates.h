@@ -12,14 +12,14 @@
 #include "harness/architecture/agreement.h"
 #include "harness/config/config.h"
 
-namespace harness {
+namespace harness::architecture {
 
 // A value as it would stand in YAML, on one line: "24", "[8, 5, 4, 4]", "null".
-std::string YamlText(const ConfigValue& value);
+std::string YamlText(const config::ConfigValue& value);
 
 struct ConfigEdit {
   std::string key;
-  ConfigValue value;
+  config::ConfigValue value;
   std::string Text() const;  // "transformer_lm.num_layers: 24", as it would stand in YAML
 };
 
@@ -59,10 +59,10 @@ class FoundShapes {
 // Edits to try, the likelier first.
 class EditCandidates {
  public:
-  explicit EditCandidates(const Config& config) : config_(config) {}
+  explicit EditCandidates(const config::Config& config) : config_(config) {}
 
   // The value is set in place: a ConfigValue that moves makes GCC 12 warn of what is not there.
-  ConfigValue& Add(std::string key) {
+  config::ConfigValue& Add(std::string key) {
     ConfigEdit& edit = list_.emplace_back();
     edit.key = std::move(key);
     return edit.value;
@@ -82,8 +82,8 @@ class EditCandidates {
   }
 
  private:
-  const Config& config_;
+  const config::Config& config_;
   std::vector<ConfigEdit> list_;
 };
 
-}  // namespace harness
+}  // namespace harness::architecture

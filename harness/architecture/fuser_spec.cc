@@ -5,17 +5,17 @@
 
 #include <algorithm>
 
-namespace harness {
+namespace harness::architecture {
 namespace {
 
 // The keys of `conditioners`, read or not by this suite.
-std::vector<std::string> ConditionerNames(const Config& config) {
-  OptionProblems told_elsewhere;
+std::vector<std::string> ConditionerNames(const config::Config& config) {
+  config::OptionProblems told_elsewhere;
   std::vector<std::string> names;
   if (!config.Has("conditioners")) return names;
-  const auto tree = ReadMapping(config, "conditioners", told_elsewhere);
+  const auto tree = config::ReadMapping(config, "conditioners", told_elsewhere);
   if (!tree) return names;
-  for (const auto& [name, value] : *AsMap(*tree)) {
+  for (const auto& [name, value] : *config::AsMap(*tree)) {
     if (name != "args") names.push_back(name);
   }
   return names;
@@ -34,11 +34,11 @@ std::optional<FuseMethod> FuserSpec::MethodOf(const std::string& name) const {
   return std::nullopt;
 }
 
-FuserSpec ReadFuser(const Config& config, OptionProblems& problems) {
+FuserSpec ReadFuser(const config::Config& config, config::OptionProblems& problems) {
   FuserSpec fuser;
-  const auto tree = ReadMapping(config, "fuser", problems);
+  const auto tree = config::ReadMapping(config, "fuser", problems);
   if (!tree) return fuser;
-  OptionReader options(*AsMap(*tree), "fuser", "ConditionFuser", problems);
+  config::OptionReader options(*config::AsMap(*tree), "fuser", "ConditionFuser", problems);
   fuser.sum = options.StringList("sum", std::nullopt);
   fuser.cross = options.StringList("cross", std::nullopt);
   fuser.prepend = options.StringList("prepend", std::nullopt);
@@ -53,7 +53,8 @@ FuserSpec ReadFuser(const Config& config, OptionProblems& problems) {
   return fuser;
 }
 
-void CheckFusing(const Config& config, const FuserSpec& fuser, bool cross_attention, OptionProblems& problems) {
+void CheckFusing(const config::Config& config, const FuserSpec& fuser, bool cross_attention,
+                 config::OptionProblems& problems) {
   const std::vector<std::string> names = ConditionerNames(config);
   bool attended = false;
   for (const std::string& name : names) {
@@ -82,4 +83,4 @@ void CheckFusing(const Config& config, const FuserSpec& fuser, bool cross_attent
       "A name in fuser.cross must be one of conditioners, and in no list after cross (prepend, input_interpolate)");
 }
 
-}  // namespace harness
+}  // namespace harness::architecture

@@ -10,7 +10,7 @@
 #include "harness/config/config.h"
 #include "harness/config/option_reader.h"
 
-namespace harness {
+namespace harness::architecture {
 
 enum class FuseMethod { kSum, kCross, kPrepend, kInputInterpolate };
 
@@ -24,10 +24,11 @@ struct FuserSpec {
   std::optional<FuseMethod> MethodOf(const std::string& name) const;
 };
 
-FuserSpec ReadFuser(const Config& config, OptionProblems& problems);
+FuserSpec ReadFuser(const config::Config& config, config::OptionProblems& problems);
 
 // What ConditionFuser or the transformer asserts against as soon as it generates: a conditioner that no list names,
 // cross-attention without anything to attend to. `cross_attention`: the transformer has it.
-void CheckFusing(const Config& config, const FuserSpec& fuser, bool cross_attention, OptionProblems& problems);
+void CheckFusing(const config::Config& config, const FuserSpec& fuser, bool cross_attention,
+                 config::OptionProblems& problems);
 
-}  // namespace harness
+}  // namespace harness::architecture

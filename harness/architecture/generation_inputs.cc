@@ -7,7 +7,7 @@
 
 #include "harness/architecture/conditioner_kind.h"
 
-namespace harness {
+namespace harness::architecture {
 namespace {
 
 std::optional<std::string> FindProblem(const ConditionerSpec& conditioner) {
@@ -38,4 +38,4 @@ std::optional<std::string> FindInputProblem(const LmSpec& spec) {
   return fmt::format("{}", fmt::join(problems, "; "));
 }
 
-}  // namespace harness
+}  // namespace harness::architecture

@@ -6,7 +6,7 @@
 
 #include "harness/architecture/lm_spec.h"
 
-namespace harness {
+namespace harness::architecture {
 
 // Why every MusicGen.generate raises although get_pretrained loads the model, with the exception; nullopt where it
 // doesn't. MusicGen gives each sample a text `description` and a waveform `self_wav`, and no more.
@@ -15,4 +15,4 @@ namespace harness {
 // ConditioningProvider.tokenize.
 std::optional<std::string> FindInputProblem(const LmSpec& spec);
 
-}  // namespace harness
+}  // namespace harness::architecture

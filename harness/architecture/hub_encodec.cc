@@ -9,7 +9,7 @@
 #include "harness/architecture/seanet.h"
 #include "harness/config/option_reader.h"
 
-namespace harness {
+namespace harness::architecture {
 namespace {
 
 // a // b of two Python floats.
@@ -19,12 +19,12 @@ double FloorDivide(double a, double b) {
   return quotient - floor > 0.5 ? floor + 1 : floor;
 }
 
-std::vector<double> ReadBandwidths(OptionReader& options) {
-  const ConfigValue* value = options.Raw("target_bandwidths");
+std::vector<double> ReadBandwidths(config::OptionReader& options) {
+  const config::ConfigValue* value = options.Raw("target_bandwidths");
   if (value == nullptr) return {1.5, 3.0, 6.0, 12.0, 24.0};
   std::vector<double> bandwidths;
-  const auto* list = std::get_if<ConfigValue::List>(&value->data);
-  for (const ConfigValue& item : list != nullptr ? *list : ConfigValue::List{}) {
+  const auto* list = std::get_if<config::ConfigValue::List>(&value->data);
+  for (const config::ConfigValue& item : list != nullptr ? *list : config::ConfigValue::List{}) {
     const auto* real = std::get_if<double>(&item.data);
     const auto* integer = std::get_if<int64_t>(&item.data);
     if (real == nullptr && integer == nullptr) break;
@@ -39,7 +39,8 @@ std::vector<double> ReadBandwidths(OptionReader& options) {
 }
 
 // What the wrapper's constructor makes of the bandwidths.
-void ReadCodebooks(OptionReader& options, const std::vector<double>& bandwidths, int64_t hop, HubEncodec& model) {
+void ReadCodebooks(config::OptionReader& options, const std::vector<double>& bandwidths, int64_t hop,
+                   HubEncodec& model) {
   const double rate = static_cast<double>(model.spec.sample_rate_hz) / static_cast<double>(hop);
   const double bits = std::log2(static_cast<double>(model.spec.cardinality));
   model.facts.frame_rate_hz = rate;
@@ -72,7 +73,7 @@ void ReadCodebooks(OptionReader& options, const std::vector<double>& bandwidths,
   }
 }
 
-SeanetArguments ReadSeanet(OptionReader& options, int64_t channels, int64_t width) {
+SeanetArguments ReadSeanet(config::OptionReader& options, int64_t channels, int64_t width) {
   SeanetArguments a;
   a.channels = channels;
   a.dimension = width;
@@ -105,12 +106,12 @@ SeanetArguments ReadSeanet(OptionReader& options, int64_t channels, int64_t widt
 
 }  // namespace
 
-Result<HubEncodec> DescribeHubEncodec(const ConfigValue::Map& config, const std::string& source) {
+Result<HubEncodec> DescribeHubEncodec(const config::ConfigValue::Map& config, const std::string& source) {
   HubEncodec model;
   CodecSpec& spec = model.spec;
-  OptionProblems problems;
-  OptionReader options(config, "", "EncodecConfig", problems);
-  if (const ConfigValue* type = options.Raw("model_type"); type != nullptr) {
+  config::OptionProblems problems;
+  config::OptionReader options(config, "", "EncodecConfig", problems);
+  if (const config::ConfigValue* type = options.Raw("model_type"); type != nullptr) {
     options.Choice("model_type", "encodec", {"encodec"});
   }
   spec.transformers = true;
@@ -146,4 +147,4 @@ Result<HubEncodec> DescribeHubEncodec(const ConfigValue::Map& config, const std:
   return model;
 }
 
-}  // namespace harness
+}  // namespace harness::architecture

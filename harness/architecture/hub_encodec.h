@@ -13,7 +13,7 @@
 #include "harness/base/result.h"
 #include "harness/config/config.h"
 
-namespace harness {
+namespace harness::architecture {
 
 struct HubEncodec {
   CodecSpec spec;
@@ -21,6 +21,6 @@ struct HubEncodec {
 };
 
 // `source` begins each message ("facebook/encodec_32khz: config.json").
-Result<HubEncodec> DescribeHubEncodec(const ConfigValue::Map& config, const std::string& source);
+Result<HubEncodec> DescribeHubEncodec(const config::ConfigValue::Map& config, const std::string& source);
 
-}  // namespace harness
+}  // namespace harness::architecture

@@ -1,6 +1,6 @@
 #include "harness/architecture/known_codecs.h"
 
-namespace harness {
+namespace harness::architecture {
 namespace {
 
 CodecFacts Facts(int64_t rate_hz, int64_t hop, int64_t channels, std::vector<int64_t> counts, int64_t cardinality) {
@@ -52,4 +52,4 @@ const KnownCodec* FindKnownCodec(std::string_view name) {
   return nullptr;
 }
 
-}  // namespace harness
+}  // namespace harness::architecture

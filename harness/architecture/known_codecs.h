@@ -11,7 +11,7 @@
 
 #include "harness/architecture/codec_facts.h"
 
-namespace harness {
+namespace harness::architecture {
 
 struct KnownCodec {
   std::string name;
@@ -23,4 +23,4 @@ struct KnownCodec {
 const std::vector<KnownCodec>& KnownCodecs();
 const KnownCodec* FindKnownCodec(std::string_view name);  // null where it is none
 
-}  // namespace harness
+}  // namespace harness::architecture

@@ -8,7 +8,7 @@
 #include <set>
 #include <string_view>
 
-namespace harness {
+namespace harness::architecture {
 namespace {
 
 struct Evidence {
@@ -235,4 +235,4 @@ std::optional<LikelyCause> FindLikelyCause(const std::vector<TensorSpec>& specs,
   return std::nullopt;
 }
 
-}  // namespace harness
+}  // namespace harness::architecture

@@ -8,7 +8,7 @@
 
 #include "harness/architecture/agreement.h"
 
-namespace harness {
+namespace harness::architecture {
 
 // Sentences without a full stop.
 struct LikelyCause {
@@ -20,4 +20,4 @@ struct LikelyCause {
 std::optional<LikelyCause> FindLikelyCause(const std::vector<TensorSpec>& specs, const std::vector<FoundTensor>& found,
                                            const Agreement& agreement);
 
-}  // namespace harness
+}  // namespace harness::architecture

@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-namespace harness {
+namespace harness::architecture {
 namespace {
 
 using testing::HasSubstr;
@@ -130,4 +130,4 @@ TEST(LikelyCause, KnowsNoneWhereThereIsNone) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::architecture

@@ -5,7 +5,7 @@
 #include "harness/architecture/lm_spec.h"
 #include "harness/testing/configs.h"
 
-namespace harness {
+namespace harness::architecture {
 namespace {
 
 using namespace testing_support;
@@ -36,7 +36,7 @@ TEST(SpecLimits, TensorsAreCountedBeforeTheyAreMade) {
 
 // Every option that adds tensors to a layer: the count that is made before stays above.
 TEST(SpecLimits, TheCountIsNeverTooSmall) {
-  Config config =
+  config::Config config =
       Parse(kLm).With("transformer_lm.num_layers", {int64_t{3000}}).With("transformer_lm.layer_scale", {0.1});
   for (const char* key : {"bias_ff", "bias_attn", "bias_proj", "xpos", "qk_layer_norm", "qk_layer_norm_cross"}) {
     config = config.With(std::string("transformer_lm.") + key, {true});
@@ -84,4 +84,4 @@ TEST(SpecLimits, ProblemsThatAreTold) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::architecture

@@ -10,11 +10,11 @@
 #include "harness/architecture/read_conditioners.h"
 #include "harness/config/option_reader.h"
 
-namespace harness {
+namespace harness::architecture {
 namespace {
 
 // transformer_lm -> LMModel(**kwargs) and, through it, StreamingTransformer and nn.TransformerEncoderLayer.
-void ReadTransformer(OptionReader& options, LmSpec& spec, std::optional<std::string>& q_modeling) {
+void ReadTransformer(config::OptionReader& options, LmSpec& spec, std::optional<std::string>& q_modeling) {
   spec.num_codebooks = options.Int("n_q", std::nullopt, 1, 4096);
   spec.cardinality = options.Int("card", 1024);
   spec.dim = options.Int("dim", std::nullopt, 2, int64_t{1} << 20);
@@ -22,7 +22,7 @@ void ReadTransformer(OptionReader& options, LmSpec& spec, std::optional<std::str
   spec.num_layers = options.Int("num_layers", std::nullopt, 1, 10000);
   const double hidden_scale = options.Float("hidden_scale", 4);
   const double hidden_dim = std::trunc(hidden_scale * static_cast<double>(spec.dim));
-  if (hidden_dim >= 1 && hidden_dim <= static_cast<double>(OptionReader::kMaxSize)) {
+  if (hidden_dim >= 1 && hidden_dim <= static_cast<double>(config::OptionReader::kMaxSize)) {
     spec.hidden_dim = static_cast<int64_t>(hidden_dim);
   } else {
     options.Wrong("hidden_scale", fmt::format("gives a feed-forward width of {} with dim {}", hidden_dim, spec.dim));
@@ -74,7 +74,7 @@ void ReadTransformer(OptionReader& options, LmSpec& spec, std::optional<std::str
   // Initialisation only, but asserted when the model is built (LMModel._init_weights).
   const auto weight_init = options.NullableString("weight_init");
   const auto depthwise_init = options.NullableString("depthwise_init");
-  const bool zero_bias_init = Truthy(options.Raw("zero_bias_init"));  // nothing of it is left after loading
+  const bool zero_bias_init = config::Truthy(options.Raw("zero_bias_init"));  // nothing of it is left after loading
   if (weight_init && *weight_init != "gaussian" && *weight_init != "uniform") {
     options.Wrong("weight_init", fmt::format("must be gaussian, uniform or null, found '{}'", *weight_init));
   }
@@ -136,10 +136,11 @@ void ListWhatIsNotRun(LmSpec& spec) {
   }
 }
 
-void ReadWrap(const Config& config, LmSpec& spec, OptionProblems& problems) {
+void ReadWrap(const config::Config& config, LmSpec& spec, config::OptionProblems& problems) {
   if (config.Has("interleave_stereo_codebooks")) {
-    if (const auto tree = ReadMapping(config, "interleave_stereo_codebooks", problems)) {
-      OptionReader options(*AsMap(*tree), "interleave_stereo_codebooks", "InterleaveStereoCompressionModel", problems);
+    if (const auto tree = config::ReadMapping(config, "interleave_stereo_codebooks", problems)) {
+      config::OptionReader options(*config::AsMap(*tree), "interleave_stereo_codebooks",
+                                   "InterleaveStereoCompressionModel", problems);
       spec.interleave_stereo = options.Bool("use", std::nullopt);
       if (spec.interleave_stereo) {  // else nothing more is looked at
         spec.stereo_per_timestep = options.Bool("per_timestep", false);
@@ -164,7 +165,8 @@ void ReadWrap(const Config& config, LmSpec& spec, OptionProblems& problems) {
 }
 
 // Reads one number outside transformer_lm; absent or ill-typed is a problem.
-void ReadNumber(const Config& config, const std::string& path, double& number, OptionProblems& problems) {
+void ReadNumber(const config::Config& config, const std::string& path, double& number,
+                config::OptionProblems& problems) {
   auto value = config.GetFloat(path);
   if (value.ok()) {
     number = *value;
@@ -175,14 +177,14 @@ void ReadNumber(const Config& config, const std::string& path, double& number, O
 
 // Both are looked up when the model is built. The dropout is training's: any value does. MusicGen brings a coefficient
 // of its own; in two steps this one is taken, and what is not a number raises there (here: NaN).
-void ReadGuidance(const Config& config, LmSpec& spec, OptionProblems& problems) {
-  const auto tree = ReadMapping(config, "classifier_free_guidance", problems);
+void ReadGuidance(const config::Config& config, LmSpec& spec, config::OptionProblems& problems) {
+  const auto tree = config::ReadMapping(config, "classifier_free_guidance", problems);
   if (!tree) return;
-  OptionReader options(*AsMap(*tree), "classifier_free_guidance", "get_lm_model", problems);
+  config::OptionReader options(*config::AsMap(*tree), "classifier_free_guidance", "get_lm_model", problems);
   for (const char* key : {"training_dropout", "inference_coef"}) {
     if (!options.Has(key)) options.Wrong(key, "is missing: get_lm_model needs it");
   }
-  const ConfigValue* coef = options.Raw("inference_coef");
+  const config::ConfigValue* coef = options.Raw("inference_coef");
   if (coef == nullptr || options.IsOfEnvironment("inference_coef", *coef)) return;
   spec.cfg_coef = std::nan("");
   if (const auto* number = std::get_if<double>(&coef->data)) spec.cfg_coef = *number;
@@ -191,13 +193,14 @@ void ReadGuidance(const Config& config, LmSpec& spec, OptionProblems& problems) 
 }
 
 // AttributeDropout makes a dict of each entry; what the dicts hold is used in training only.
-void CheckAttributeDropout(const Config& config, OptionProblems& problems) {
-  const auto tree = ReadMapping(config, "attribute_dropout", problems);
+void CheckAttributeDropout(const config::Config& config, config::OptionProblems& problems) {
+  const auto tree = config::ReadMapping(config, "attribute_dropout", problems);
   if (!tree) return;
-  for (const auto& [name, value] : *AsMap(*tree)) {
+  for (const auto& [name, value] : *config::AsMap(*tree)) {
     const auto* text = std::get_if<std::string>(&value.data);
-    const auto* list = std::get_if<ConfigValue::List>(&value.data);
-    if (AsMap(value) != nullptr || (text != nullptr && text->empty()) || (list != nullptr && list->empty())) continue;
+    const auto* list = std::get_if<config::ConfigValue::List>(&value.data);
+    if (config::AsMap(value) != nullptr || (text != nullptr && text->empty()) || (list != nullptr && list->empty()))
+      continue;
     problems.AddWrong("attribute_dropout." + name,
                       fmt::format("must be a mapping of names to probabilities, found {} (TypeError or ValueError when "
                                   "the model is built)",
@@ -207,7 +210,7 @@ void CheckAttributeDropout(const Config& config, OptionProblems& problems) {
 }
 
 // The list of tensors is sized by numbers of the config: it is counted before it is made.
-void CheckTensorCount(const LmSpec& spec, OptionProblems& problems) {
+void CheckTensorCount(const LmSpec& spec, config::OptionProblems& problems) {
   constexpr int64_t kOfLayer = 32, kOfCodebook = 3, kOther = 8;  // at most
   int64_t count = kOther + kOfLayer * spec.num_layers + kOfCodebook * spec.num_codebooks;
   for (const ConditionerSpec& conditioner : spec.conditioners) count += MostTensors(conditioner);
@@ -220,9 +223,9 @@ void CheckTensorCount(const LmSpec& spec, OptionProblems& problems) {
 
 }  // namespace
 
-Result<LmSpec> DescribeLm(const Config& config) {
+Result<LmSpec> DescribeLm(const config::Config& config) {
   LmSpec spec;
-  OptionProblems problems;
+  config::OptionProblems problems;
   auto lm_model = config.GetString("lm_model");
   if (!lm_model.ok()) return lm_model.error();
   if (*lm_model == "transformer_lm_magnet") {
@@ -238,8 +241,8 @@ Result<LmSpec> DescribeLm(const Config& config) {
                  {"lm_model"}};
   }
   std::optional<std::string> q_modeling;
-  if (const auto tree = ReadMapping(config, "transformer_lm", problems)) {
-    OptionReader options(*AsMap(*tree), "transformer_lm", "LMModel", problems);
+  if (const auto tree = config::ReadMapping(config, "transformer_lm", problems)) {
+    config::OptionReader options(*config::AsMap(*tree), "transformer_lm", "LMModel", problems);
     ReadTransformer(options, spec, q_modeling);
     options.Finish();
   }
@@ -261,4 +264,4 @@ Result<LmSpec> DescribeLm(const Config& config) {
   return spec;
 }
 
-}  // namespace harness
+}  // namespace harness::architecture

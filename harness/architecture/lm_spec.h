@@ -19,7 +19,7 @@
 #include "harness/base/result.h"
 #include "harness/config/config.h"
 
-namespace harness {
+namespace harness::architecture {
 
 struct LmSpec {
   int64_t num_codebooks = 0;  // K, transformer_lm.n_q
@@ -58,9 +58,9 @@ struct LmSpec {
 // Tensors that a config may imply; the largest MusicGen has 1000. What may imply more is kUnsupported.
 inline constexpr int64_t kMaxTensors = 100'000;
 
-Result<LmSpec> DescribeLm(const Config& config);
+Result<LmSpec> DescribeLm(const config::Config& config);
 
 // Groups: embeddings, transformer, heads, conditioners; in the order of the state dict.
 std::vector<TensorSpec> LmTensors(const LmSpec& spec);
 
-}  // namespace harness
+}  // namespace harness::architecture

@@ -7,7 +7,7 @@
 
 #include "harness/testing/configs.h"
 
-namespace harness {
+namespace harness::architecture {
 namespace {
 
 using namespace testing_support;
@@ -15,14 +15,14 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 // A value as YAML writes it.
-ConfigValue Yaml(const std::string& text) { return Parse(("x: " + text).c_str()).Get("x").value(); }
+config::ConfigValue Yaml(const std::string& text) { return Parse(("x: " + text).c_str()).Get("x").value(); }
 
 struct Change {
   const char* path;
-  ConfigValue value;
+  config::ConfigValue value;
 };
 Result<LmSpec> Describe(const std::vector<Change>& changes) {
-  Config config = Parse(kLm).With("transformer_lm.num_layers", {int64_t{2}});
+  config::Config config = Parse(kLm).With("transformer_lm.num_layers", {int64_t{2}});
   for (const Change& change : changes) config = config.With(change.path, change.value);
   return DescribeLm(config);
 }
@@ -81,7 +81,7 @@ TEST(LmOptions, RefusesWhatTheTransformerCannotRun) {
 }
 
 TEST(LmOptions, RefusesWhatTheFuserAssertsAgainst) {
-  const ConfigValue genre = Yaml("{model: t5, t5: {name: t5-small, finetune: false}}");
+  const config::ConfigValue genre = Yaml("{model: t5, t5: {name: t5-small, finetune: false}}");
   ExpectRefused({
       {"InNoList",
        {{"conditioners.genre", genre}},
@@ -98,18 +98,19 @@ TEST(LmOptions, RefusesWhatTheFuserAssertsAgainst) {
        {"transformer_lm.cross_attention is true, but no conditioner is fused",
         "or set transformer_lm.cross_attention to false"}},
       {"CrossWithoutConditioners",
-       {{"conditioners", {ConfigValue::Map{}}}},
+       {{"conditioners", {config::ConfigValue::Map{}}}},
        {"fuser.cross names description", "(conditioners: none)"}},
       {"Ignore", {{"fuser.ignore", Yaml("[]")}}, {"fuser.ignore is not a parameter of ConditionFuser"}},
   });
 }
 
 TEST(LmOptions, RefusesWhatThePatternProvidersRefuse) {
-  const auto pattern = [](const char* modeling, const char* key, ConfigValue value) {
+  const auto pattern = [](const char* modeling, const char* key, config::ConfigValue value) {
     const std::string path = modeling;
     return std::vector<Change>{
         {"codebooks_pattern",
-         {ConfigValue::Map{{"modeling", Text(modeling)}, {path, {ConfigValue::Map{{key, std::move(value)}}}}}}}};
+         {config::ConfigValue::Map{{"modeling", Text(modeling)},
+                                   {path, {config::ConfigValue::Map{{key, std::move(value)}}}}}}}};
   };
   ExpectRefused({
       {"UnrollKey",
@@ -202,4 +203,4 @@ TEST(LmOptions, RunsEveryOptionOfTheTransformerAndTheFuser) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::architecture

@@ -3,7 +3,7 @@
 #include "harness/architecture/conditioner_tensors.h"
 #include "harness/architecture/lm_spec.h"
 
-namespace harness {
+namespace harness::architecture {
 namespace {
 
 class LmTensorList {
@@ -107,4 +107,4 @@ class LmTensorList {
 
 std::vector<TensorSpec> LmTensors(const LmSpec& spec) { return LmTensorList(spec).Build(); }
 
-}  // namespace harness
+}  // namespace harness::architecture

@@ -5,18 +5,18 @@
 
 #include "harness/architecture/conditioner_kind.h"
 
-namespace harness {
+namespace harness::architecture {
 namespace {
 
-void ReadLut(const ConditionerArguments& arguments, ConditionerSpec& conditioner, OptionProblems& problems) {
-  OptionReader options(arguments.map, arguments.path, "LUTConditioner", problems);
+void ReadLut(const ConditionerArguments& arguments, ConditionerSpec& conditioner, config::OptionProblems& problems) {
+  config::OptionReader options(arguments.map, arguments.path, "LUTConditioner", problems);
   LutOptions lut;
   lut.bins = ReadStrictInt(options, "n_bins");
   conditioner.input_dim = ReadStrictInt(options, "dim");
   conditioner.input_origin = options.Path("dim");
   lut.whitespace = options.Choice("tokenizer", std::nullopt, {"noop", "whitespace"}) == "whitespace";
   // Put into a tensor of integers as it is: true is 1, and a fraction is cut off.
-  const ConfigValue* pad_idx = options.Raw("pad_idx");
+  const config::ConfigValue* pad_idx = options.Raw("pad_idx");
   double pad = 0;
   if (pad_idx != nullptr && std::holds_alternative<bool>(pad_idx->data)) {
     pad = std::get<bool>(pad_idx->data) ? 1 : 0;
@@ -54,4 +54,4 @@ const ConditionerKind LutOptions::kKind = {.model = "lut",
                                            .append_tensors = AppendLutTensors,
                                            .add_edits = AddLutEdits};
 
-}  // namespace harness
+}  // namespace harness::architecture

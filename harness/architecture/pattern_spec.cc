@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <map>
 
-namespace harness {
+namespace harness::architecture {
 namespace {
 
 using Kind = PatternSpec::Kind;
@@ -15,53 +15,53 @@ using Kind = PatternSpec::Kind;
 constexpr int64_t kMaxSteps = 100000;
 
 // A list that Python takes as None where it is absent or null.
-std::optional<std::vector<int64_t>> NullableList(OptionReader& options, std::string_view key) {
-  const ConfigValue* value = options.Raw(key);
+std::optional<std::vector<int64_t>> NullableList(config::OptionReader& options, std::string_view key) {
+  const config::ConfigValue* value = options.Raw(key);
   if (value == nullptr || value->is_null()) return std::nullopt;
   return options.IntList(key, std::vector<int64_t>{});
 }
 
-void ReadArguments(const ConfigValue::Map& map, PatternSpec& pattern, OptionProblems& problems) {
+void ReadArguments(const config::ConfigValue::Map& map, PatternSpec& pattern, config::OptionProblems& problems) {
   const auto reader = [&](const char* provider) {
-    return OptionReader(map, "codebooks_pattern." + pattern.modeling, provider, problems);
+    return config::OptionReader(map, "codebooks_pattern." + pattern.modeling, provider, problems);
   };
-  const auto delays = [&](OptionReader& options) {
+  const auto delays = [&](config::OptionReader& options) {
     if (auto list = NullableList(options, "delays")) {
       pattern.delays = *std::move(list);
       pattern.explicit_delays = true;
     }
   };
-  const auto finish = [](OptionReader& options) {
+  const auto finish = [](config::OptionReader& options) {
     options.Ignore({"n_q"});
     if (options.Has("n_q")) options.Wrong("n_q", "is given twice (TypeError)", "Remove " + options.Path("n_q"));
     options.Finish();
   };
   switch (pattern.kind) {
     case Kind::kDelay: {
-      OptionReader options = reader("DelayedPatternProvider");
+      config::OptionReader options = reader("DelayedPatternProvider");
       delays(options);
       pattern.flatten_first = options.Int("flatten_first", 0, 0, kMaxSteps);
       pattern.empty_initial = options.Int("empty_initial", 0, -kMaxSteps, kMaxSteps);
       return finish(options);
     }
     case Kind::kParallel: {
-      OptionReader options = reader("ParallelPatternProvider");
+      config::OptionReader options = reader("ParallelPatternProvider");
       pattern.empty_initial = options.Int("empty_initial", 0, -kMaxSteps, kMaxSteps);
       return finish(options);
     }
     case Kind::kUnroll: {
-      OptionReader options = reader("UnrolledPatternProvider");
+      config::OptionReader options = reader("UnrolledPatternProvider");
       if (auto list = NullableList(options, "flattening")) pattern.flattening = *std::move(list);
       delays(options);
       return finish(options);
     }
     case Kind::kCoarseFirst: {
-      OptionReader options = reader("CoarseFirstPattern");
+      config::OptionReader options = reader("CoarseFirstPattern");
       delays(options);
       return finish(options);
     }
     case Kind::kMusicLm: {
-      OptionReader options = reader("MusicLMPattern");
+      config::OptionReader options = reader("MusicLMPattern");
       pattern.group_by = options.Int("group_by", 2, -kMaxSteps, kMaxSteps);
       return finish(options);
     }
@@ -98,8 +98,8 @@ int64_t PatternSpec::max_delay() const {
   return delays.empty() ? 0 : std::max(int64_t{0}, *std::max_element(delays.begin(), delays.end()));
 }
 
-PatternSpec ReadPattern(const Config& config, int64_t num_codebooks, const std::optional<std::string>& q_modeling,
-                        OptionProblems& problems) {
+PatternSpec ReadPattern(const config::Config& config, int64_t num_codebooks,
+                        const std::optional<std::string>& q_modeling, config::OptionProblems& problems) {
   static const std::vector<std::string> kChoices = {"parallel", "delay", "unroll", "coarse_first", "musiclm"};
   PatternSpec pattern;
   pattern.modeling = "delay";
@@ -125,15 +125,15 @@ PatternSpec ReadPattern(const Config& config, int64_t num_codebooks, const std::
     SetKind(pattern, num_codebooks);
     return pattern;
   }
-  const ConfigValue::Map chosen = {{"modeling", *modeling}};
-  OptionReader options(chosen, "codebooks_pattern", "get_codebooks_pattern_provider", problems);
+  const config::ConfigValue::Map chosen = {{"modeling", *modeling}};
+  config::OptionReader options(chosen, "codebooks_pattern", "get_codebooks_pattern_provider", problems);
   pattern.modeling = options.Choice("modeling", "delay", kChoices);
   SetKind(pattern, num_codebooks);
   const std::string path = "codebooks_pattern." + pattern.modeling;
   if (!config.Has(path)) {
     ReadArguments({}, pattern, problems);
-  } else if (const auto arguments = ReadMapping(config, path, problems)) {
-    ReadArguments(*AsMap(*arguments), pattern, problems);
+  } else if (const auto arguments = config::ReadMapping(config, path, problems)) {
+    ReadArguments(*config::AsMap(*arguments), pattern, problems);
   }
   return pattern;
 }
@@ -163,4 +163,4 @@ Status CheckPattern(const PatternSpec& spec, int64_t num_codebooks) {
   return {};
 }
 
-}  // namespace harness
+}  // namespace harness::architecture

@@ -11,7 +11,7 @@
 #include "harness/config/config.h"
 #include "harness/config/option_reader.h"
 
-namespace harness {
+namespace harness::architecture {
 
 struct PatternSpec {
   enum class Kind { kDelay, kParallel, kUnroll, kCoarseFirst, kMusicLm };
@@ -33,10 +33,10 @@ struct PatternSpec {
 };
 
 // Reads codebooks_pattern, or transformer_lm.q_modeling where codebooks_pattern.modeling is null.
-PatternSpec ReadPattern(const Config& config, int64_t num_codebooks, const std::optional<std::string>& q_modeling,
-                        OptionProblems& problems);
+PatternSpec ReadPattern(const config::Config& config, int64_t num_codebooks,
+                        const std::optional<std::string>& q_modeling, config::OptionProblems& problems);
 
 // Errors: kMismatch: arguments that the provider's constructor asserts against.
 Status CheckPattern(const PatternSpec& spec, int64_t num_codebooks);
 
-}  // namespace harness
+}  // namespace harness::architecture

@@ -12,7 +12,7 @@
 #include "harness/architecture/conditioner_kind.h"
 #include "harness/base/safe_text.h"
 
-namespace harness {
+namespace harness::architecture {
 namespace {
 
 // Members of torch.nn.ModuleDict 2.1 without an underscore in front, each between spaces: it refuses a conditioner of
@@ -26,7 +26,7 @@ constexpr std::string_view kModuleDictMembers =
     " register_module register_parameter register_state_dict_pre_hook requires_grad_ set_extra_state share_memory"
     " state_dict to to_empty train training type update values xpu zero_grad ";
 
-void CheckName(const std::string& name, const std::string& path, OptionProblems& problems) {
+void CheckName(const std::string& name, const std::string& path, config::OptionProblems& problems) {
   const bool taken =
       name.find(' ') == std::string::npos && kModuleDictMembers.find(" " + name + " ") != std::string_view::npos;
   if (taken || name.empty() || name.find('.') != std::string::npos) {
@@ -37,11 +37,13 @@ void CheckName(const std::string& name, const std::string& path, OptionProblems&
 
 // load_lm_model looks for conditioners.self_wav.chroma_stem.cache_path, whatever the model is: OmegaConf.set_struct
 // takes nothing but a mapping or a list there.
-void CheckLookups(const ConfigValue& tree, OptionProblems& problems) {
-  const ConfigValue* self_wav = tree.Find("self_wav");
-  const ConfigValue* chroma =
-      self_wav != nullptr && AsMap(*self_wav) != nullptr ? self_wav->Find("chroma_stem") : nullptr;
-  if (chroma == nullptr || AsMap(*chroma) != nullptr || std::holds_alternative<ConfigValue::List>(chroma->data)) return;
+void CheckLookups(const config::ConfigValue& tree, config::OptionProblems& problems) {
+  const config::ConfigValue* self_wav = tree.Find("self_wav");
+  const config::ConfigValue* chroma =
+      self_wav != nullptr && config::AsMap(*self_wav) != nullptr ? self_wav->Find("chroma_stem") : nullptr;
+  if (chroma == nullptr || config::AsMap(*chroma) != nullptr ||
+      std::holds_alternative<config::ConfigValue::List>(chroma->data))
+    return;
   problems.AddWrong("conditioners.self_wav.chroma_stem",
                     fmt::format("must be a mapping or absent, found {}: get_pretrained looks for cache_path in it "
                                 "(AttributeError)",
@@ -49,32 +51,33 @@ void CheckLookups(const ConfigValue& tree, OptionProblems& problems) {
 }
 
 // The problem is noted and nothing returned where the entry can't be read.
-std::optional<ConditionerSpec> ReadConditioner(const std::string& name, const ConfigValue& entry,
-                                               double segment_duration_s, OptionProblems& problems) {
+std::optional<ConditionerSpec> ReadConditioner(const std::string& name, const config::ConfigValue& entry,
+                                               double segment_duration_s, config::OptionProblems& problems) {
   const std::string path = "conditioners." + name;
   CheckName(name, path, problems);
   ConditionerSpec conditioner;
   conditioner.name = name;
-  OptionReader options(*AsMap(entry), path, "get_conditioner_provider", problems);
+  config::OptionReader options(*config::AsMap(entry), path, "get_conditioner_provider", problems);
   const size_t wrong_before = problems.wrong.size();
   std::vector<std::string> models;
   for (const ConditionerKind* kind : ConditionerKinds()) models.emplace_back(kind->model);
   const std::string model = options.Choice("model", std::nullopt, models);
   if (problems.wrong.size() > wrong_before) return std::nullopt;
-  const ConfigValue* arguments = entry.Find(model);
-  if (arguments == nullptr || AsMap(*arguments) == nullptr) {
+  const config::ConfigValue* arguments = entry.Find(model);
+  if (arguments == nullptr || config::AsMap(*arguments) == nullptr) {
     options.Wrong(model, arguments == nullptr ? "is missing: the arguments of the conditioner"
                                               : fmt::format("must be a mapping, found {}", arguments->Describe()));
     return std::nullopt;
   }
   const size_t index = static_cast<size_t>(std::find(models.begin(), models.end(), model) - models.begin());
-  ConditionerKinds()[index]->read({*AsMap(*arguments), options.Path(model), segment_duration_s}, conditioner, problems);
+  ConditionerKinds()[index]->read({*config::AsMap(*arguments), options.Path(model), segment_duration_s}, conditioner,
+                                  problems);
   return conditioner;
 }
 
 }  // namespace
 
-std::vector<ConditionerSpec> ReadConditioners(const Config& config, OptionProblems& problems) {
+std::vector<ConditionerSpec> ReadConditioners(const config::Config& config, config::OptionProblems& problems) {
   std::vector<ConditionerSpec> conditioners;
   if (!config.Has("conditioners")) {
     problems.AddWrong("conditioners", "is missing", "Write an empty mapping, conditioners: {}, where there are none");
@@ -88,32 +91,32 @@ std::vector<ConditionerSpec> ReadConditioners(const Config& config, OptionProble
     return conditioners;
   }
   // Deleted by the loader before anything reads them.
-  const Config cleaned = config.Without("conditioners.self_wav.chroma_stem.cache_path")
-                             .Without("conditioners.args.merge_text_conditions_p")
-                             .Without("conditioners.args.drop_desc_p");
-  const auto tree = ReadMapping(cleaned, "conditioners", problems);
+  const config::Config cleaned = config.Without("conditioners.self_wav.chroma_stem.cache_path")
+                                     .Without("conditioners.args.merge_text_conditions_p")
+                                     .Without("conditioners.args.drop_desc_p");
+  const auto tree = config::ReadMapping(cleaned, "conditioners", problems);
   if (!tree) return conditioners;
   CheckLookups(*tree, problems);
-  if (AsMap(*tree)->size() > kMaxConditioners) {
+  if (config::AsMap(*tree)->size() > kMaxConditioners) {
     problems.AddUnsupported("conditioners", fmt::format("has {} entries; this suite reads up to {}",
-                                                        AsMap(*tree)->size(), kMaxConditioners));
+                                                        config::AsMap(*tree)->size(), kMaxConditioners));
     return conditioners;
   }
   // Its own reader reports what is wrong with it.
   auto segment_duration = config.GetFloat("dataset.segment_duration");
   const double segment_duration_s = segment_duration.ok() ? *segment_duration : 0;
-  for (const auto& [name, entry] : *AsMap(*tree)) {
+  for (const auto& [name, entry] : *config::AsMap(*tree)) {
     if (name.size() > kMaxConditionerName) {  // it stands in every message and in every tensor's name
       problems.AddUnsupported(
           "conditioners", fmt::format("has a name of {} bytes ({}...); this suite reads names of up to {}", name.size(),
                                       Printable(name, 40), kMaxConditionerName));
       continue;
     }
-    const ConfigValue::Map* map = AsMap(entry);
+    const config::ConfigValue::Map* map = config::AsMap(entry);
     if (map == nullptr) {
       problems.AddWrong("conditioners." + name, "must be a mapping, found " + entry.Describe());
     } else if (name == "args") {  // ConditioningProvider(conditioners, device=device, **args)
-      OptionReader(*map, "conditioners.args", "ConditioningProvider", problems).Finish();
+      config::OptionReader(*map, "conditioners.args", "ConditioningProvider", problems).Finish();
     } else if (auto conditioner = ReadConditioner(name, entry, segment_duration_s, problems)) {
       conditioners.push_back(*std::move(conditioner));
     }
@@ -121,4 +124,4 @@ std::vector<ConditionerSpec> ReadConditioners(const Config& config, OptionProble
   return conditioners;
 }
 
-}  // namespace harness
+}  // namespace harness::architecture

@@ -9,14 +9,14 @@
 #include "harness/config/config.h"
 #include "harness/config/option_reader.h"
 
-namespace harness {
+namespace harness::architecture {
 
 // Everything under `conditioners`, in the config's order; what is wrong goes to `problems`.
-std::vector<ConditionerSpec> ReadConditioners(const Config& config, OptionProblems& problems);
+std::vector<ConditionerSpec> ReadConditioners(const config::Config& config, config::OptionProblems& problems);
 
 // Bytes of a conditioner's name in the config: "description", "self_wav".
 inline constexpr size_t kMaxConditionerName = 500;
 // Each may bring a quantizer or a T5 of its own; the models that exist have one to three.
 inline constexpr size_t kMaxConditioners = 200;
 
-}  // namespace harness
+}  // namespace harness::architecture

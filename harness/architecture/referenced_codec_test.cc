@@ -9,7 +9,7 @@
 #include "harness/architecture/hub_encodec.h"
 #include "harness/architecture/known_codecs.h"
 
-namespace harness {
+namespace harness::architecture {
 namespace {
 
 using testing::ElementsAre;
@@ -18,19 +18,19 @@ using testing::HasSubstr;
 struct Bad {
   const char* name;
   const char* key;
-  ConfigValue value;
+  config::ConfigValue value;
   const char* words;
 };
 
 template <class T>
-ConfigValue ListOf(const std::vector<T>& values) {
-  ConfigValue::List list(values.size());  // GCC 12 takes a push_back for a read of what is not initialised
+config::ConfigValue ListOf(const std::vector<T>& values) {
+  config::ConfigValue::List list(values.size());  // GCC 12 takes a push_back for a read of what is not initialised
   for (size_t i = 0; i < values.size(); ++i) list[i].data = values[i];
   return {std::move(list)};
 }
-ConfigValue Numbers(const std::vector<double>& values) { return ListOf(values); }
-ConfigValue Integers(const std::vector<int64_t>& values) { return ListOf(values); }
-ConfigValue Text(const char* text) { return {std::string(text)}; }
+config::ConfigValue Numbers(const std::vector<double>& values) { return ListOf(values); }
+config::ConfigValue Integers(const std::vector<int64_t>& values) { return ListOf(values); }
+config::ConfigValue Text(const char* text) { return {std::string(text)}; }
 
 TEST(HubEncodec, TakesTheLibrarysDefaults) {
   const auto model = DescribeHubEncodec({}, "config.json");
@@ -119,4 +119,4 @@ TEST(CodecFacts, WrapsAsProductionDoes) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::architecture

@@ -4,20 +4,20 @@
 
 #include <algorithm>
 
-namespace harness {
+namespace harness::architecture {
 namespace {
 
 // norm and norm_params: NormConv1d(norm=norm, norm_kwargs=norm_params). Only GroupNorm takes arguments.
-void ReadNorm(OptionReader& options, SeanetArguments& a, OptionProblems& problems) {
+void ReadNorm(config::OptionReader& options, SeanetArguments& a, config::OptionProblems& problems) {
   const std::string norm = options.Choice("norm", "none", {"none", "weight_norm", "spectral_norm", "time_group_norm"});
   if (norm == "weight_norm") a.norm = ConvNorm::kWeightNorm;
   if (norm == "spectral_norm") a.norm = ConvNorm::kSpectralNorm;
   if (norm == "time_group_norm") a.norm = ConvNorm::kTimeGroupNorm;
-  const ConfigValue* params = options.Raw("norm_params");
+  const config::ConfigValue* params = options.Raw("norm_params");
   if (params == nullptr) return;
-  const auto* map = AsMap(*params);
+  const auto* map = config::AsMap(*params);
   if (map == nullptr) return options.Wrong("norm_params", "must be a mapping, found " + params->Describe());
-  OptionReader reader(*map, options.Path("norm_params"), "torch.nn.GroupNorm", problems);
+  config::OptionReader reader(*map, options.Path("norm_params"), "torch.nn.GroupNorm", problems);
   for (const char* taken : {"module", "causal", "norm"}) {
     if (reader.Has(taken)) reader.Wrong(taken, "is given twice (TypeError)", "Remove " + reader.Path(taken));
   }
@@ -25,14 +25,14 @@ void ReadNorm(OptionReader& options, SeanetArguments& a, OptionProblems& problem
   a.norm_eps = reader.Float("eps", 1e-5);
   a.norm_affine = reader.Bool("affine", true);
   for (const char* key : {"device", "dtype"}) {
-    if (const ConfigValue* value = reader.Raw(key); value != nullptr && !value->is_null()) {
+    if (const config::ConfigValue* value = reader.Raw(key); value != nullptr && !value->is_null()) {
       reader.Unsupported(key, "is set, which this suite does not read");
     }
   }
   reader.Finish();
 }
 
-SeanetArguments ReadArguments(OptionReader& options, OptionProblems& problems) {
+SeanetArguments ReadArguments(config::OptionReader& options, config::OptionProblems& problems) {
   SeanetArguments a;
   a.channels = options.Int("channels", 1, 1, 64);
   a.dimension = options.Int("dimension", 128, 1, 1 << 16);
@@ -66,7 +66,7 @@ SeanetArguments ReadArguments(OptionReader& options, OptionProblems& problems) {
 
 }  // namespace
 
-std::vector<int64_t> ReadRatios(OptionReader& options, std::string_view key) {
+std::vector<int64_t> ReadRatios(config::OptionReader& options, std::string_view key) {
   const std::vector<int64_t> ratios = options.IntList(key, std::vector<int64_t>{8, 5, 4, 2});
   if (std::any_of(ratios.begin(), ratios.end(), [](int64_t ratio) { return ratio < 1; })) {
     options.Wrong(key, "must be positive: each is a stride");
@@ -80,9 +80,10 @@ std::vector<int64_t> ReadRatios(OptionReader& options, std::string_view key) {
   return ratios;
 }
 
-SeanetSpec DescribeSeanet(const ConfigValue::Map& arguments, SeanetSide side, OptionProblems& problems) {
+SeanetSpec DescribeSeanet(const config::ConfigValue::Map& arguments, SeanetSide side,
+                          config::OptionProblems& problems) {
   const bool encoder = side == SeanetSide::kEncoder;
-  OptionReader options(arguments, "seanet", encoder ? "SEANetEncoder" : "SEANetDecoder", problems);
+  config::OptionReader options(arguments, "seanet", encoder ? "SEANetEncoder" : "SEANetDecoder", problems);
   SeanetArguments a = ReadArguments(options, problems);
   if (!encoder) {
     a.trim_right_ratio = options.Float("trim_right_ratio", 1.0);
@@ -102,4 +103,4 @@ SeanetSpec DescribeSeanet(const ConfigValue::Map& arguments, SeanetSide side, Op
                                                                 : SeanetSpec{};
 }
 
-}  // namespace harness
+}  // namespace harness::architecture

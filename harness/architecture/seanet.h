@@ -12,7 +12,7 @@
 #include "harness/config/config.h"
 #include "harness/config/option_reader.h"
 
-namespace harness {
+namespace harness::architecture {
 
 enum class SeanetSide { kEncoder, kDecoder };
 
@@ -38,13 +38,13 @@ struct SeanetArguments {
 
 // `arguments`: the keyword arguments of SEANetEncoder or SEANetDecoder. What is wrong goes to `problems`; then the
 // result must not be used.
-SeanetSpec DescribeSeanet(const ConfigValue::Map& arguments, SeanetSide side, OptionProblems& problems);
+SeanetSpec DescribeSeanet(const config::ConfigValue::Map& arguments, SeanetSide side, config::OptionProblems& problems);
 
 // The strides, as `key` has them: by default EnCodec's own. What is wrong is noted, and {1} returned.
-std::vector<int64_t> ReadRatios(OptionReader& options, std::string_view key);
+std::vector<int64_t> ReadRatios(config::OptionReader& options, std::string_view key);
 
 SeanetSpec BuildSeanet(const SeanetArguments& arguments, SeanetSide side, SeanetNaming naming);
 
 void AppendSeanetTensors(const SeanetSpec& spec, const std::string& group, std::vector<TensorSpec>& list);
 
-}  // namespace harness
+}  // namespace harness::architecture

@@ -2,7 +2,7 @@
 
 #include "harness/architecture/seanet.h"
 
-namespace harness {
+namespace harness::architecture {
 namespace {
 
 class LayerList {
@@ -185,4 +185,4 @@ void AppendSeanetTensors(const SeanetSpec& spec, const std::string& group, std::
   }
 }
 
-}  // namespace harness
+}  // namespace harness::architecture

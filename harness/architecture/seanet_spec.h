@@ -8,7 +8,7 @@
 
 #include "harness/architecture/activation.h"
 
-namespace harness {
+namespace harness::architecture {
 
 enum class ConvNorm { kNone, kWeightNorm, kSpectralNorm, kTimeGroupNorm };
 
@@ -47,4 +47,4 @@ struct SeanetSpec {
   int64_t hop_length() const;   // samples a frame
 };
 
-}  // namespace harness
+}  // namespace harness::architecture

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <utility>
 
-namespace harness {
+namespace harness::architecture {
 namespace {
 
 constexpr std::string_view kWrapped = "_fsdp_wrapped_module";
@@ -78,4 +78,4 @@ Status CheckNotSharded(const std::vector<FoundTensor>& found) {
   return {};
 }
 
-}  // namespace harness
+}  // namespace harness::architecture

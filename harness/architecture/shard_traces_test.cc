@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-namespace harness {
+namespace harness::architecture {
 namespace {
 
 using testing::HasSubstr;
@@ -47,4 +47,4 @@ TEST(ShardTraces, AreNotSeenInWholeModels) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::architecture

@@ -7,11 +7,11 @@
 #include "harness/architecture/conditioner_kind.h"
 #include "harness/architecture/known_codecs.h"
 
-namespace harness {
+namespace harness::architecture {
 namespace {
 
-void ReadStyle(const ConditionerArguments& arguments, ConditionerSpec& conditioner, OptionProblems& problems) {
-  OptionReader options(arguments.map, arguments.path, "StyleConditioner", problems);
+void ReadStyle(const ConditionerArguments& arguments, ConditionerSpec& conditioner, config::OptionProblems& problems) {
+  config::OptionReader options(arguments.map, arguments.path, "StyleConditioner", problems);
   StyleOptions style;
   style.mert = options.Choice("model_name", std::nullopt, {"encodec", "mert"}) == "mert";
   struct Scale {
@@ -23,12 +23,12 @@ void ReadStyle(const ConditionerArguments& arguments, ConditionerSpec& condition
   conditioner.input_dim = scale.dim;
   conditioner.input_origin = options.Path("transformer_scale");
   style.layers = scale.layers;
-  style.batch_norm = !options.Has("batch_norm") || Truthy(options.Raw("batch_norm"));
+  style.batch_norm = !options.Has("batch_norm") || config::Truthy(options.Raw("batch_norm"));
   options.Ignore({"batch_norm"});
 
-  const int64_t codebooks = options.Int("n_q_out", 6, -OptionReader::kMaxSize, 4096);
+  const int64_t codebooks = options.Int("n_q_out", 6, -config::OptionReader::kMaxSize, 4096);
   const int64_t bins = options.Int("bins", 1024);
-  const int64_t eval_q = options.Int("eval_q", 3, -OptionReader::kMaxSize);
+  const int64_t eval_q = options.Int("eval_q", 3, -config::OptionReader::kMaxSize);
   if (codebooks > 0) {
     style.quantizer = {.codebooks = codebooks, .cardinality = bins};
     if (eval_q < 1 || eval_q > codebooks) {
@@ -118,4 +118,4 @@ const ConditionerKind StyleOptions::kKind = {.model = "style",
                                              .more_tensors = CountStyleTensors,
                                              .unchecked = FindUncheckedStyle};
 
-}  // namespace harness
+}  // namespace harness::architecture

@@ -5,24 +5,24 @@
 
 #include "harness/architecture/conditioner_kind.h"
 
-namespace harness {
+namespace harness::architecture {
 namespace {
 
-void ReadT5(const ConditionerArguments& arguments, ConditionerSpec& conditioner, OptionProblems& problems) {
-  OptionReader options(arguments.map, arguments.path, "T5Conditioner", problems);
+void ReadT5(const ConditionerArguments& arguments, ConditionerSpec& conditioner, config::OptionProblems& problems) {
+  config::OptionReader options(arguments.map, arguments.path, "T5Conditioner", problems);
   T5Options t5;
   t5.name = options.String("name", std::nullopt);
   t5.finetune = ReadStrictBool(options, "finetune");
-  t5.normalize_text = Truthy(options.Raw("normalize_text"));
+  t5.normalize_text = config::Truthy(options.Raw("normalize_text"));
   // The one value that is taken for its opposite.
-  if (const ConfigValue* value = options.Raw("normalize_text"); value != nullptr) {
-    const ConfigValue bare = value->WithoutQuotes();
+  if (const config::ConfigValue* value = options.Raw("normalize_text"); value != nullptr) {
+    const config::ConfigValue bare = value->WithoutQuotes();
     if (t5.normalize_text && std::get_if<bool>(&bare.data) != nullptr && !std::get<bool>(bare.data)) {
       options.Bool("normalize_text", false);
     }
   }
   // Compared with 0 whenever a text is tokenized: a number, or a bool.
-  if (const ConfigValue* dropout = options.Raw("word_dropout");
+  if (const config::ConfigValue* dropout = options.Raw("word_dropout");
       dropout != nullptr && !std::holds_alternative<bool>(dropout->data))
     options.Float("word_dropout", 0);
   options.Ignore({"autocast_dtype"});
@@ -73,4 +73,4 @@ const ConditionerKind T5Options::kKind = {.model = "t5",
                                           .unchecked = FindUncheckedT5,
                                           .add_edits = AddT5Edits};
 
-}  // namespace harness
+}  // namespace harness::architecture

@@ -11,7 +11,7 @@
 #include "harness/base/json_text.h"
 #include "harness/base/safe_text.h"
 
-namespace harness {
+namespace harness::architecture {
 namespace {
 
 using Json = nlohmann::json;
@@ -195,4 +195,4 @@ std::vector<TensorSpec> T5StateTensors(const T5Spec& spec, const std::string& pr
   return list;
 }
 
-}  // namespace harness
+}  // namespace harness::architecture

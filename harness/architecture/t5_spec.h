@@ -10,7 +10,7 @@
 #include "harness/architecture/tensor_spec.h"
 #include "harness/base/result.h"
 
-namespace harness {
+namespace harness::architecture {
 
 struct T5Spec {
   enum class Activation { kRelu, kGelu, kGeluTanh, kSilu };
@@ -42,4 +42,4 @@ std::vector<TensorSpec> T5CheckpointTensors(const T5Spec& spec);
 // whose conditioner has `finetune` ("condition_provider.conditioners.NAME.t5."), where loading is strict.
 std::vector<TensorSpec> T5StateTensors(const T5Spec& spec, const std::string& prefix);
 
-}  // namespace harness
+}  // namespace harness::architecture

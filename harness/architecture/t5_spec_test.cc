@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-namespace harness {
+namespace harness::architecture {
 namespace {
 
 using testing::HasSubstr;
@@ -112,4 +112,4 @@ TEST(T5Tensors, OfAStateDictHoldTheEmbeddingTwice) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::architecture

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace harness {
+namespace harness::architecture {
 
 struct TensorSpec {
   std::string name;
@@ -24,4 +24,4 @@ struct TensorSpec {
 // "[2048, 1024]"
 std::string ShapeText(const std::vector<int64_t>& shape);
 
-}  // namespace harness
+}  // namespace harness::architecture

@@ -2,7 +2,7 @@
 
 #include <libdeflate.h>
 
-namespace harness {
+namespace harness::archive {
 namespace {
 
 constexpr uint32_t kPolynomial = 0xedb88320;  // bit 31 is x^0
@@ -33,4 +33,4 @@ uint32_t Crc32Combine(uint32_t crc_a, uint32_t crc_b, uint64_t size_b) {
   return Multiply(crc_a, shift) ^ crc_b;
 }
 
-}  // namespace harness
+}  // namespace harness::archive

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <span>
 
-namespace harness {
+namespace harness::archive {
 
 // Continues `crc` (0 at the start) over `bytes`.
 uint32_t Crc32(uint32_t crc, std::span<const std::byte> bytes);
@@ -14,4 +14,4 @@ uint32_t Crc32(uint32_t crc, std::span<const std::byte> bytes);
 // The CRC of A followed by B, from the CRCs of both and the length of B.
 uint32_t Crc32Combine(uint32_t crc_a, uint32_t crc_b, uint64_t size_b);
 
-}  // namespace harness
+}  // namespace harness::archive

@@ -13,7 +13,7 @@
 #include "harness/base/safe_text.h"
 #include "harness/base/utf8.h"
 
-namespace harness {
+namespace harness::archive {
 namespace {
 
 constexpr size_t kHead = 4096;
@@ -213,4 +213,4 @@ FileDescription DescribeFileKind(FileKind kind, std::span<const std::byte> file,
   return {fmt::format("is not a PyTorch checkpoint (it starts with the bytes {})", bytes), export_it};
 }
 
-}  // namespace harness
+}  // namespace harness::archive

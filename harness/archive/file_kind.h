@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace harness {
+namespace harness::archive {
 
 enum class FileKind {
   kTorchZip,     // torch.save since PyTorch 1.6
@@ -48,4 +48,4 @@ struct FileDescription {
 FileDescription DescribeFileKind(FileKind kind, std::span<const std::byte> file,
                                  std::string_view exporter = "audiocraft.utils.export", bool quote = true);
 
-}  // namespace harness
+}  // namespace harness::archive

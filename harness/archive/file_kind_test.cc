@@ -7,7 +7,7 @@
 #include "harness/testing/checkpoints.h"
 #include "harness/testing/matchers.h"
 
-namespace harness {
+namespace harness::archive {
 namespace {
 
 using namespace testing_support;
@@ -77,7 +77,7 @@ TEST_P(FileKindTest, IsRecognisedByItsBytes) {
 
 // What is not a checkpoint is refused with the same words.
 TEST_P(FileKindTest, IsWhatTheCheckpointSays) {
-  const Checkpoint checkpoint = Open(GetParam().bytes);
+  const checkpoint::Checkpoint checkpoint = Open(GetParam().bytes);
   switch (GetParam().kind) {
     case FileKind::kTorchZip: EXPECT_THAT(checkpoint.structure_status(), Succeeds()); break;
     case FileKind::kTorchLegacy:
@@ -95,7 +95,7 @@ TEST_P(FileKindTest, IsWhatTheCheckpointSays) {
                   FailsWith(ErrorCode::kCorrupt, Parts{"state_dict.bin ", description.what}));
       EXPECT_THAT(checkpoint.structure_status(), HasRemedy(description.remedy));
       EXPECT_THAT(checkpoint.pickle_status(), FailsWith(ErrorCode::kCorrupt, Parts{description.what}));
-      EXPECT_EQ(checkpoint.format(), Checkpoint::Format::kUnknown);
+      EXPECT_EQ(checkpoint.format(), checkpoint::Checkpoint::Format::kUnknown);
     }
   }
 }
@@ -104,4 +104,4 @@ INSTANTIATE_TEST_SUITE_P(Kinds, FileKindTest, ::testing::ValuesIn(Cases()),
                          [](const auto& row) { return std::string(row.param.name); });
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::archive

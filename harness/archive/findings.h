@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-namespace harness {
+namespace harness::archive {
 
 class Findings {
  public:
@@ -44,4 +44,4 @@ class Findings {
   size_t count_ = 0;
 };
 
-}  // namespace harness
+}  // namespace harness::archive

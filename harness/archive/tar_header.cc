@@ -2,7 +2,7 @@
 
 #include <string>
 
-namespace harness {
+namespace harness::archive {
 namespace {
 
 constexpr size_t kBlock = 512, kChecksumAt = 148, kChecksumSize = 8;
@@ -51,4 +51,4 @@ bool IsTarHeader(std::span<const std::byte> file) {
   return static_cast<int64_t>(*stated) == plain || static_cast<int64_t>(*stated) == with_sign;
 }
 
-}  // namespace harness
+}  // namespace harness::archive

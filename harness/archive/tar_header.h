@@ -11,7 +11,7 @@
 #include <span>
 #include <string_view>
 
-namespace harness {
+namespace harness::archive {
 
 // The checksum at offset 148 is that of the first 512 bytes: all that tarfile looks at (V7, ustar, GNU and pax alike).
 bool IsTarHeader(std::span<const std::byte> file);
@@ -19,4 +19,4 @@ bool IsTarHeader(std::span<const std::byte> file);
 // A number field of a header: octal text as Python's int(text, 8) takes it, or base 256.
 std::optional<uint64_t> TarNumber(std::string_view field);
 
-}  // namespace harness
+}  // namespace harness::archive

@@ -5,7 +5,7 @@
 #include "harness/testing/archive_writer.h"
 #include "harness/testing/bytes.h"
 
-namespace harness {
+namespace harness::archive {
 namespace {
 
 using namespace testing_support;
@@ -36,4 +36,4 @@ TEST(TarHeader, Numbers) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::archive

@@ -12,7 +12,7 @@
 #include "harness/base/little_endian.h"
 #include "harness/base/safe_text.h"
 
-namespace harness {
+namespace harness::archive {
 namespace {
 
 constexpr uint32_t kLocalSignature = 0x04034b50;
@@ -196,4 +196,4 @@ Result<std::span<const std::byte>> ZipArchive::Read(size_t index) const {
   return std::span<const std::byte>(kept.get(), read.bytes.size());
 }
 
-}  // namespace harness
+}  // namespace harness::archive

@@ -21,7 +21,7 @@
 #include "harness/archive/zip_directory.h"
 #include "harness/base/result.h"
 
-namespace harness {
+namespace harness::archive {
 
 // The bytes of a record; what had to be inflated for them goes with them.
 struct ZipBytes {
@@ -63,4 +63,4 @@ class ZipArchive {
   mutable std::unordered_map<size_t, std::unique_ptr<std::byte[]>> inflated_;
 };
 
-}  // namespace harness
+}  // namespace harness::archive

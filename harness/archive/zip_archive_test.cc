@@ -5,7 +5,7 @@
 #include "harness/testing/checkpoints.h"
 #include "harness/testing/matchers.h"
 
-namespace harness {
+namespace harness::archive {
 namespace {
 
 using namespace testing_support;
@@ -181,4 +181,4 @@ TEST(ZipArchive, EveryTruncationIsNoted) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::archive

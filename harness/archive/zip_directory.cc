@@ -9,7 +9,7 @@
 #include "harness/base/little_endian.h"
 #include "harness/base/safe_text.h"
 
-namespace harness {
+namespace harness::archive {
 namespace {
 
 constexpr uint32_t kEnd64Signature = 0x06064b50;
@@ -231,4 +231,4 @@ Result<ZipDirectory> ReadZipDirectory(std::span<const std::byte> file, std::stri
   return directory;
 }
 
-}  // namespace harness
+}  // namespace harness::archive

@@ -11,7 +11,7 @@
 #include "harness/archive/findings.h"
 #include "harness/base/result.h"
 
-namespace harness {
+namespace harness::archive {
 
 struct ZipRecord {
   std::string name;
@@ -42,4 +42,4 @@ bool HasEndOfZipDirectory(std::span<const std::byte> file);
 // Whether a reader that looks for an archive at the end of a file of another kind would find one, wherever it begins.
 bool EndsAsZipArchive(std::span<const std::byte> file);
 
-}  // namespace harness
+}  // namespace harness::archive

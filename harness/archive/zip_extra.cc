@@ -5,7 +5,7 @@
 
 #include "harness/base/safe_text.h"
 
-namespace harness {
+namespace harness::archive {
 
 void CheckUnicodePath(std::string_view name, std::span<const std::byte> field, Findings& doubts) {
   const std::span<const std::byte> rest = field.subspan(std::min<size_t>(field.size(), 5));
@@ -14,4 +14,4 @@ void CheckUnicodePath(std::string_view name, std::span<const std::byte> field, F
   doubts.Add("record {} has a second name, {} (its Unicode path field)", Printable(name), Printable(text));
 }
 
-}  // namespace harness
+}  // namespace harness::archive

@@ -9,7 +9,7 @@
 #include "harness/archive/findings.h"
 #include "harness/base/little_endian.h"
 
-namespace harness {
+namespace harness::archive {
 
 constexpr uint16_t kZip64Extra = 0x0001, kUnicodePathExtra = 0x7075, kPyTorchPaddingExtra = 0x4246;  // "FB"
 
@@ -30,4 +30,4 @@ bool ForEachExtra(std::span<const std::byte> extra, Visit visit) {
 // A record's second name (Info-ZIP's Unicode path field), which Python's zipfile goes by, is the first.
 void CheckUnicodePath(std::string_view name, std::span<const std::byte> field, Findings& doubts);
 
-}  // namespace harness
+}  // namespace harness::archive

@@ -10,7 +10,7 @@
 #include "harness/base/little_endian.h"
 #include "harness/base/safe_text.h"
 
-namespace harness {
+namespace harness::archive {
 namespace {
 
 constexpr uint16_t kDescriptorFlag = 8;
@@ -192,4 +192,4 @@ void CheckZipNames(ZipDirectory& directory) {
 
 void CheckZipLayout(std::span<const std::byte> file, ZipDirectory& directory) { Layout(file, directory).Check(); }
 
-}  // namespace harness
+}  // namespace harness::archive

@@ -14,7 +14,7 @@
 
 #include "harness/archive/zip_directory.h"
 
-namespace harness {
+namespace harness::archive {
 
 inline constexpr size_t kLocalHeaderSize = 30;  // bytes, without the name and the extra fields
 
@@ -30,4 +30,4 @@ void CheckZipLayout(std::span<const std::byte> file, ZipDirectory& directory);
 // As miniz compares names: ASCII letters only.
 std::string LowerAscii(std::string_view name);
 
-}  // namespace harness
+}  // namespace harness::archive

@@ -16,7 +16,7 @@
 #include "harness/audio/npy_header.h"
 #include "harness/base/atomic_file.h"
 
-namespace harness {
+namespace harness::audio {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "values are read and written as they lie in memory");
@@ -159,4 +159,4 @@ template Result<NpyArray<float>> ReadNpy<float>(const std::filesystem::path&);
 template Status WriteNpy<int32_t>(const std::filesystem::path&, const NpyArray<int32_t>&);
 template Status WriteNpy<float>(const std::filesystem::path&, const NpyArray<float>&);
 
-}  // namespace harness
+}  // namespace harness::audio

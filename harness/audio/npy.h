@@ -21,7 +21,7 @@
 
 #include "harness/base/result.h"
 
-namespace harness {
+namespace harness::audio {
 
 template <class T>
 struct NpyArray {
@@ -37,4 +37,4 @@ Result<NpyArray<T>> ReadNpy(const std::filesystem::path& path);
 template <class T>
 Status WriteNpy(const std::filesystem::path& path, const NpyArray<T>& array);
 
-}  // namespace harness
+}  // namespace harness::audio

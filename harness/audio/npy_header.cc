@@ -6,7 +6,7 @@
 #include <optional>
 #include <system_error>
 
-namespace harness {
+namespace harness::audio {
 namespace {
 
 class Parser {
@@ -132,4 +132,4 @@ std::string FormatNpyHeader(const NpyHeader& header) {
                      header.fortran_order ? "True" : "False", shape);
 }
 
-}  // namespace harness
+}  // namespace harness::audio

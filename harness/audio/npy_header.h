@@ -9,7 +9,7 @@
 
 #include "harness/base/result.h"
 
-namespace harness {
+namespace harness::audio {
 
 struct NpyHeader {
   std::string descr;  // "<i4"
@@ -22,4 +22,4 @@ Result<NpyHeader> ParseNpyHeader(std::string_view text);
 // The dict, without padding.
 std::string FormatNpyHeader(const NpyHeader& header);
 
-}  // namespace harness
+}  // namespace harness::audio

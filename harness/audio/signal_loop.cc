@@ -9,7 +9,7 @@
 #include <numbers>
 #include <utility>
 
-namespace harness {
+namespace harness::audio {
 namespace {
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
@@ -137,4 +137,4 @@ SignalLoop MeasureLoop(std::span<const std::vector<float>> channels, int sample_
   return loop;
 }
 
-}  // namespace harness
+}  // namespace harness::audio

@@ -18,7 +18,7 @@
 #include <span>
 #include <vector>
 
-namespace harness {
+namespace harness::audio {
 
 inline constexpr double kSignalWindowS = 0.05;
 inline constexpr double kRepeatTolerance = 1e-4;
@@ -32,4 +32,4 @@ struct SignalLoop {
 
 SignalLoop MeasureLoop(std::span<const std::vector<float>> channels, int sample_rate_hz);  // [C][N]
 
-}  // namespace harness
+}  // namespace harness::audio

@@ -8,7 +8,7 @@
 
 #include "harness/audio/signal_loop.h"
 
-namespace harness {
+namespace harness::audio {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
@@ -129,4 +129,4 @@ SignalStatistics ComputeSignalStatistics(const Waveform& waveform) {
   return statistics;
 }
 
-}  // namespace harness
+}  // namespace harness::audio

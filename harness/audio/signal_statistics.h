@@ -13,7 +13,7 @@
 
 #include "harness/audio/wav.h"
 
-namespace harness {
+namespace harness::audio {
 
 inline constexpr double kSilentAcRms = 1e-4;  // -80 dB of full scale
 
@@ -50,4 +50,4 @@ struct SignalStatistics {
 // A waveform that is not well formed (no channels, no rate, a broken last frame) gives NaN overall and no channels.
 SignalStatistics ComputeSignalStatistics(const Waveform& waveform);
 
-}  // namespace harness
+}  // namespace harness::audio

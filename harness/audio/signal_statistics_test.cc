@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace harness {
+namespace harness::audio {
 namespace {
 
 constexpr int kRateHz = 32000;
@@ -207,4 +207,4 @@ TEST(SignalLoop, CountsTheStuckPart) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::audio

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <cstddef>
 
-namespace harness {
+namespace harness::audio {
 namespace {
 
 CodebookStatistics Measure(std::span<const int32_t> codes) {
@@ -54,4 +54,4 @@ Result<std::vector<CodebookStatistics>> ComputeTokenStatistics(std::span<const i
   return statistics;
 }
 
-}  // namespace harness
+}  // namespace harness::audio

@@ -11,7 +11,7 @@
 
 #include "harness/base/result.h"
 
-namespace harness {
+namespace harness::audio {
 
 struct CodebookStatistics {
   int64_t distinct = 0;            // different codes
@@ -24,4 +24,4 @@ struct CodebookStatistics {
 Result<std::vector<CodebookStatistics>> ComputeTokenStatistics(std::span<const int32_t> codes, int64_t codebooks,
                                                                int64_t frames);
 
-}  // namespace harness
+}  // namespace harness::audio

@@ -7,7 +7,7 @@
 
 #include "harness/testing/matchers.h"
 
-namespace harness {
+namespace harness::audio {
 namespace {
 
 using namespace testing_support;
@@ -76,4 +76,4 @@ TEST(TokenStatistics, RefusesCodesThatAreNotKTimesT) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::audio

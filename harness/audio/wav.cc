@@ -13,7 +13,7 @@
 
 #include "harness/base/atomic_file.h"
 
-namespace harness {
+namespace harness::audio {
 namespace {
 
 constexpr int kMaxChannels = 1024;                          // libsndfile's SF_MAX_CHANNELS
@@ -152,4 +152,4 @@ Result<Waveform> ReadWav(const std::filesystem::path& path) {
   return waveform;
 }
 
-}  // namespace harness
+}  // namespace harness::audio

@@ -17,7 +17,7 @@
 
 #include "harness/base/result.h"
 
-namespace harness {
+namespace harness::audio {
 
 struct Waveform {
   int sample_rate_hz = 0;
@@ -33,4 +33,4 @@ inline constexpr int64_t kMaxReadSamples = int64_t{1} << 28;
 Status WriteWav(const std::filesystem::path& path, const Waveform& waveform);
 Result<Waveform> ReadWav(const std::filesystem::path& path);
 
-}  // namespace harness
+}  // namespace harness::audio

@@ -11,7 +11,7 @@
 #include "harness/testing/matchers.h"
 #include "harness/testing/temporary_folder.h"
 
-namespace harness {
+namespace harness::audio {
 namespace {
 
 using namespace testing_support;
@@ -187,4 +187,4 @@ TEST(Wav, EveryTruncationFailsAndNeverCrashes) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::audio

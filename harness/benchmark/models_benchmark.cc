@@ -21,12 +21,12 @@ namespace harness {
 namespace {
 
 struct Loaded {
-  std::unique_ptr<Export> source;
-  std::unique_ptr<Models> models;
+  std::unique_ptr<exports::Export> source;
+  std::unique_ptr<pipeline::Models> models;
 };
 
 // Null, with the reason on stderr, where the export can't be loaded.
-Models* TheModels() {
+pipeline::Models* TheModels() {
   static const Loaded loaded = [] {
     Loaded result;
     const char* folder = std::getenv("AUDIOCRAFT_EXPORT_DIR");
@@ -34,18 +34,19 @@ Models* TheModels() {
       std::fputs("AUDIOCRAFT_EXPORT_DIR is not set\n", stderr);
       return result;
     }
-    result.source = std::make_unique<Export>(folder, HubCache::FromEnvironment(HubCache::OfProcess), ".");
-    for (const Role role : {Role::kLanguageModel, Role::kCodec}) {
-      ExportFile& file = result.source->file(role);
+    result.source =
+        std::make_unique<exports::Export>(folder, hub::HubCache::FromEnvironment(hub::HubCache::OfProcess), ".");
+    for (const exports::Role role : {exports::Role::kLanguageModel, exports::Role::kCodec}) {
+      exports::ExportFile& file = result.source->file(role);
       if (!file.Present().ok() || !file.Format().ok() || !file.checkpoint().tensor_status().ok() ||
           !file.package().ok()) {
         std::fputs("the export is faulty: build/bin/conformance says how\n", stderr);
         return result;
       }
     }
-    auto models = LoadModels(*result.source, Placement{});
+    auto models = pipeline::LoadModels(*result.source, model::Placement{});
     if (models.ok()) {
-      result.models = std::make_unique<Models>(std::move(models).value());
+      result.models = std::make_unique<pipeline::Models>(std::move(models).value());
     } else {
       std::fprintf(stderr, "%s\n", models.error().message.c_str());
     }
@@ -56,37 +57,38 @@ Models* TheModels() {
 
 // One guided step at position 50 of 100: both rows of a batch.
 void GuidedStep(benchmark::State& state) {
-  const Models* models = TheModels();
+  const pipeline::Models* models = TheModels();
   if (models == nullptr) return state.SkipWithError("no models");
   const c10::InferenceMode inference;
   const auto conditions = models->conditions.Encode({{}}, /*together=*/true);
   if (!conditions.ok()) return state.SkipWithError(conditions.error().message.c_str());
   const at::Tensor codes = at::zeros({1, models->language_model.spec().num_codebooks, 1}, at::kLong);
   constexpr int64_t kSteps = 100;
-  std::unique_ptr<GuidedModel> guided;
-  int64_t step = kSteps, before = CountSmallBatches().weight_bytes, of_starts = 0;
+  std::unique_ptr<generate::GuidedModel> guided;
+  int64_t step = kSteps, before = model::CountSmallBatches().weight_bytes, of_starts = 0;
   for (auto _ : state) {
     if (step >= kSteps) {
       state.PauseTiming();
-      const int64_t start = CountSmallBatches().weight_bytes;
-      guided = std::make_unique<GuidedModel>(models->language_model, *conditions, 1, kSteps, Sampling{});
+      const int64_t start = model::CountSmallBatches().weight_bytes;
+      guided =
+          std::make_unique<generate::GuidedModel>(models->language_model, *conditions, 1, kSteps, generate::Sampling{});
       guided->Logits(codes);
-      of_starts += CountSmallBatches().weight_bytes - start;
+      of_starts += model::CountSmallBatches().weight_bytes - start;
       step = 1;
       state.ResumeTiming();
     }
     benchmark::DoNotOptimize(guided->Logits(codes));
     ++step;
   }
-  state.SetBytesProcessed(CountSmallBatches().weight_bytes - before - of_starts);
+  state.SetBytesProcessed(model::CountSmallBatches().weight_bytes - before - of_starts);
 }
 BENCHMARK(GuidedStep)->Unit(benchmark::kMillisecond)->UseRealTime();
 
 void DecodeASecond(benchmark::State& state) {
-  const Models* models = TheModels();
+  const pipeline::Models* models = TheModels();
   if (models == nullptr) return state.SkipWithError("no models");
   const c10::InferenceMode inference;
-  const CodecFacts& codec = models->codec->facts();
+  const architecture::CodecFacts& codec = models->codec->facts();
   const auto frames = static_cast<int64_t>(codec.frame_rate_hz) * state.range(0);
   const at::Tensor codes = at::randint(codec.cardinality, {1, codec.codebooks, frames}, at::kLong);
   for (auto _ : state) benchmark::DoNotOptimize(models->codec->Decode(codes));
@@ -103,7 +105,8 @@ void SmallBatch(benchmark::State& state) {
   std::vector<at::Tensor> weights;
   for (int i = 0; i < 32; ++i) weights.push_back(at::randn({state.range(1), state.range(2)}).to(at::kHalf));
   size_t next = 0;
-  for (auto _ : state) benchmark::DoNotOptimize(SmallBatchLinear(x, weights[next++ % weights.size()], at::Tensor()));
+  for (auto _ : state)
+    benchmark::DoNotOptimize(model::SmallBatchLinear(x, weights[next++ % weights.size()], at::Tensor()));
   state.SetBytesProcessed(state.iterations() * state.range(1) * state.range(2) * 2);
 }
 BENCHMARK(SmallBatch)

@@ -20,7 +20,7 @@
 #include "harness/pickle/pickle_reader.h"
 #include "harness/pickle/pickle_safety.h"
 
-namespace harness {
+namespace harness::checkpoint {
 namespace {
 
 constexpr int64_t kMinVersion = 1, kMaxVersion = 10;  // caffe2/serialize/versions.h
@@ -42,11 +42,12 @@ std::string_view AsText(std::span<const std::byte> bytes) {
 }
 
 // The record that torch.load finds by that name, in the very spelling where there is one.
-std::optional<size_t> FindAsTorch(const ZipArchive& archive, const std::string& name) {
+std::optional<size_t> FindAsTorch(const archive::ZipArchive& archive, const std::string& name) {
   if (const std::optional<size_t> found = archive.Find(name)) return found;
-  const std::string lower = LowerAscii(name);
+  const std::string lower = archive::LowerAscii(name);
   for (size_t i = 0; i < archive.records().size(); ++i) {
-    if (archive.records()[i].name.size() == name.size() && LowerAscii(archive.records()[i].name) == lower) return i;
+    if (archive.records()[i].name.size() == name.size() && archive::LowerAscii(archive.records()[i].name) == lower)
+      return i;
   }
   return std::nullopt;
 }
@@ -57,9 +58,9 @@ struct Checkpoint::Impl {
   MappedFile file;
   Format format = Format::kUnknown;
   Status structure, unambiguous, pickle_status, safety, storage, tensor;
-  Findings doubts;  // of the records and what is in them
-  std::unique_ptr<ZipArchive> archive;
-  PickleReading reading;
+  archive::Findings doubts;  // of the records and what is in them
+  std::unique_ptr<archive::ZipArchive> archive;
+  pickle::PickleReading reading;
 
   std::string name() const { return file.name(); }
 
@@ -80,15 +81,16 @@ struct Checkpoint::Impl {
 };
 
 void Checkpoint::Impl::Read(Payload deflated) {
-  const FileKind kind = SniffFileKind(file.bytes());
+  const archive::FileKind kind = archive::SniffFileKind(file.bytes());
   switch (kind) {
-    case FileKind::kTorchZip:
-    case FileKind::kDamagedZip: return ReadZip(deflated);
-    case FileKind::kTorchLegacy: return ReadLegacyStream();
+    case archive::FileKind::kTorchZip:
+    case archive::FileKind::kDamagedZip: return ReadZip(deflated);
+    case archive::FileKind::kTorchLegacy: return ReadLegacyStream();
     default: break;
   }
-  const bool supported = kind != FileKind::kTorchTar;
-  const FileDescription description = DescribeFileKind(kind, file.bytes(), "audiocraft.utils.export", false);
+  const bool supported = kind != archive::FileKind::kTorchTar;
+  const archive::FileDescription description =
+      archive::DescribeFileKind(kind, file.bytes(), "audiocraft.utils.export", false);
   structure = Error{supported ? ErrorCode::kCorrupt : ErrorCode::kUnsupported,
                     fmt::format("{} {}", name(), description.what), description.remedy};
   Stop(structure);
@@ -96,11 +98,11 @@ void Checkpoint::Impl::Read(Payload deflated) {
 
 // All records lie in one folder, named as the first one says: the loader refuses anything else.
 Status Checkpoint::Impl::FindPrefix(std::string& prefix) const {
-  const std::vector<ZipRecord>& records = archive->records();
+  const std::vector<archive::ZipRecord>& records = archive->records();
   const std::string& first = records.front().name;
   const size_t slash = first.find('/');
   prefix = slash == std::string::npos ? "" : first.substr(0, slash + 1);
-  for (const ZipRecord& record : records) {
+  for (const archive::ZipRecord& record : records) {
     if (!prefix.empty() && record.name.starts_with(prefix)) continue;
     const std::string where = prefix.empty() ? "a folder" : fmt::format("the folder {}", Printable(prefix));
     return Error{
@@ -151,12 +153,12 @@ Status Checkpoint::Impl::CheckSmallRecords(const std::string& prefix) const {
 }
 
 Result<std::string> Checkpoint::Impl::ReadSmallRecord(size_t record) const {
-  const ZipRecord& found = archive->records()[record];
+  const archive::ZipRecord& found = archive->records()[record];
   if (found.size > kMaxSmallRecord) {
     return Error{ErrorCode::kCorrupt, fmt::format("{}: record {} has {} bytes, where torch.save writes a few", name(),
                                                   Printable(found.name), found.size)};
   }
-  HARNESS_ASSIGN_OR_RETURN(const ZipBytes read, archive->ReadOnce(record));
+  HARNESS_ASSIGN_OR_RETURN(const archive::ZipBytes read, archive->ReadOnce(record));
   return std::string(AsText(read.bytes));
 }
 
@@ -166,10 +168,10 @@ void Checkpoint::Impl::CheckSpelling(const std::string& prefix) {
     return std::find(kSmallRecords.begin(), kSmallRecords.end(), inner) != kSmallRecords.end() ||
            std::find(kOtherRecords.begin(), kOtherRecords.end(), inner) != kOtherRecords.end();
   };
-  for (const ZipRecord& record : archive->records()) {
+  for (const archive::ZipRecord& record : archive->records()) {
     if (!record.name.starts_with(prefix)) continue;
     const std::string inner = record.name.substr(prefix.size());
-    const std::string lower = LowerAscii(inner);
+    const std::string lower = archive::LowerAscii(inner);
     if ((known(lower) && inner != lower) || (lower.starts_with("data/") && !inner.starts_with("data/"))) {
       doubts.Add("record {} is spelled in another way than torch.save spells it ({}): PyTorch takes one for the other",
                  Printable(record.name), Printable(lower, 40));
@@ -187,7 +189,7 @@ void Checkpoint::Impl::CheckSpelling(const std::string& prefix) {
 void Checkpoint::Impl::CheckUnnamed(const std::string& prefix, const std::unordered_set<size_t>& named) {
   uint64_t others = 0;
   for (size_t i = 0; i < archive->records().size(); ++i) {
-    const ZipRecord& record = archive->records()[i];
+    const archive::ZipRecord& record = archive->records()[i];
     if (named.contains(i) || record.name.ends_with('/')) continue;
     const std::string_view inner = std::string_view(record.name).substr(std::min(prefix.size(), record.name.size()));
     if (inner.starts_with("data/")) {
@@ -207,7 +209,7 @@ void Checkpoint::Impl::CheckUnnamed(const std::string& prefix, const std::unorde
 }
 
 void Checkpoint::Impl::Conclude() {
-  Findings all;
+  archive::Findings all;
   if (archive) all.Append(archive->doubts());
   all.Append(doubts);
   if (all.empty()) return;
@@ -223,14 +225,14 @@ void Checkpoint::Impl::Conclude() {
 
 void Checkpoint::Impl::ReadZip(Payload deflated) {
   format = Format::kZip;
-  Result<std::unique_ptr<ZipArchive>> opened = ZipArchive::Open(file.bytes(), name());
+  Result<std::unique_ptr<archive::ZipArchive>> opened = archive::ZipArchive::Open(file.bytes(), name());
   if (!opened.ok()) {
     structure = opened.error();
     return Stop(structure);
   }
   archive = std::move(opened).value();
   structure = archive->status();
-  if (IsTarHeader(file.bytes())) doubts.Add("it is a tar archive as well, by the checksum at offset 148");
+  if (archive::IsTarHeader(file.bytes())) doubts.Add("it is a tar archive as well, by the checksum at offset 148");
   std::string prefix;
   const Status prefix_status = FindPrefix(prefix);
   if (structure.ok()) structure = prefix_status;
@@ -248,7 +250,8 @@ void Checkpoint::Impl::ReadZip(Payload deflated) {
     return stop(Error{ErrorCode::kCorrupt, fmt::format("{}: has no record {}data.pkl", name(), Printable(prefix))});
   }
   read.insert(*data);
-  if (const ZipRecord& record = archive->records()[*data]; record.deflated() && record.size > kMaxInflatedPickle) {
+  if (const archive::ZipRecord& record = archive->records()[*data];
+      record.deflated() && record.size > kMaxInflatedPickle) {
     return stop(
         Error{ErrorCode::kCorrupt,
               fmt::format("{}: record {} has {} deflated bytes at offset {}, which would become {}; this suite "
@@ -261,8 +264,8 @@ void Checkpoint::Impl::ReadZip(Payload deflated) {
   const Result<std::span<const std::byte>> bytes = archive->Read(*data);
   if (!bytes.ok()) return stop(bytes.error());
   const std::string place = name() + ": data.pkl";
-  reading = ReadPickle(*bytes, place);
-  safety = DescribeForeign(reading, place);
+  reading = pickle::ReadPickle(*bytes, place);
+  safety = pickle::DescribeForeign(reading, place);
   if (!reading.status.ok()) {
     if (safety.ok()) safety = CheckOtherRecords(*archive, read, name());
     return Stop(reading.status);
@@ -276,11 +279,11 @@ void Checkpoint::Impl::ReadZip(Payload deflated) {
 
   std::vector<StoragePlace> places(reading.storages.size());
   for (size_t i = 0; i < places.size(); ++i) {
-    Storage& named = reading.storages[i];
+    pickle::Storage& named = reading.storages[i];
     named.record = fmt::format("{}data/{}", prefix, named.key);
     const std::optional<size_t> index = archive->Find(named.record);
     if (!index || !archive->records()[*index].readable) continue;
-    const ZipRecord& record = archive->records()[*index];
+    const archive::ZipRecord& record = archive->records()[*index];
     named.record_index = *index;
     read.insert(*index);
     named.file_offset = record.data_offset;
@@ -305,7 +308,7 @@ void Checkpoint::Impl::ReadZip(Payload deflated) {
 Status Checkpoint::Impl::InflateStorages() {
   std::vector<size_t> todo;
   for (size_t i = 0; i < reading.storages.size(); ++i) {
-    const Storage& candidate = reading.storages[i];
+    const pickle::Storage& candidate = reading.storages[i];
     if (candidate.available && candidate.record_index != SIZE_MAX &&
         archive->records()[candidate.record_index].deflated()) {
       todo.push_back(i);
@@ -320,7 +323,7 @@ Status Checkpoint::Impl::InflateStorages() {
   }
   if (total > kInflatedAtLeast && total / kInflatedPerByte > file.bytes().size()) {
     for (const size_t i : todo) reading.storages[i].available = false;
-    for (TensorView& view : reading.tensors) view.valid = false;
+    for (pickle::TensorView& view : reading.tensors) view.valid = false;
     return Error{
         ErrorCode::kCorrupt,
         fmt::format("{}: {} deflated storages would become {} bytes, more than {} times the file's {}: no trained "
@@ -332,7 +335,7 @@ Status Checkpoint::Impl::InflateStorages() {
   std::atomic<size_t> next{0};
   const auto work = [&] {
     for (size_t i; (i = next++) < todo.size();) {
-      Storage& target = reading.storages[todo[i]];
+      pickle::Storage& target = reading.storages[todo[i]];
       Result<std::span<const std::byte>> bytes = archive->Read(target.record_index);
       if (bytes.ok()) {
         target.bytes = *bytes;
@@ -347,7 +350,7 @@ Status Checkpoint::Impl::InflateStorages() {
     for (std::jthread& thread : threads) thread = std::jthread(work);
     work();
   }
-  for (TensorView& view : reading.tensors) view.valid = view.valid && reading.storages[view.storage].available;
+  for (pickle::TensorView& view : reading.tensors) view.valid = view.valid && reading.storages[view.storage].available;
   for (Status& status : statuses) HARNESS_RETURN_IF_ERROR(std::move(status));
   return {};
 }
@@ -360,7 +363,7 @@ void Checkpoint::Impl::ReadLegacyStream() {
   doubts = std::move(legacy.doubts);
   reading = std::move(legacy.object);
   if (!reading.status.ok()) return Stop(reading.status);
-  if (reading.pickle.root == kNoNode) return Stop(structure);  // not reached
+  if (reading.pickle.root == pickle::kNoNode) return Stop(structure);  // not reached
   PlaceStorages(legacy.places);
 }
 
@@ -393,9 +396,9 @@ const Status& Checkpoint::pickle_status() const { return impl_->pickle_status; }
 const Status& Checkpoint::safety_status() const { return impl_->safety; }
 const Status& Checkpoint::storage_status() const { return impl_->storage; }
 const Status& Checkpoint::tensor_status() const { return impl_->tensor; }
-const ZipArchive* Checkpoint::archive() const { return impl_->archive.get(); }
-const Pickle& Checkpoint::pickle() const { return impl_->reading.pickle; }
-const std::vector<Storage>& Checkpoint::storages() const { return impl_->reading.storages; }
-const std::vector<TensorView>& Checkpoint::tensors() const { return impl_->reading.tensors; }
+const archive::ZipArchive* Checkpoint::archive() const { return impl_->archive.get(); }
+const pickle::Pickle& Checkpoint::pickle() const { return impl_->reading.pickle; }
+const std::vector<pickle::Storage>& Checkpoint::storages() const { return impl_->reading.storages; }
+const std::vector<pickle::TensorView>& Checkpoint::tensors() const { return impl_->reading.tensors; }
 
-}  // namespace harness
+}  // namespace harness::checkpoint

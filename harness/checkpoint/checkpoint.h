@@ -16,14 +16,13 @@
 #include <string>
 #include <vector>
 
+#include "harness/archive/zip_archive.h"
 #include "harness/base/mapped_file.h"
 #include "harness/base/result.h"
 #include "harness/pickle/pickle.h"
 #include "harness/pickle/tensor_view.h"
 
-namespace harness {
-
-class ZipArchive;
+namespace harness::checkpoint {
 
 class Checkpoint {
  public:
@@ -58,10 +57,10 @@ class Checkpoint {
   const Status& storage_status() const;  // every storage is there, of the size that the pickle says
   const Status& tensor_status() const;   // every tensor's shape, strides and offset stay inside its storage
 
-  const ZipArchive* archive() const;  // null for the legacy format
-  const Pickle& pickle() const;       // empty where pickle_status() is not ok
-  const std::vector<Storage>& storages() const;
-  const std::vector<TensorView>& tensors() const;  // PickleNode::tensor indexes this
+  const archive::ZipArchive* archive() const;  // null for the legacy format
+  const pickle::Pickle& pickle() const;        // empty where pickle_status() is not ok
+  const std::vector<pickle::Storage>& storages() const;
+  const std::vector<pickle::TensorView>& tensors() const;  // PickleNode::tensor indexes this
 
  private:
   struct Impl;
@@ -69,4 +68,4 @@ class Checkpoint {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace harness
+}  // namespace harness::checkpoint

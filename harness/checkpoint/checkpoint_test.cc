@@ -10,7 +10,7 @@
 #include "harness/testing/matchers.h"
 #include "harness/testing/pickle_writer.h"
 
-namespace harness {
+namespace harness::checkpoint {
 namespace {
 
 using namespace testing_support;
@@ -204,7 +204,7 @@ TEST_P(BoundsTest, AreChecked) {
   } else {
     EXPECT_THAT(checkpoint.tensor_status(),
                 FailsWith(ErrorCode::kCorrupt, Parts{"state_dict.bin: 1 tensor", "best_state → emb.0.weight", c.why}));
-    for (const TensorView& view : checkpoint.tensors()) EXPECT_FALSE(view.valid);
+    for (const pickle::TensorView& view : checkpoint.tensors()) EXPECT_FALSE(view.valid);
   }
 }
 INSTANTIATE_TEST_SUITE_P(
@@ -236,7 +236,7 @@ TEST(Checkpoint, EveryTruncationAndFlipEndsWell) {
       std::string bytes = good;
       bytes[at] = static_cast<char>(bytes[at] ^ flip);
       const Checkpoint checkpoint = Open(bytes);
-      for (const TensorView& view : checkpoint.tensors()) {
+      for (const pickle::TensorView& view : checkpoint.tensors()) {
         EXPECT_TRUE(!view.valid || !checkpoint.storages()[view.storage].bytes.empty()) << at;
       }
     }
@@ -297,4 +297,4 @@ TEST(LegacyCheckpoint, EveryTruncationIsNoted) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::checkpoint

@@ -11,10 +11,10 @@
 #include "harness/pickle/pickle_reader.h"
 #include "harness/pickle/pickle_safety.h"
 
-namespace harness {
+namespace harness::checkpoint {
 namespace {
 
-using Kind = PickleNode::Kind;
+using Kind = pickle::PickleNode::Kind;
 
 constexpr std::string_view kMagicHex = "0x1950a86a20f9469cfc6c";
 constexpr std::string_view kMagicDecimal = "119547037146038801333356";
@@ -28,12 +28,12 @@ class LegacyReader {
   LegacyReader(std::span<const std::byte> file, const std::string& file_name) : file_(file), file_name_(file_name) {}
 
   LegacyReading Run() {
-    if (IsTarHeader(file_)) {
+    if (archive::IsTarHeader(file_)) {
       result_.doubts.Add(
           "it is a tar archive as well, by the checksum at offset 148: torch.load takes it for that, and unpickles its "
           "member storages");
     }
-    if (EndsAsZipArchive(file_)) {
+    if (archive::EndsAsZipArchive(file_)) {
       result_.doubts.Add("it is a ZIP archive as well, whose directory stands at its end");
     }
     result_.structure = Structure();
@@ -47,36 +47,37 @@ class LegacyReader {
   }
 
   // The next pickle of the stream. The first unsafe one decides on safety.
-  PickleReading Next(std::string_view name) {
+  pickle::PickleReading Next(std::string_view name) {
     const std::string place = fmt::format("{}: {} at offset {}", file_name_, name, at_);
-    PickleReading reading = ReadPickle(file_.subspan(at_), place, PersistentIds::kLegacy, --pickles_left_);
-    Status safety = DescribeForeign(reading, fmt::format("{}: {}", file_name_, name), at_);
+    pickle::PickleReading reading =
+        pickle::ReadPickle(file_.subspan(at_), place, pickle::PersistentIds::kLegacy, --pickles_left_);
+    Status safety = pickle::DescribeForeign(reading, fmt::format("{}: {}", file_name_, name), at_);
     if (result_.safety.ok()) result_.safety = std::move(safety);
     at_ += reading.end;
     return reading;
   }
 
   Status Structure() {
-    const PickleReading magic = Next("the magic number");
+    const pickle::PickleReading magic = Next("the magic number");
     HARNESS_RETURN_IF_ERROR(magic.status);
-    const PickleNode& number = *magic.pickle.Root();
+    const pickle::PickleNode& number = *magic.pickle.Root();
     if (number.kind != Kind::kBigInt || (number.text != kMagicHex && number.text != kMagicDecimal)) {
       return Corrupt(fmt::format("the first pickle is {}, not the magic number of torch.save",
                                  magic.pickle.Describe(magic.pickle.root, 60)));
     }
     CheckNodes(magic, "the magic number", 1);
-    const PickleReading protocol = Next("the protocol version");
+    const pickle::PickleReading protocol = Next("the protocol version");
     HARNESS_RETURN_IF_ERROR(protocol.status);
     if (protocol.pickle.Root()->kind != Kind::kInt || protocol.pickle.Root()->integer != kProtocol) {
       return Corrupt(fmt::format("has protocol version {} (expected {})",
                                  protocol.pickle.Describe(protocol.pickle.root, 60), kProtocol));
     }
     CheckNodes(protocol, "the protocol version", 1);
-    const PickleReading system = Next("the system information");
+    const pickle::PickleReading system = Next("the system information");
     HARNESS_RETURN_IF_ERROR(system.status);
     CheckNodes(system, "the system information", kSystemNodes);
-    const NodeId little = system.pickle.Find(system.pickle.root, "little_endian");
-    if (little != kNoNode && system.pickle[little].kind == Kind::kBool && !system.pickle[little].boolean) {
+    const pickle::NodeId little = system.pickle.Find(system.pickle.root, "little_endian");
+    if (little != pickle::kNoNode && system.pickle[little].kind == Kind::kBool && !system.pickle[little].boolean) {
       return Error{
           ErrorCode::kMismatch,
           fmt::format("{}: says that it was written on a big-endian machine, of which torch.load takes no notice",
@@ -90,20 +91,20 @@ class LegacyReader {
   }
 
   Status Storages() {
-    PickleReading& object = result_.object;
+    pickle::PickleReading& object = result_.object;
     result_.places.resize(object.storages.size());
     std::unordered_map<std::string_view, size_t> by_key;
     for (size_t i = 0; i < object.storages.size(); ++i) {
       object.storages[i].record = fmt::format("storage {}", Printable(object.storages[i].key, 60));
       by_key.emplace(object.storages[i].key, i);
     }
-    const PickleReading keys = Next("the list of storages");
+    const pickle::PickleReading keys = Next("the list of storages");
     HARNESS_RETURN_IF_ERROR(keys.status);
-    const PickleNode& list = *keys.pickle.Root();
+    const pickle::PickleNode& list = *keys.pickle.Root();
     if (list.kind != Kind::kList) return Corrupt("the list of storages is not a list");
     CheckNodes(keys, "the list of storages", list.items.size() + 1);
     for (size_t i = 0; i < list.items.size(); ++i) {
-      const PickleNode& key = keys.pickle[list.items[i]];
+      const pickle::PickleNode& key = keys.pickle[list.items[i]];
       if (key.kind != Kind::kString) {
         return Corrupt(
             fmt::format("lists {} as a storage, which is not text", keys.pickle.Describe(list.items[i], 60)));
@@ -113,7 +114,7 @@ class LegacyReader {
       if (found == by_key.end()) {
         return Corrupt(fmt::format("lists storage '{}', which the object does not name", Printable(text, 60)));
       }
-      Storage& storage = object.storages[found->second];
+      pickle::Storage& storage = object.storages[found->second];
       StoragePlace& place = result_.places[found->second];
       if (place.found) return Corrupt(fmt::format("lists storage '{}' twice", Printable(text, 60)));
       if (file_.size() - at_ < 8) return Cut(i, list.items.size(), storage, 8);
@@ -121,7 +122,7 @@ class LegacyReader {
       at_ += 8;
       uint64_t size = 0;
       if (num_elements < 0 ||
-          __builtin_mul_overflow(static_cast<uint64_t>(num_elements), SizeOf(storage.dtype), &size)) {
+          __builtin_mul_overflow(static_cast<uint64_t>(num_elements), pickle::SizeOf(storage.dtype), &size)) {
         return Corrupt(
             fmt::format("{} at offset {} says that it has {} elements", storage.record, at_ - 8, num_elements));
       }
@@ -138,13 +139,13 @@ class LegacyReader {
   }
 
   // torch.save pickles these four values and nothing that is made and dropped on the way.
-  void CheckNodes(const PickleReading& reading, std::string_view name, size_t most) {
+  void CheckNodes(const pickle::PickleReading& reading, std::string_view name, size_t most) {
     if (reading.pickle.nodes.size() <= most || !result_.safety.ok()) return;
     result_.doubts.Add("{} is pickled by way of {} values (expected {} at most)", name, reading.pickle.nodes.size(),
                        most);
   }
 
-  Error Cut(size_t index, size_t count, const Storage& storage, uint64_t needed) const {
+  Error Cut(size_t index, size_t count, const pickle::Storage& storage, uint64_t needed) const {
     return Corrupt(
         fmt::format("ends inside {} (number {} of {}): {} bytes are needed at offset {}, and {} are left: an "
                     "interrupted download or copy",
@@ -165,4 +166,4 @@ LegacyReading ReadLegacy(std::span<const std::byte> file, const std::string& fil
   return LegacyReader(file, file_name).Run();
 }
 
-}  // namespace harness
+}  // namespace harness::checkpoint

@@ -9,17 +9,17 @@
 #include "harness/checkpoint/payload_layout.h"
 #include "harness/pickle/pickle_reading.h"
 
-namespace harness {
+namespace harness::checkpoint {
 
 struct LegacyReading {
-  PickleReading object;              // of the fourth pickle: the object
+  pickle::PickleReading object;      // of the fourth pickle: the object
   std::vector<StoragePlace> places;  // of object.storages, whose bytes are set
   Status structure;                  // header, list of keys, lengths
   Status safety;                     // of all five pickles
   // What another reader may see in the file: a tar or ZIP archive, something between or behind what torch.save writes.
-  Findings doubts;
+  archive::Findings doubts;
 };
 
 LegacyReading ReadLegacy(std::span<const std::byte> file, const std::string& file_name);
 
-}  // namespace harness
+}  // namespace harness::checkpoint

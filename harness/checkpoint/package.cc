@@ -11,10 +11,10 @@
 #include "harness/pickle/pickle_globals.h"
 #include "harness/pickle/plain_value.h"
 
-namespace harness {
+namespace harness::checkpoint {
 namespace {
 
-using Kind = PickleNode::Kind;
+using Kind = pickle::PickleNode::Kind;
 
 // MusicgenForConditionalGeneration and MusicgenForCausalLM.
 bool IsNameOfTransformers(std::string_view name) {
@@ -36,7 +36,7 @@ class PackageReader {
         empty_(advice.empty) {}
 
   Result<Package> Run() {
-    const PickleNode& root = *pickle_.Root();
+    const pickle::PickleNode& root = *pickle_.Root();
     if (root.kind != Kind::kDict) return DescribeRoot(root);
     std::unordered_set<std::string> seen;
     for (const auto& [key, value] : root.pairs) {
@@ -59,15 +59,15 @@ class PackageReader {
     return {ErrorCode::kMismatch, fmt::format("{}: {}", file_, what), std::move(remedy)};
   }
 
-  NodeId Find(std::string_view key) const { return pickle_.Find(pickle_.root, key); }
-  bool Has(std::string_view key) const { return Find(key) != kNoNode; }
+  pickle::NodeId Find(std::string_view key) const { return pickle_.Find(pickle_.root, key); }
+  bool Has(std::string_view key) const { return Find(key) != pickle::kNoNode; }
 
-  std::string KeyText(NodeId key) const {
+  std::string KeyText(pickle::NodeId key) const {
     return pickle_[key].kind == Kind::kString ? Printable(pickle_[key].text) : pickle_.Describe(key, 60);
   }
 
   // The first few keys of a dict.
-  std::string Keys(NodeId dict) const {
+  std::string Keys(pickle::NodeId dict) const {
     std::vector<std::string> shown;
     const size_t count = pickle_[dict].pairs.size();
     for (size_t i = 0; i < std::min(count, kShown); ++i) shown.push_back(KeyText(pickle_[dict].pairs[i].first));
@@ -75,31 +75,31 @@ class PackageReader {
     return fmt::format("{}", fmt::join(shown, ", "));
   }
 
-  size_t CountTensors(NodeId dict) const {
+  size_t CountTensors(pickle::NodeId dict) const {
     const auto& pairs = pickle_[dict].pairs;
     return static_cast<size_t>(std::count_if(
         pairs.begin(), pairs.end(), [&](const auto& pair) { return pickle_[pair.second].kind == Kind::kTensor; }));
   }
 
   // "torch.distributed...": FSDP's and tensor parallelism's pieces. "" for anything else.
-  std::string_view ShardType(NodeId id) const {
-    const PickleNode& node = pickle_[id];
-    NodeId type = node.kind == Kind::kObject ? node.callable : kNoNode;
+  std::string_view ShardType(pickle::NodeId id) const {
+    const pickle::PickleNode& node = pickle_[id];
+    pickle::NodeId type = node.kind == Kind::kObject ? node.callable : pickle::kNoNode;
     // torch._utils._rebuild_wrapper_subclass(DTensor, ...) and _rebuild_from_type_v2(function, DTensor, ...)
-    if (node.kind == Kind::kObject && node.arguments != kNoNode && type != kNoNode &&
+    if (node.kind == Kind::kObject && node.arguments != pickle::kNoNode && type != pickle::kNoNode &&
         pickle_[type].text.find("_rebuild_") != std::string::npos) {
-      for (const NodeId argument : pickle_[node.arguments].items) {
+      for (const pickle::NodeId argument : pickle_[node.arguments].items) {
         if (pickle_[argument].kind == Kind::kGlobal && pickle_[argument].text.starts_with("torch.distributed.")) {
           type = argument;
           break;
         }
       }
     }
-    if (type == kNoNode || !pickle_[type].text.starts_with("torch.distributed.")) return {};
+    if (type == pickle::kNoNode || !pickle_[type].text.starts_with("torch.distributed.")) return {};
     return pickle_[type].text;
   }
 
-  Error DescribeRoot(const PickleNode& root) const {
+  Error DescribeRoot(const pickle::PickleNode& root) const {
     switch (root.kind) {
       case Kind::kTensor: return Mismatch("holds a single tensor, not an export");
       case Kind::kObject:
@@ -113,10 +113,10 @@ class PackageReader {
 
   // Something that has no best_state.
   Error DescribeLookAlike() const {
-    const NodeId root = pickle_.root;
+    const pickle::NodeId root = pickle_.root;
     const std::string keys = Keys(root);
     if (pickle_[root].pairs.empty()) return Mismatch("holds an empty dict");
-    if (const NodeId reference = Find("pretrained"); reference != kNoNode) {
+    if (const pickle::NodeId reference = Find("pretrained"); reference != pickle::kNoNode) {
       return Mismatch(
           fmt::format("is a reference to the codec {}, not a language model: the two files are swapped, or "
                       "export_pretrained_compression_model wrote to the wrong name",
@@ -166,8 +166,8 @@ class PackageReader {
   }
 
   // "; its tensors are named model.emb.0.weight, ..."
-  std::string NamesIn(NodeId dict) const {
-    if (dict == kNoNode || pickle_[dict].pairs.empty()) return "";
+  std::string NamesIn(pickle::NodeId dict) const {
+    if (dict == pickle::kNoNode || pickle_[dict].pairs.empty()) return "";
     return fmt::format("; its tensors are named {}", Keys(dict));
   }
 
@@ -179,15 +179,15 @@ class PackageReader {
   }
 
   // `nested`: best_state[key], in which the tensors are.
-  Error DescribeNested(const std::string& key, NodeId nested) const {
+  Error DescribeNested(const std::string& key, pickle::NodeId nested) const {
     std::string what = fmt::format("best_state has the tensors one level too deep, in best_state['{}'] ({} of them)",
                                    key, CountTensors(nested));
-    const NodeId gathered = Find("fsdp_best_state");
-    const bool raw = Has("xp.sig") || Has("history") || gathered != kNoNode || Has("optimizer");
+    const pickle::NodeId gathered = Find("fsdp_best_state");
+    const bool raw = Has("xp.sig") || Has("history") || gathered != pickle::kNoNode || Has("optimizer");
     if (!raw) return Mismatch(what);
     what += fmt::format(": this is the raw training checkpoint (its keys: {})", Keys(pickle_.root));
-    const NodeId whole = gathered == kNoNode ? kNoNode : pickle_.Find(gathered, "model");
-    if (whole == kNoNode) return Mismatch(what);
+    const pickle::NodeId whole = gathered == pickle::kNoNode ? pickle::kNoNode : pickle_.Find(gathered, "model");
+    if (whole == pickle::kNoNode) return Mismatch(what);
     if (pickle_[whole].kind == Kind::kDict && pickle_[whole].pairs.empty()) {
       // FullStateDictConfig(rank0_only=True) leaves the other ranks an empty dict.
       return Mismatch(
@@ -199,7 +199,7 @@ class PackageReader {
   }
 
   // " with 20 of 36 tensors empty", where some are: flat parts of what other ranks hold.
-  std::string CountEmpty(NodeId dict) const {
+  std::string CountEmpty(pickle::NodeId dict) const {
     size_t empty = 0;
     for (const auto& [key, value] : pickle_[dict].pairs) {
       if (pickle_[value].kind == Kind::kTensor && checkpoint_.tensors()[pickle_[value].tensor].num_elements() == 0)
@@ -211,8 +211,8 @@ class PackageReader {
   // torch.distributed's objects are let through so far that they can be named: beside the weights, too, they need a
   // package and processes that nobody has who loads an export.
   Status CheckNothingInPieces() const {
-    for (const PickleNode& node : pickle_.nodes) {
-      if (node.kind != Kind::kGlobal || RoleOf(node.text) != GlobalRole::kDistributed) continue;
+    for (const pickle::PickleNode& node : pickle_.nodes) {
+      if (node.kind != Kind::kGlobal || pickle::RoleOf(node.text) != pickle::GlobalRole::kDistributed) continue;
       return Mismatch(
           fmt::format("holds an object of {}, a piece of a tensor or of its description that distributed "
                       "training left",
@@ -223,10 +223,10 @@ class PackageReader {
 
   // CompressionModel.get_pretrained takes text or a path, and makes a Path of whatever else it is given.
   Status ReadReference() {
-    const NodeId name = Find("pretrained");
-    const PickleNode& node = pickle_[name];
-    const bool is_path = node.kind == Kind::kObject && node.callable != kNoNode &&
-                         RoleOf(pickle_[node.callable].text) == GlobalRole::kPath;
+    const pickle::NodeId name = Find("pretrained");
+    const pickle::PickleNode& node = pickle_[name];
+    const bool is_path = node.kind == Kind::kObject && node.callable != pickle::kNoNode &&
+                         pickle::RoleOf(pickle_[node.callable].text) == pickle::GlobalRole::kPath;
     if (node.kind != Kind::kString && !is_path) {
       return Mismatch(
           fmt::format("pretrained is {}, not text (expected the name of a codec, such as 'facebook/encodec_32khz'): "
@@ -235,17 +235,17 @@ class PackageReader {
           "Export it again with export_pretrained_compression_model, or remove the key where the file has weights of "
           "its own");
     }
-    HARNESS_ASSIGN_OR_RETURN(const PlainValue text, ToPlainValue(pickle_, name));
+    HARNESS_ASSIGN_OR_RETURN(const pickle::PlainValue text, pickle::ToPlainValue(pickle_, name));
     package_.pretrained = text.text;
     return {};
   }
 
   Status ReadWeights() {
-    const NodeId best = Find("best_state");
-    if (best == kNoNode) return DescribeLookAlike();
+    const pickle::NodeId best = Find("best_state");
+    if (best == pickle::kNoNode) return DescribeLookAlike();
     HARNESS_RETURN_IF_ERROR(ReadBestState(best));
-    const NodeId config = Find("xp.cfg");
-    if (config == kNoNode) {
+    const pickle::NodeId config = Find("xp.cfg");
+    if (config == pickle::kNoNode) {
       return Mismatch(fmt::format("has no xp.cfg, from which the model is built (its keys: {})", Keys(pickle_.root)));
     }
     const Kind kind = pickle_[config].kind;
@@ -257,7 +257,7 @@ class PackageReader {
     return {};
   }
 
-  Status ReadBestState(NodeId best) {
+  Status ReadBestState(pickle::NodeId best) {
     if (pickle_[best].kind != Kind::kDict) {
       return Mismatch(fmt::format("best_state is {}, not a dict of tensors", pickle_.Describe(best, 60)));
     }
@@ -276,8 +276,8 @@ class PackageReader {
     std::string_view shard_type;
     std::unordered_map<std::string_view, size_t> index;
     for (const auto& [key, value] : pairs) {
-      const PickleNode& name = pickle_[key];
-      const PickleNode& node = pickle_[value];
+      const pickle::PickleNode& name = pickle_[key];
+      const pickle::PickleNode& node = pickle_[value];
       if (name.kind == Kind::kString && name.text.size() > kMaxTensorName) {
         return Mismatch(
             fmt::format("best_state has a key of {} bytes ({}); no module of a model makes one of more than {}, and "
@@ -313,7 +313,7 @@ class PackageReader {
   }
 
   const Checkpoint& checkpoint_;
-  const Pickle& pickle_;
+  const pickle::Pickle& pickle_;
   const PackageKind kind_;
   const std::string file_;
   const std::string& exporter_;
@@ -328,4 +328,4 @@ Result<Package> ReadPackage(const Checkpoint& checkpoint, PackageKind kind, cons
   return PackageReader(checkpoint, kind, advice).Run();
 }
 
-}  // namespace harness
+}  // namespace harness::checkpoint

@@ -9,7 +9,7 @@
 #include "harness/base/result.h"
 #include "harness/checkpoint/checkpoint.h"
 
-namespace harness {
+namespace harness::checkpoint {
 
 // Bytes of a tensor's name. The longest of a MusicGen has a hundred; a conditioner's name stands in it.
 inline constexpr size_t kMaxTensorName = 1000;
@@ -24,10 +24,10 @@ struct NamedTensor {
 enum class PackageKind { kLanguageModel, kCodec };
 
 struct Package {
-  std::vector<std::string> keys;          // of the top-level dict, in file order
-  std::optional<std::string> pretrained;  // a codec that is a reference; what follows is then left empty
-  std::vector<NamedTensor> best_state;    // in file order, each name once
-  NodeId config = kNoNode;                // xp.cfg: a kString (YAML text), or a dict or DictConfig (plain_value.h)
+  std::vector<std::string> keys;            // of the top-level dict, in file order
+  std::optional<std::string> pretrained;    // a codec that is a reference; what follows is then left empty
+  std::vector<NamedTensor> best_state;      // in file order, each name once
+  pickle::NodeId config = pickle::kNoNode;  // xp.cfg: a kString (YAML text), or a dict or DictConfig (plain_value.h)
 };
 
 // What only the caller, who knows the export, can say of a file that is not a package.
@@ -42,4 +42,4 @@ struct PackageAdvice {
 // something that is not a tensor), naming what it looks like, and the advice.
 Result<Package> ReadPackage(const Checkpoint& checkpoint, PackageKind kind, const PackageAdvice& advice = {});
 
-}  // namespace harness
+}  // namespace harness::checkpoint

@@ -6,7 +6,7 @@
 #include "harness/testing/matchers.h"
 #include "harness/testing/pickle_writer.h"
 
-namespace harness {
+namespace harness::checkpoint {
 namespace {
 
 using namespace testing_support;
@@ -74,7 +74,7 @@ TEST(Package, ReferenceToACodec) {
       DictValue({{"pretrained", Text("facebook/encodec_32khz")}, {"exported", "\x88"}, {"version", Text("1.3.0")}}));
   ASSERT_THAT(package, Succeeds());
   EXPECT_EQ(package->pretrained, "facebook/encodec_32khz");
-  EXPECT_EQ(package->config, kNoNode);
+  EXPECT_EQ(package->config, pickle::kNoNode);
 }
 
 TEST(Package, ReferenceIsAPath) {
@@ -99,7 +99,7 @@ TEST(Package, BesideAReferenceNothingIsRead) {
   ASSERT_THAT(package, Succeeds());
   EXPECT_EQ(package->pretrained, "dac_44khz");
   EXPECT_TRUE(package->best_state.empty());
-  EXPECT_EQ(package->config, kNoNode);
+  EXPECT_EQ(package->config, pickle::kNoNode);
 }
 
 // load_lm_model does not look for the key.
@@ -226,26 +226,26 @@ std::string Container(const std::string& type, const std::string& content) {
          "b";
 }
 
-Result<PlainValue> Plain(const std::string& value) {
+Result<pickle::PlainValue> Plain(const std::string& value) {
   const Checkpoint checkpoint = OpenValue(value);
   if (!checkpoint.pickle_status().ok()) return checkpoint.pickle_status().error();
-  return ToPlainValue(checkpoint.pickle(), checkpoint.pickle().root);
+  return pickle::ToPlainValue(checkpoint.pickle(), checkpoint.pickle().root);
 }
 
 TEST(PlainValue, DictsAndLists) {
-  const Result<PlainValue> value = Plain(DictValue(
+  const Result<pickle::PlainValue> value = Plain(DictValue(
       {{"a", "K\x01"}, {"b", "](NG\x3f\xf8\0\0\0\0\0\0\x88"s + "e"}, {"a", "K\x02"}, {"c", "B\x01\0\0\0\xff"s}}));
   ASSERT_THAT(value, Succeeds());
   ASSERT_EQ(value->items.size(), 3u);
   EXPECT_EQ(value->Find("a")->integer, 2);
   EXPECT_EQ(value->Find("b")->items[1].real, 1.5);
   EXPECT_TRUE(value->Find("b")->items[2].boolean);
-  EXPECT_EQ(value->Find("c")->kind, PlainValue::Kind::kBytes);
+  EXPECT_EQ(value->Find("c")->kind, pickle::PlainValue::Kind::kBytes);
   EXPECT_EQ(value->Find("none"), nullptr);
 }
 
 TEST(PlainValue, OmegaConfObjects) {
-  const Result<PlainValue> value = Plain(
+  const Result<pickle::PlainValue> value = Plain(
       Container("dictconfig\nDictConfig",
                 DictValue({{"a", Node("K\x01")},
                            {"b", Container("listconfig\nListConfig", "](" + Node(Text("${a}")) + Node("N") + "e")},
@@ -255,15 +255,15 @@ TEST(PlainValue, OmegaConfObjects) {
   ASSERT_THAT(value, Succeeds());
   EXPECT_EQ(value->Find("a")->integer, 1);
   EXPECT_EQ(value->Find("b")->items[0].text, "${a}");
-  EXPECT_EQ(value->Find("b")->items[1].kind, PlainValue::Kind::kNull);
+  EXPECT_EQ(value->Find("b")->items[1].kind, pickle::PlainValue::Kind::kNull);
   EXPECT_EQ(value->Find("c")->text, "???");
-  EXPECT_EQ(value->Find("d")->kind, PlainValue::Kind::kNull);
+  EXPECT_EQ(value->Find("d")->kind, pickle::PlainValue::Kind::kNull);
   EXPECT_EQ(value->Find("e")->integer, 5);
 }
 
 TEST(PlainValue, PathsAreTheirText) {
   const std::string type = "cpathlib\nPosixPath\n";
-  const Result<PlainValue> value =
+  const Result<pickle::PlainValue> value =
       Plain(DictValue({{"a", type + "(" + Text("/") + Text("checkpoint") + Text("me") + "tR"},
                        {"b", type + "(" + Text("runs") + Text("1") + "tR"},
                        {"c", type + ")R"}}));
@@ -292,8 +292,9 @@ TEST(PlainValue, WhatNoConfigHolds) {
     bomb += {'e', 'q', static_cast<char>(i + 1)};
   }
   EXPECT_THAT(Plain(bomb), FailsWith(ErrorCode::kUnsupported, Parts{"a million values"}));
-  EXPECT_THAT(ToPlainValue(Pickle{}, kNoNode), FailsWith(ErrorCode::kNotFound, Parts{"no config"}));
+  EXPECT_THAT(pickle::ToPlainValue(pickle::Pickle{}, pickle::kNoNode),
+              FailsWith(ErrorCode::kNotFound, Parts{"no config"}));
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::checkpoint

@@ -12,7 +12,7 @@
 #include "harness/base/safe_text.h"
 #include "harness/pickle/key_paths.h"
 
-namespace harness {
+namespace harness::checkpoint {
 namespace {
 
 // How often the views of a storage may show its elements, each view counted once: flat buffers show them once, tied
@@ -26,40 +26,41 @@ std::optional<int64_t> Times(int64_t a, int64_t b) {
 }
 
 // "2 tensors do not fit their storages: ..."
-std::string FormatCount(const Findings& problems, std::string_view one, std::string_view many) {
+std::string FormatCount(const archive::Findings& problems, std::string_view one, std::string_view many) {
   return fmt::format("{} {}: {}", problems.count(), problems.count() == 1 ? one : many, problems.Text());
 }
 
-std::string At(const KeyPaths& paths, NodeId node) {
+std::string At(const pickle::KeyPaths& paths, pickle::NodeId node) {
   std::string path = paths.PathTo(node);
   return path.empty() ? path : path + ": ";
 }
 
 }  // namespace
 
-Status CheckStorages(PickleReading& reading, const std::vector<StoragePlace>& places, std::string_view place) {
-  Findings problems;
+Status CheckStorages(pickle::PickleReading& reading, const std::vector<StoragePlace>& places, std::string_view place) {
+  archive::Findings problems;
   ErrorCode code = ErrorCode::kUnsupported;
-  const KeyPaths paths(reading.pickle);
-  for (const NodeProblem& problem : reading.storage_problems) {
-    if (reading.pickle[problem.node].kind == PickleNode::Kind::kStorage) code = ErrorCode::kCorrupt;
+  const pickle::KeyPaths paths(reading.pickle);
+  for (const pickle::NodeProblem& problem : reading.storage_problems) {
+    if (reading.pickle[problem.node].kind == pickle::PickleNode::Kind::kStorage) code = ErrorCode::kCorrupt;
     problems.Add([&] { return At(paths, problem.node) + problem.text; });
   }
   for (size_t i = 0; i < reading.storages.size(); ++i) {
-    Storage& storage = reading.storages[i];
-    const std::optional<int64_t> expected = Times(storage.num_elements, static_cast<int64_t>(SizeOf(storage.dtype)));
+    pickle::Storage& storage = reading.storages[i];
+    const std::optional<int64_t> expected =
+        Times(storage.num_elements, static_cast<int64_t>(pickle::SizeOf(storage.dtype)));
     const auto record = [&] { return Printable(storage.record); };
     if (storage.num_elements < 0 || !expected) {
       problems.Add([&] { return fmt::format("{} should have {} elements", record(), storage.num_elements); });
     } else if (!places[i].found) {
       problems.Add([&] {
         return fmt::format("{} is missing (expected {} bytes, {} x {}, from the pickle)", record(), *expected,
-                           storage.num_elements, Name(storage.dtype));
+                           storage.num_elements, pickle::Name(storage.dtype));
       });
     } else if (places[i].size_bytes != static_cast<uint64_t>(*expected)) {
       problems.Add([&] {
         return fmt::format("{} has the wrong size (found {} bytes, expected {}, {} x {}, from the pickle)", record(),
-                           places[i].size_bytes, *expected, storage.num_elements, Name(storage.dtype));
+                           places[i].size_bytes, *expected, storage.num_elements, pickle::Name(storage.dtype));
       });
     } else {
       storage.available = true;
@@ -75,7 +76,7 @@ Status CheckStorages(PickleReading& reading, const std::vector<StoragePlace>& pl
                "Export it again"};
 }
 
-std::optional<std::string> FindOutOfBounds(const TensorView& view, const Storage& storage) {
+std::optional<std::string> FindOutOfBounds(const pickle::TensorView& view, const pickle::Storage& storage) {
   if (view.offset < 0) return fmt::format("its offset is {}", view.offset);
   int64_t elements = 1, distinct = 1;
   bool empty = false;
@@ -96,8 +97,8 @@ std::optional<std::string> FindOutOfBounds(const TensorView& view, const Storage
     }
     if (view.strides[i] != 0) distinct *= view.shape[i];  // at most `elements`
   }
-  const std::optional<int64_t> have = Times(storage.num_elements, static_cast<int64_t>(SizeOf(storage.dtype)));
-  const int64_t size = static_cast<int64_t>(SizeOf(view.dtype));
+  const std::optional<int64_t> have = Times(storage.num_elements, static_cast<int64_t>(pickle::SizeOf(storage.dtype)));
+  const int64_t size = static_cast<int64_t>(pickle::SizeOf(view.dtype));
   if (!have || last >= *have / size) {
     return fmt::format("its last element is number {} of a storage that has {}", last, have ? *have / size : 0);
   }
@@ -116,37 +117,37 @@ struct Shown {
   uint64_t bytes = 0;
 };
 
-void Count(const TensorView& view, Shown& shown) {
+void Count(const pickle::TensorView& view, Shown& shown) {
   if (view.num_elements() == 0 || !shown.views.insert({view.offset, view.shape, view.strides}).second) return;
   uint64_t elements = 1;  // a valid view: at most what the storage has
   for (size_t i = 0; i < view.shape.size(); ++i) {
     if (view.strides[i] != 0) elements *= static_cast<uint64_t>(view.shape[i]);
   }
-  shown.bytes += elements * SizeOf(view.dtype);
+  shown.bytes += elements * pickle::SizeOf(view.dtype);
 }
 
 }  // namespace
 
-Status CheckTensors(PickleReading& reading, std::string_view place) {
-  Findings problems;
-  const KeyPaths paths(reading.pickle);
+Status CheckTensors(pickle::PickleReading& reading, std::string_view place) {
+  archive::Findings problems;
+  const pickle::KeyPaths paths(reading.pickle);
   std::vector<Shown> shown(reading.storages.size());
   const auto name = [&](size_t tensor) {
     std::string path = paths.PathTo(reading.tensor_nodes[tensor]);
     return path.empty() ? fmt::format("tensor {}", tensor) : path;
   };
   std::optional<size_t> too_often;
-  for (const NodeProblem& problem : reading.tensor_problems) {
+  for (const pickle::NodeProblem& problem : reading.tensor_problems) {
     problems.Add([&] { return At(paths, problem.node) + problem.text; });
   }
   for (size_t i = 0; i < reading.tensors.size(); ++i) {
-    TensorView& view = reading.tensors[i];
-    const Storage& storage = reading.storages[view.storage];
+    pickle::TensorView& view = reading.tensors[i];
+    const pickle::Storage& storage = reading.storages[view.storage];
     const std::optional<std::string> why = FindOutOfBounds(view, storage);
     view.valid = !why && storage.available;
     if (view.valid) {
       Count(view, shown[view.storage]);
-      const uint64_t size = static_cast<uint64_t>(storage.num_elements) * SizeOf(storage.dtype);
+      const uint64_t size = static_cast<uint64_t>(storage.num_elements) * pickle::SizeOf(storage.dtype);
       if (!too_often && shown[view.storage].bytes > kViewsOfSmallStorage &&
           shown[view.storage].bytes / kMaxTimesShown > size) {
         too_often = i;
@@ -155,8 +156,8 @@ Status CheckTensors(PickleReading& reading, std::string_view place) {
     if (!why) continue;  // where only the storage is missing, the storage's status says so
     problems.Add([&] {
       return fmt::format("{} (shape [{}], strides [{}], offset {}, {}, storage {}): {}", name(i),
-                         fmt::join(view.shape, ", "), fmt::join(view.strides, ", "), view.offset, Name(view.dtype),
-                         Printable(storage.key, 40), *why);
+                         fmt::join(view.shape, ", "), fmt::join(view.strides, ", "), view.offset,
+                         pickle::Name(view.dtype), Printable(storage.key, 40), *why);
     });
   }
   if (!problems.empty()) {
@@ -167,7 +168,7 @@ Status CheckTensors(PickleReading& reading, std::string_view place) {
   }
   if (!too_often) return {};
   // Nothing of this file is read: no tensor of it is given out.
-  for (TensorView& view : reading.tensors) view.valid = false;
+  for (pickle::TensorView& view : reading.tensors) view.valid = false;
   const size_t storage = reading.tensors[*too_often].storage;
   return Error{ErrorCode::kUnsupported,
                fmt::format("{}: {} and other views of storage {} show its {} elements more than {} times over, each in "
@@ -177,4 +178,4 @@ Status CheckTensors(PickleReading& reading, std::string_view place) {
                "clone() each tensor into best_state, and export again"};
 }
 
-}  // namespace harness
+}  // namespace harness::checkpoint

@@ -8,7 +8,7 @@
 #include "harness/archive/zip_archive.h"
 #include "harness/pickle/pickle_reading.h"
 
-namespace harness {
+namespace harness::checkpoint {
 
 // Where the bytes of one storage are, and how many. Found by the format's reader.
 struct StoragePlace {
@@ -19,13 +19,13 @@ struct StoragePlace {
 // Marks as available every storage whose place holds exactly its elements. `places` has an entry for each storage.
 // Bytes are set by the caller, before. Returns one message about all that are wrong, with code kCorrupt (kUnsupported, where
 // the only trouble is an element type).
-Status CheckStorages(PickleReading& reading, const std::vector<StoragePlace>& places, std::string_view place);
+Status CheckStorages(pickle::PickleReading& reading, const std::vector<StoragePlace>& places, std::string_view place);
 
 // Marks as valid every tensor whose elements lie inside its storage. One message about all that don't, by key path.
 // kUnsupported, and no tensor is valid, where the views of a storage show it more often than this suite reads it.
-Status CheckTensors(PickleReading& reading, std::string_view place);
+Status CheckTensors(pickle::PickleReading& reading, std::string_view place);
 
 // Why `view` does not fit into `storage`; nothing where it does. Exact: no product or sum overflows.
-std::optional<std::string> FindOutOfBounds(const TensorView& view, const Storage& storage);
+std::optional<std::string> FindOutOfBounds(const pickle::TensorView& view, const pickle::Storage& storage);
 
-}  // namespace harness
+}  // namespace harness::checkpoint

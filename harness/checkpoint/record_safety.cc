@@ -12,7 +12,7 @@
 #include "harness/pickle/pickle_reader.h"
 #include "harness/pickle/pickle_safety.h"
 
-namespace harness {
+namespace harness::checkpoint {
 namespace {
 
 // Of all records that have no business here, together; what is beyond is never a record of torch.save's, and the
@@ -23,10 +23,10 @@ constexpr uint64_t kMaxInflatedUnasked = uint64_t{1} << 20;
 
 constexpr size_t kLegacyPickles = 5;
 
-bool HasCalls(const PickleReading& reading) {
+bool HasCalls(const pickle::PickleReading& reading) {
   if (reading.calls_behind && !reading.behind.empty()) return true;
   return std::any_of(reading.foreign.begin(), reading.foreign.end(),
-                     [&](NodeId id) { return reading.pickle[id].kind == PickleNode::Kind::kObject; });
+                     [&](pickle::NodeId id) { return reading.pickle[id].kind == pickle::PickleNode::Kind::kObject; });
 }
 
 }  // namespace
@@ -34,35 +34,35 @@ bool HasCalls(const PickleReading& reading) {
 Status CheckTrailingPickles(std::span<const std::byte> bytes, size_t end, std::string_view place) {
   while (end < bytes.size()) {
     const std::span<const std::byte> rest = bytes.subspan(end);
-    const PickleReading reading = ReadPickle(rest, place);
+    const pickle::PickleReading reading = pickle::ReadPickle(rest, place);
     const bool looks_like_one = reading.status.ok() || rest[0] == std::byte{0x80};
     if (!looks_like_one) return {};
     HARNESS_RETURN_IF_ERROR(
-        DescribeForeign(reading, fmt::format("{}, the second pickle behind the first", place), end, false));
+        pickle::DescribeForeign(reading, fmt::format("{}, the second pickle behind the first", place), end, false));
     if (!reading.status.ok()) return {};
     end += reading.end;
   }
   return {};
 }
 
-Status CheckOtherRecords(const ZipArchive& archive, const std::unordered_set<size_t>& read,
+Status CheckOtherRecords(const archive::ZipArchive& archive, const std::unordered_set<size_t>& read,
                          std::string_view file_name) {
   uint64_t left = kMaxUnasked;
   for (size_t i = 0; i < archive.records().size(); ++i) {
-    const ZipRecord& record = archive.records()[i];
+    const archive::ZipRecord& record = archive.records()[i];
     if (read.contains(i) || !record.readable || record.size == 0) continue;
-    const std::string name = LowerAscii(record.name);
+    const std::string name = archive::LowerAscii(record.name);
     const bool named_so = name.ends_with(".pkl") || name.ends_with(".pickle");
     if (record.size > left || (!named_so && record.deflated() && record.size > kMaxInflatedUnasked)) continue;
     if (record.deflated()) left -= record.size;
-    const Result<ZipBytes> read_once = archive.ReadOnce(i);
+    const Result<archive::ZipBytes> read_once = archive.ReadOnce(i);
     if (!read_once.ok()) continue;
     const std::span<const std::byte> bytes = read_once->bytes;
     if (!named_so && bytes.front() != std::byte{0x80}) continue;
     if (!record.deflated()) left -= record.size;
     const std::string place = fmt::format("{}: record {}", file_name, Printable(record.name));
-    const PickleReading reading = ReadPickle(bytes, place);
-    HARNESS_RETURN_IF_ERROR(DescribeForeign(reading, place, 0, name.ends_with("/data.pkl")));
+    const pickle::PickleReading reading = pickle::ReadPickle(bytes, place);
+    HARNESS_RETURN_IF_ERROR(pickle::DescribeForeign(reading, place, 0, name.ends_with("/data.pkl")));
     if (reading.status.ok()) {
       HARNESS_RETURN_IF_ERROR(CheckTrailingPickles(bytes, reading.end, place));
     }
@@ -76,15 +76,15 @@ Status CheckTar(std::span<const std::byte> file, std::string_view file_name) {
   constexpr size_t kBlock = 512, kNameSize = 100, kSizeAt = 124, kSizeSize = 12, kMaxMembers = 64;
   std::optional<Error> seen;
   uint64_t at = 0;
-  for (size_t i = 0; i < kMaxMembers && at < file.size() && IsTarHeader(file.subspan(at)); ++i) {
+  for (size_t i = 0; i < kMaxMembers && at < file.size() && archive::IsTarHeader(file.subspan(at)); ++i) {
     const std::string_view header(reinterpret_cast<const char*>(&file[at]), kBlock);
-    const std::optional<uint64_t> size = TarNumber(header.substr(kSizeAt, kSizeSize));
+    const std::optional<uint64_t> size = archive::TarNumber(header.substr(kSizeAt, kSizeSize));
     at += kBlock;
     if (!size || *size > file.size() - at) break;
     const std::string name = Printable(header.substr(0, header.substr(0, kNameSize).find('\0')), 40);
     const std::string place = fmt::format("{}: member {} of the tar archive", file_name, name);
-    const PickleReading reading = ReadPickle(file.subspan(at, std::min(*size, kMaxUnasked)), place);
-    if (const Status unsafe = DescribeForeign(reading, place, at); !unsafe.ok() && !seen) {
+    const pickle::PickleReading reading = pickle::ReadPickle(file.subspan(at, std::min(*size, kMaxUnasked)), place);
+    if (const Status unsafe = pickle::DescribeForeign(reading, place, at); !unsafe.ok() && !seen) {
       seen = unsafe.error();
     }
     at += (*size + kBlock - 1) / kBlock * kBlock;
@@ -100,17 +100,18 @@ Status CheckTar(std::span<const std::byte> file, std::string_view file_name) {
 }  // namespace
 
 Status CheckStrayPickles(std::span<const std::byte> file, std::string_view file_name) {
-  if (IsTarHeader(file)) return CheckTar(file, file_name);
+  if (archive::IsTarHeader(file)) return CheckTar(file, file_name);
   if (file.empty() || (file.size() > 1 && file[0] == std::byte{'P'} && file[1] == std::byte{'K'})) return {};
   // torch.load takes it for the legacy format: five pickles, each of which runs before the next is looked at.
   size_t at = 0;
   for (size_t more = kLegacyPickles; more-- > 0 && at < file.size();) {
-    const PickleReading reading = ReadPickle(file.subspan(at), file_name, PersistentIds::kLegacy, more);
-    if (HasCalls(reading)) return DescribeForeign(reading, file_name, at);
+    const pickle::PickleReading reading =
+        pickle::ReadPickle(file.subspan(at), file_name, pickle::PersistentIds::kLegacy, more);
+    if (HasCalls(reading)) return pickle::DescribeForeign(reading, file_name, at);
     if (!reading.status.ok()) break;
     at += reading.end;
   }
   return {};
 }
 
-}  // namespace harness
+}  // namespace harness::checkpoint

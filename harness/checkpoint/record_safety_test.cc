@@ -7,7 +7,7 @@
 #include "harness/testing/checkpoints.h"
 #include "harness/testing/matchers.h"
 
-namespace harness {
+namespace harness::checkpoint {
 namespace {
 
 using namespace testing_support;
@@ -92,10 +92,10 @@ TEST(StrayPickles, EveryTarIsDangerous) {
   }
   EXPECT_THAT(CheckStrayPickles(Bytes(TarMember("other", "x")), "f"),
               FailsWith(ErrorCode::kUnsafe, Parts{"unpickles its members"}));
-  EXPECT_EQ(DescribeFileKind(FileKind::kTorchTar, {}).remedy.find("oad it"), std::string::npos)
+  EXPECT_EQ(archive::DescribeFileKind(archive::FileKind::kTorchTar, {}).remedy.find("oad it"), std::string::npos)
       << "no advice to load it";
   EXPECT_THAT(CheckStrayPickles(Bytes(TarMember("other", "x")), "f"), HasRemedy("Do not load it"));
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::checkpoint

@@ -11,7 +11,7 @@
 #include "harness/base/json_text.h"
 #include "harness/base/safe_text.h"
 
-namespace harness {
+namespace harness::checkpoint {
 namespace {
 
 using Json = nlohmann::json;
@@ -21,18 +21,19 @@ constexpr uint64_t kMaxHeaderBytes = 100'000'000;  // safetensors' own limit
 constexpr size_t kMaxDimensions = 64;              // ATen's
 constexpr const char* kDownloadAgain = "Download it again";
 
-std::optional<Dtype> DtypeOf(std::string_view name) {
-  static constexpr std::array<std::pair<std::string_view, Dtype>, 11> kTypes = {{{"F64", Dtype::kFloat64},
-                                                                                 {"F32", Dtype::kFloat32},
-                                                                                 {"F16", Dtype::kFloat16},
-                                                                                 {"BF16", Dtype::kBFloat16},
-                                                                                 {"I64", Dtype::kInt64},
-                                                                                 {"I32", Dtype::kInt32},
-                                                                                 {"I16", Dtype::kInt16},
-                                                                                 {"I8", Dtype::kInt8},
-                                                                                 {"U8", Dtype::kUInt8},
-                                                                                 {"BOOL", Dtype::kBool},
-                                                                                 {"C64", Dtype::kComplex64}}};
+std::optional<pickle::Dtype> DtypeOf(std::string_view name) {
+  static constexpr std::array<std::pair<std::string_view, pickle::Dtype>, 11> kTypes = {
+      {{"F64", pickle::Dtype::kFloat64},
+       {"F32", pickle::Dtype::kFloat32},
+       {"F16", pickle::Dtype::kFloat16},
+       {"BF16", pickle::Dtype::kBFloat16},
+       {"I64", pickle::Dtype::kInt64},
+       {"I32", pickle::Dtype::kInt32},
+       {"I16", pickle::Dtype::kInt16},
+       {"I8", pickle::Dtype::kInt8},
+       {"U8", pickle::Dtype::kUInt8},
+       {"BOOL", pickle::Dtype::kBool},
+       {"C64", pickle::Dtype::kComplex64}}};
   for (const auto& [text, dtype] : kTypes) {
     if (text == name) return dtype;
   }
@@ -72,18 +73,19 @@ class SafetensorsReader {
 
   Status FindHeader() {
     // What is not a safetensors file at all is named for what it is.
-    const FileKind kind = SniffFileKind(file_);
+    const archive::FileKind kind = archive::SniffFileKind(file_);
     switch (kind) {
-      case FileKind::kGitLfsPointer:
-      case FileKind::kHtml:
-      case FileKind::kJson:
-      case FileKind::kEmpty:
-      case FileKind::kZeros: {
-        const FileDescription description = DescribeFileKind(kind, file_, "audiocraft.utils.export", false);
+      case archive::FileKind::kGitLfsPointer:
+      case archive::FileKind::kHtml:
+      case archive::FileKind::kJson:
+      case archive::FileKind::kEmpty:
+      case archive::FileKind::kZeros: {
+        const archive::FileDescription description =
+            archive::DescribeFileKind(kind, file_, "audiocraft.utils.export", false);
         return Error{ErrorCode::kCorrupt, fmt::format("{} {}", file_name_, description.what), description.remedy};
       }
-      case FileKind::kTorchZip:
-      case FileKind::kTorchLegacy:
+      case archive::FileKind::kTorchZip:
+      case archive::FileKind::kTorchLegacy:
         return WithRemedy(Corrupt("is a file of torch.save under the name of a safetensors file"),
                           "Rename it to pytorch_model.bin");
       default: break;
@@ -132,7 +134,7 @@ class SafetensorsReader {
       return Corrupt(name, fmt::format("has no shape, or one of more than {} dimensions", kMaxDimensions));
     }
     SafetensorsEntry out{.name = name, .dtype = *type, .shape = {}, .bytes = {}};
-    uint64_t size = SizeOf(*type);
+    uint64_t size = pickle::SizeOf(*type);
     uint64_t reach = size;  // as size, with no zero: strides are counted with it
     for (const Json& dimension : *shape) {
       if (!dimension.is_number_unsigned()) return Corrupt(name, "has a dimension that is not a natural number");
@@ -158,7 +160,7 @@ class SafetensorsReader {
     }
     if (end - begin != size) {
       return Corrupt(name, fmt::format("has shape {} of {}, that is {} bytes, and {} in the file", shape->dump(),
-                                       Name(*type), size, end - begin));
+                                       pickle::Name(*type), size, end - begin));
     }
     out.bytes = payload_.subspan(static_cast<size_t>(begin), static_cast<size_t>(size));
     ranges_.push_back({begin, end, out_.entries.size()});
@@ -197,4 +199,4 @@ Result<Safetensors> ReadSafetensors(std::span<const std::byte> file, std::string
   return SafetensorsReader(file, file_name).Run();
 }
 
-}  // namespace harness
+}  // namespace harness::checkpoint

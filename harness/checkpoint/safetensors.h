@@ -18,11 +18,11 @@
 #include "harness/base/result.h"
 #include "harness/pickle/dtype.h"
 
-namespace harness {
+namespace harness::checkpoint {
 
 struct SafetensorsEntry {
   std::string name;
-  Dtype dtype;
+  pickle::Dtype dtype;
   std::vector<int64_t> shape;
   std::span<const std::byte> bytes;  // of the file: SizeOf(dtype) times the product of `shape`, row-major
 };
@@ -35,4 +35,4 @@ struct Safetensors {
 // `file` is the whole file, and must outlive the result; `file_name` starts every message.
 Result<Safetensors> ReadSafetensors(std::span<const std::byte> file, std::string_view file_name);
 
-}  // namespace harness
+}  // namespace harness::checkpoint

@@ -7,7 +7,7 @@
 #include "harness/testing/matchers.h"
 #include "harness/testing/pickle_writer.h"
 
-namespace harness {
+namespace harness::checkpoint {
 namespace {
 
 using namespace testing_support;
@@ -36,9 +36,9 @@ std::vector<size_t> Cuts(size_t size, const std::vector<size_t>& places) {
 
 std::vector<size_t> RecordBoundaries(const std::string& zip) {
   std::vector<size_t> places = {2, 4, 30};
-  const Result<ZipDirectory> directory = ReadZipDirectory(Bytes(zip), "");
+  const Result<archive::ZipDirectory> directory = archive::ReadZipDirectory(Bytes(zip), "");
   EXPECT_THAT(directory, Succeeds());
-  for (const ZipRecord& record : directory->records) {
+  for (const archive::ZipRecord& record : directory->records) {
     places.push_back(record.header_offset);
     places.push_back(record.header_offset + 30 + record.name.size());
   }
@@ -112,4 +112,4 @@ TEST(Truncation, OfALegacyFileIsAlwaysReported) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::checkpoint

@@ -11,7 +11,7 @@
 #include "harness/testing/matchers.h"
 #include "harness/testing/pickle_writer.h"
 
-namespace harness {
+namespace harness::checkpoint {
 namespace {
 
 using namespace testing_support;
@@ -22,9 +22,9 @@ std::string Patched(std::string bytes, size_t at, std::string_view patch) {
   return bytes.replace(at, patch.size(), patch);
 }
 
-ZipRecord Record(const std::string& zip, std::string_view name) {
-  const auto archive = ZipArchive::Open(Bytes(zip), "f");
-  for (const ZipRecord& record : (*archive)->records()) {
+archive::ZipRecord Record(const std::string& zip, std::string_view name) {
+  const auto archive = archive::ZipArchive::Open(Bytes(zip), "f");
+  for (const archive::ZipRecord& record : (*archive)->records()) {
     if (record.name == name) return record;
   }
   throw std::runtime_error("no such record");
@@ -113,7 +113,7 @@ void PrintTo(const BadCase& c, std::ostream* out) { *out << c.name; }
 std::vector<BadCase> EndCases() {
   const std::string zip = WriteZip(SmallExport()), zip64 = TorchEnd(SmallExport());
   const size_t end = zip.size() - 22, end_of_64 = zip64.size() - 22, locator = end_of_64 - 20, end64 = locator - 56;
-  const ZipDirectory directory = ReadZipDirectory(Bytes(zip), "").value();
+  const archive::ZipDirectory directory = archive::ReadZipDirectory(Bytes(zip), "").value();
   std::string gap = zip;
   gap.insert(end, "hidden");
   return {
@@ -142,10 +142,10 @@ std::vector<BadCase> EndCases() {
 
 std::vector<BadCase> LayoutCases() {
   const std::string zip = WriteZip(SmallExport());
-  const ZipRecord storage = Record(zip, "archive/data/0");
+  const archive::ZipRecord storage = Record(zip, "archive/data/0");
   const Entries no_descriptor = WithEach([](ZipEntry& e) { e.flags = 0; });
   const auto listed = [](const std::string& bytes, std::string_view name) {  // its entry in the directory
-    return bytes.find(name, ReadZipDirectory(Bytes(bytes), "").value().offset) - 46;
+    return bytes.find(name, archive::ReadZipDirectory(Bytes(bytes), "").value().offset) - 46;
   };
   const std::string zip64 = WriteZip(WithEach([](ZipEntry& e) { e.zip64 = true; }));
   const size_t entry64 = listed(zip64, "archive/data/0");
@@ -287,7 +287,7 @@ TEST(Unambiguous, SafetyIsThatOfWhatTorchReads) {
 TEST(Unambiguous, NothingIsHiddenBehindADeflateStream) {
   std::string stream("\x4b\x04\x00hidden", 9);  // "a", and six bytes more
   const std::string zip = WriteZip({{.name = "a/x", .data = stream, .method = 8, .size = 1}});
-  auto archive = ZipArchive::Open(Bytes(zip), "f");
+  auto archive = archive::ZipArchive::Open(Bytes(zip), "f");
   ASSERT_THAT(archive, Succeeds());
   EXPECT_THAT((*archive)->ReadOnce(0), FailsWith(ErrorCode::kCorrupt, Parts{"end after 3 of them"}));
 }
@@ -307,4 +307,4 @@ TEST(Limits, NothingLargeIsInflated) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::checkpoint

@@ -13,7 +13,7 @@
 #include "harness/checkpoint/checkpoint.h"
 #include "harness/checkpoint/safetensors.h"
 
-namespace harness {
+namespace harness::checkpoint {
 namespace {
 
 namespace fs = std::filesystem;
@@ -61,9 +61,10 @@ struct WeightsFile::Impl {
 
 Status WeightsFile::Impl::AddFile(const fs::path& file, bool check_format) {
   HARNESS_ASSIGN_OR_RETURN(MappedFile mapped, MappedFile::Open(file));
-  const FileKind kind = SniffFileKind(mapped.bytes());
-  const bool safetensors = kind == FileKind::kSafetensors || file.extension() == ".safetensors";
-  if (!safetensors || (!check_format && (kind == FileKind::kTorchZip || kind == FileKind::kTorchLegacy))) {
+  const archive::FileKind kind = archive::SniffFileKind(mapped.bytes());
+  const bool safetensors = kind == archive::FileKind::kSafetensors || file.extension() == ".safetensors";
+  if (!safetensors ||
+      (!check_format && (kind == archive::FileKind::kTorchZip || kind == archive::FileKind::kTorchLegacy))) {
     return AddCheckpoint(std::move(mapped));
   }
   files.push_back(std::move(mapped));
@@ -95,32 +96,34 @@ Status WeightsFile::Impl::AddCheckpoint(MappedFile file) {
   checkpoints.push_back(Checkpoint::Read(std::move(file)));
   const Checkpoint& checkpoint = checkpoints.back();
   HARNESS_RETURN_IF_ERROR(CheckStages(checkpoint));
-  const Pickle& pickle = checkpoint.pickle();
+  const pickle::Pickle& pickle = checkpoint.pickle();
   const std::string name = checkpoint.file().path().string();
-  const PickleNode* root = pickle.Root();
-  if (root == nullptr || root->kind != PickleNode::Kind::kDict) {
+  const pickle::PickleNode* root = pickle.Root();
+  if (root == nullptr || root->kind != pickle::PickleNode::Kind::kDict) {
     return Error{ErrorCode::kMismatch,
                  fmt::format("{}: holds {}, not a dict of tensors, which from_pretrained expects", name,
                              root == nullptr ? "nothing" : pickle.Describe(pickle.root, 80))};
   }
   for (const auto& [key, value] : root->pairs) {
     // Anything else is an unexpected key to from_pretrained, which passes over it.
-    if (pickle[key].kind != PickleNode::Kind::kString || pickle[value].kind != PickleNode::Kind::kTensor) continue;
-    const TensorView& view = checkpoint.tensors()[pickle[value].tensor];
+    if (pickle[key].kind != pickle::PickleNode::Kind::kString ||
+        pickle[value].kind != pickle::PickleNode::Kind::kTensor)
+      continue;
+    const pickle::TensorView& view = checkpoint.tensors()[pickle[value].tensor];
     if (!view.valid) {
       return Error{ErrorCode::kCorrupt,
                    fmt::format("{}: tensor {} reaches beyond its storage", name, Printable(pickle[key].text))};
     }
     std::span<const std::byte> bytes;
     if (view.num_elements() > 0) {
-      const Storage& storage = checkpoint.storages()[view.storage];
-      bytes = storage.bytes.subspan(static_cast<size_t>(view.offset) * SizeOf(view.dtype));
+      const pickle::Storage& storage = checkpoint.storages()[view.storage];
+      bytes = storage.bytes.subspan(static_cast<size_t>(view.offset) * pickle::SizeOf(view.dtype));
     }
     Add({pickle[key].text, view.dtype, view.shape, view.strides, bytes});
   }
   if (weights.empty() && !root->pairs.empty()) {
-    const bool nested =
-        pickle.Find(pickle.root, "state_dict") != kNoNode || pickle.Find(pickle.root, "model") != kNoNode;
+    const bool nested = pickle.Find(pickle.root, "state_dict") != pickle::kNoNode ||
+                        pickle.Find(pickle.root, "model") != pickle::kNoNode;
     return Error{
         ErrorCode::kMismatch,
         fmt::format("{}: holds no tensor at its top level{}: from_pretrained would leave every weight at random", name,
@@ -194,4 +197,4 @@ WeightsFile::~WeightsFile() = default;
 const fs::path& WeightsFile::path() const { return impl_->path; }
 const std::vector<WeightView>& WeightsFile::weights() const { return impl_->weights; }
 
-}  // namespace harness
+}  // namespace harness::checkpoint

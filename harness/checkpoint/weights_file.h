@@ -16,11 +16,11 @@
 #include "harness/base/result.h"
 #include "harness/pickle/dtype.h"
 
-namespace harness {
+namespace harness::checkpoint {
 
 struct WeightView {
   std::string name;
-  Dtype dtype;
+  pickle::Dtype dtype;
   std::vector<int64_t> shape;
   std::vector<int64_t> strides;      // in elements
   std::span<const std::byte> bytes;  // from the first element to the end of its storage: every element lies inside
@@ -51,4 +51,4 @@ class WeightsFile {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace harness
+}  // namespace harness::checkpoint

@@ -10,7 +10,7 @@
 #include "harness/testing/pickle_writer.h"
 #include "harness/testing/temporary_folder.h"
 
-namespace harness {
+namespace harness::checkpoint {
 namespace {
 
 using namespace testing_support;
@@ -124,7 +124,7 @@ TEST_F(WeightsFolder, ReadsSafetensorsInFileOrder) {
   EXPECT_EQ(weights->weights()[0].name, "b");
   const WeightView& a = weights->weights()[1];
   EXPECT_EQ(a.name, "a");
-  EXPECT_EQ(a.dtype, Dtype::kFloat16);
+  EXPECT_EQ(a.dtype, pickle::Dtype::kFloat16);
   EXPECT_EQ(a.shape, (std::vector<int64_t>{1, 2}));
   EXPECT_EQ(a.strides, (std::vector<int64_t>{2, 1}));
   EXPECT_EQ(a.bytes.size(), 4U);
@@ -211,4 +211,4 @@ TEST_F(WeightsFolder, NamesWhatAPickleHoldsInstead) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::checkpoint

@@ -10,15 +10,15 @@
 #include "harness/config/typed_read.h"
 #include "harness/config/yaml_tree.h"
 
-namespace harness {
+namespace harness::config {
 
-using config_internal::NodeId;
-using config_internal::Resolved;
-using config_internal::Resolver;
-using config_internal::TreeNode;
+using internal::NodeId;
+using internal::Resolved;
+using internal::Resolver;
+using internal::TreeNode;
 
 struct Config::Tree {
-  config_internal::Tree nodes;
+  internal::Tree nodes;
   std::string source;
   Environment environment;
 
@@ -31,7 +31,7 @@ Result<Config> Config::Parse(std::string_view yaml, std::string source, Environm
   auto tree = std::make_shared<Tree>();
   tree->source = std::move(source);
   tree->environment = std::move(environment);
-  Result<config_internal::Tree> nodes = config_internal::ParseYaml(yaml);
+  Result<internal::Tree> nodes = internal::ParseYaml(yaml);
   if (!nodes) return tree->InSource(nodes.error());
   tree->nodes = *std::move(nodes);
   return Config(std::move(tree));
@@ -62,14 +62,14 @@ Result<ConfigValue> Config::Get(std::string_view path) const {
 }
 
 bool Config::Has(std::string_view path) const {
-  std::vector<std::string> keys = config_internal::SplitPath(path);
+  std::vector<std::string> keys = internal::SplitPath(path);
   if (path.empty()) return true;
   Resolver resolver(tree_->nodes, tree_->environment);
   std::string parent;
   for (size_t i = 0; i + 1 < keys.size(); ++i) parent += fmt::format("[{}]", keys[i]);
   const Result<Resolved> holder = resolver.Walk(parent);
   if (!holder || !holder->node) return holder.ok() && holder->value.Find(keys.back()) != nullptr;
-  return config_internal::FindChild(tree_->nodes, *holder->node, keys.back()) != nullptr;
+  return internal::FindChild(tree_->nodes, *holder->node, keys.back()) != nullptr;
 }
 
 Result<std::vector<std::string>> Config::Keys(std::string_view path) const {
@@ -100,8 +100,8 @@ Result<T> Config::Read(std::string_view path) const {
   const std::optional<NodeId> written = resolver.written();
   Result<ConfigValue> value = resolver.ReadAt(*target);
   if (!value) return tree_->InSource(value.error());
-  config_internal::Origin origin{tree_->nodes, written, target->node};
-  Result<T> typed = config_internal::Convert<T>(*value, std::string(path), origin);
+  internal::Origin origin{tree_->nodes, written, target->node};
+  Result<T> typed = internal::Convert<T>(*value, std::string(path), origin);
   if (!typed) return tree_->InSource(typed.error());
   return typed;
 }
@@ -119,16 +119,16 @@ Result<std::vector<std::string>> Config::GetStringList(std::string_view path) co
 
 Config Config::With(std::string_view path, ConfigValue value) const {
   auto copy = std::make_shared<Tree>(*tree_);
-  config_internal::SetValue(copy->nodes, path, value);
+  internal::SetValue(copy->nodes, path, value);
   copy->nodes = Compact(copy->nodes);
   return Config(std::move(copy));
 }
 
 Config Config::Without(std::string_view path) const {
   auto copy = std::make_shared<Tree>(*tree_);
-  config_internal::RemoveValue(copy->nodes, path);
+  internal::RemoveValue(copy->nodes, path);
   copy->nodes = Compact(copy->nodes);
   return Config(std::move(copy));
 }
 
-}  // namespace harness
+}  // namespace harness::config

@@ -14,7 +14,7 @@
 #include "harness/base/result.h"
 #include "harness/config/value.h"
 
-namespace harness {
+namespace harness::config {
 
 class Config {
  public:
@@ -70,4 +70,4 @@ class Config {
   std::shared_ptr<const Tree> tree_;
 };
 
-}  // namespace harness
+}  // namespace harness::config

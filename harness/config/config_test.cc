@@ -10,7 +10,7 @@
 #include "harness/testing/configs.h"
 #include "harness/testing/matchers.h"
 
-namespace harness {
+namespace harness::config {
 namespace {
 
 using namespace testing_support;
@@ -225,4 +225,4 @@ TEST(ConfigFromValue, RefusesWhatIsNoConfig) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::config

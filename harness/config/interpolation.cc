@@ -7,7 +7,7 @@
 
 #include "harness/config/interpolation_lexer.h"
 
-namespace harness::config_internal {
+namespace harness::config::internal {
 namespace {
 
 // Python's own recursion limit stops OmegaConf at a depth of this order.
@@ -313,4 +313,4 @@ std::variant<Element, SyntaxError> ParseElement(std::string_view text) {
   return Parser(text, std::get<0>(std::move(tokens))).ParseWholeElement();
 }
 
-}  // namespace harness::config_internal
+}  // namespace harness::config::internal

@@ -15,7 +15,7 @@
 #include "harness/config/interpolation_lexer.h"
 #include "harness/config/scalar.h"
 
-namespace harness::config_internal {
+namespace harness::config::internal {
 
 struct Interpolation;
 
@@ -59,4 +59,4 @@ std::variant<Template, SyntaxError> ParseTemplate(std::string_view text);
 // One element alone: the argument of oc.decode.
 std::variant<Element, SyntaxError> ParseElement(std::string_view text);
 
-}  // namespace harness::config_internal
+}  // namespace harness::config::internal

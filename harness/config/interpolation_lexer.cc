@@ -7,7 +7,7 @@
 
 #include "harness/config/scalar.h"
 
-namespace harness::config_internal {
+namespace harness::config::internal {
 namespace {
 
 bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
@@ -214,4 +214,4 @@ std::variant<std::vector<Token>, SyntaxError> Lex(std::string_view text, LexerMo
   return Lexer(text, start).Run();
 }
 
-}  // namespace harness::config_internal
+}  // namespace harness::config::internal

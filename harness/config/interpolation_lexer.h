@@ -8,7 +8,7 @@
 #include <variant>
 #include <vector>
 
-namespace harness::config_internal {
+namespace harness::config::internal {
 
 enum class TokenType {
   kString,       // literal text, also a lone backslash or dollar
@@ -53,4 +53,4 @@ struct SyntaxError {
 // All tokens of `text`, a kEnd last. The tokens point into `text`.
 std::variant<std::vector<Token>, SyntaxError> Lex(std::string_view text, LexerMode start);
 
-}  // namespace harness::config_internal
+}  // namespace harness::config::internal

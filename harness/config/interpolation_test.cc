@@ -13,7 +13,7 @@
 #include "harness/testing/configs.h"
 #include "harness/testing/matchers.h"
 
-namespace harness {
+namespace harness::config {
 namespace {
 
 using namespace testing_support;
@@ -214,4 +214,4 @@ TEST(Interpolation, DecodesUpToABound) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::config

@@ -5,7 +5,7 @@
 
 #include "harness/config/resolver.h"
 
-namespace harness::config_internal {
+namespace harness::config::internal {
 namespace {
 
 constexpr size_t kMaxDecoded = size_t{64} << 10;  // bytes of a text given to oc.decode
@@ -220,4 +220,4 @@ Result<Resolved> Resolver::DictItems(bool keys, const std::vector<Resolved>& arg
   return out;
 }
 
-}  // namespace harness::config_internal
+}  // namespace harness::config::internal

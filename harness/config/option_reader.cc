@@ -8,7 +8,7 @@
 
 #include "harness/base/suggest.h"
 
-namespace harness {
+namespace harness::config {
 
 namespace {
 
@@ -350,4 +350,4 @@ std::optional<ConfigValue> ReadMapping(const Config& config, const std::string& 
   return std::move(value).value();
 }
 
-}  // namespace harness
+}  // namespace harness::config

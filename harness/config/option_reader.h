@@ -13,7 +13,7 @@
 #include "harness/base/result.h"
 #include "harness/config/config.h"
 
-namespace harness {
+namespace harness::config {
 
 // What is wrong with one option.
 struct OptionProblem {
@@ -101,4 +101,4 @@ const ConfigValue::Map* AsMap(const ConfigValue& value);
 // The mapping at `path`, wholly resolved as dict_from_config resolves it; nullopt with the problem noted.
 std::optional<ConfigValue> ReadMapping(const Config& config, const std::string& path, OptionProblems& problems);
 
-}  // namespace harness
+}  // namespace harness::config

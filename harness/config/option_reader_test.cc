@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace harness {
+namespace harness::config {
 namespace {
 
 using ::testing::ElementsAre;
@@ -68,4 +68,4 @@ TEST(OptionReader, ANumberOfTheEnvironmentIsAProblem) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::config

@@ -7,7 +7,7 @@
 #include "harness/base/utf8.h"
 #include "harness/config/scalar.h"
 
-namespace harness::config_internal {
+namespace harness::config::internal {
 
 std::string PythonStr(const Scalar& value) {
   if (std::holds_alternative<std::monostate>(value)) return "None";
@@ -60,4 +60,4 @@ std::string Quotable(std::string_view text) {
   return WithoutCommands(out);
 }
 
-}  // namespace harness::config_internal
+}  // namespace harness::config::internal

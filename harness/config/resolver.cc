@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace harness::config_internal {
+namespace harness::config::internal {
 namespace {
 
 // Python's recursion limit ends OmegaConf long before.
@@ -241,4 +241,4 @@ Result<ConfigValue> Resolver::MaterializeNode(NodeId id) {
   return ConfigValue{std::move(map)};
 }
 
-}  // namespace harness::config_internal
+}  // namespace harness::config::internal

@@ -16,7 +16,7 @@
 #include "harness/config/tree.h"
 #include "harness/config/value.h"
 
-namespace harness::config_internal {
+namespace harness::config::internal {
 
 // What an interpolation, or a step along a path, arrives at: a place in the tree, or a value made by a resolver.
 struct Resolved {
@@ -113,4 +113,4 @@ class Resolver {
   size_t text_bytes_ = 0;
 };
 
-}  // namespace harness::config_internal
+}  // namespace harness::config::internal

@@ -6,7 +6,7 @@
 #include "harness/base/suggest.h"
 #include "harness/config/resolver.h"
 
-namespace harness::config_internal {
+namespace harness::config::internal {
 namespace {
 
 // As Python's int() reads it, without the spaces and underscores that it would take, too.
@@ -190,4 +190,4 @@ Result<Resolved> Resolver::FollowPath(const std::string& path, const Interpolati
   return selection.target;
 }
 
-}  // namespace harness::config_internal
+}  // namespace harness::config::internal

@@ -8,7 +8,7 @@
 #include <system_error>
 #include <vector>
 
-namespace harness::config_internal {
+namespace harness::config::internal {
 namespace {
 
 // A reader for the loader's regular expressions: each step consumes what it matches and says whether it did.
@@ -301,4 +301,4 @@ std::optional<double> PythonFloat(std::string_view text) {
   return negative ? -value : value;
 }
 
-}  // namespace harness::config_internal
+}  // namespace harness::config::internal

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <variant>
 
-namespace harness::config_internal {
+namespace harness::config::internal {
 
 using Scalar = std::variant<std::monostate, bool, int64_t, double, std::string>;
 
@@ -50,4 +50,4 @@ std::string WithoutUnderscores(std::string_view text);
 // `text` with control characters escaped and cut at about 60 characters: for messages.
 std::string Quotable(std::string_view text);
 
-}  // namespace harness::config_internal
+}  // namespace harness::config::internal

@@ -6,7 +6,7 @@
 #include <unordered_set>
 #include <utility>
 
-namespace harness::config_internal {
+namespace harness::config::internal {
 namespace {
 
 class ValueAdder {
@@ -212,4 +212,4 @@ Tree Compact(const Tree& tree) {
   return out;
 }
 
-}  // namespace harness::config_internal
+}  // namespace harness::config::internal

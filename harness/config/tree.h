@@ -18,7 +18,7 @@
 #include "harness/config/scalar.h"
 #include "harness/config/value.h"
 
-namespace harness::config_internal {
+namespace harness::config::internal {
 
 // A config has a few hundred values, ten deep. Aliases and interpolations can make a small text expand without bound.
 inline constexpr size_t kMaxNodes = 100'000;
@@ -115,4 +115,4 @@ void RemoveValue(Tree& tree, std::string_view path);
 // Deep copy of everything that is still reachable: what With and Without leave behind is dropped.
 Tree Compact(const Tree& tree);
 
-}  // namespace harness::config_internal
+}  // namespace harness::config::internal

@@ -4,7 +4,7 @@
 
 #include "harness/config/tree.h"
 
-namespace harness::config_internal {
+namespace harness::config::internal {
 namespace {
 
 std::optional<size_t> Index(std::string_view key) {
@@ -78,4 +78,4 @@ void RemoveValue(Tree& tree, std::string_view path) {
   if (child != nullptr) children.erase(children.begin() + (child - children.data()));
 }
 
-}  // namespace harness::config_internal
+}  // namespace harness::config::internal

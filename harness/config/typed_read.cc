@@ -8,7 +8,7 @@
 
 #include "harness/config/scalar.h"
 
-namespace harness {
+namespace harness::config {
 
 std::string EnvironmentProblem(const std::string& written) {
   return fmt::format(
@@ -17,9 +17,9 @@ std::string EnvironmentProblem(const std::string& written) {
       written);
 }
 
-}  // namespace harness
+}  // namespace harness::config
 
-namespace harness::config_internal {
+namespace harness::config::internal {
 namespace {
 
 constexpr const char* kEnvironmentRemedy = "Write the value into the config";
@@ -146,4 +146,4 @@ Result<std::vector<std::string>> Convert(const ConfigValue& value, const std::st
   return ConvertList<std::string>(value, path, origin);
 }
 
-}  // namespace harness::config_internal
+}  // namespace harness::config::internal

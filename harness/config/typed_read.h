@@ -9,7 +9,7 @@
 #include "harness/config/tree.h"
 #include "harness/config/value.h"
 
-namespace harness::config_internal {
+namespace harness::config::internal {
 
 // Where a value came from, for the hint in the message.
 struct Origin {
@@ -23,4 +23,4 @@ struct Origin {
 template <class T>
 Result<T> Convert(const ConfigValue& value, const std::string& path, const Origin& origin);
 
-}  // namespace harness::config_internal
+}  // namespace harness::config::internal

@@ -10,7 +10,7 @@
 #include <variant>
 #include <vector>
 
-namespace harness {
+namespace harness::config {
 
 // A resolved value: no interpolation is left in it. An integer beyond int64 is a double.
 struct ConfigValue {
@@ -42,4 +42,4 @@ std::string EnvironmentProblem(const std::string& written);
 using Environment = std::function<std::optional<std::string>(const std::string&)>;
 Environment ProcessEnvironment();
 
-}  // namespace harness
+}  // namespace harness::config

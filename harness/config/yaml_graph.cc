@@ -15,7 +15,7 @@
 #include "harness/config/scalar.h"
 #include "harness/config/tree.h"
 
-namespace harness::config_internal {
+namespace harness::config::internal {
 namespace {
 
 // xp.cfg is some 10 kB.
@@ -286,4 +286,4 @@ Result<YamlGraph> ReadYaml(std::string_view text) {
   return graph;
 }
 
-}  // namespace harness::config_internal
+}  // namespace harness::config::internal

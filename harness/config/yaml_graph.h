@@ -10,7 +10,7 @@
 
 #include "harness/base/result.h"
 
-namespace harness::config_internal {
+namespace harness::config::internal {
 
 struct YamlNode {
   enum class Kind { kScalar, kList, kMap };
@@ -32,4 +32,4 @@ struct YamlGraph {
 // Errors: kCorrupt, with line and column.
 Result<YamlGraph> ReadYaml(std::string_view text);
 
-}  // namespace harness::config_internal
+}  // namespace harness::config::internal

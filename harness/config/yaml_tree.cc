@@ -8,7 +8,7 @@
 
 #include "harness/config/yaml_graph.h"
 
-namespace harness::config_internal {
+namespace harness::config::internal {
 namespace {
 
 constexpr std::string_view kTagPrefix = "tag:yaml.org,2002:";
@@ -259,4 +259,4 @@ Result<Tree> ParseYaml(std::string_view text) {
   return TreeBuilder(graph).Run();
 }
 
-}  // namespace harness::config_internal
+}  // namespace harness::config::internal

@@ -6,7 +6,7 @@
 #include "harness/base/result.h"
 #include "harness/config/tree.h"
 
-namespace harness::config_internal {
+namespace harness::config::internal {
 
 // The tree of one YAML document whose root is a mapping. An empty document is an empty mapping, a lone text a mapping
 // of that text to null, as in OmegaConf. Tags, duplicate and merge keys, anchors as PyYAML's safe loader takes them.
@@ -15,4 +15,4 @@ namespace harness::config_internal {
 // The messages do not name the source.
 Result<Tree> ParseYaml(std::string_view text);
 
-}  // namespace harness::config_internal
+}  // namespace harness::config::internal

@@ -9,7 +9,7 @@
 #include "harness/testing/configs.h"
 #include "harness/testing/matchers.h"
 
-namespace harness {
+namespace harness::config {
 namespace {
 
 using namespace testing_support;
@@ -162,4 +162,4 @@ TEST(YamlTree, EveryMutationEndsInAValueOrAnError) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::config

@@ -4,17 +4,17 @@
 
 #include <utility>
 
-namespace harness {
+namespace harness::exports {
 
-CodecDescription DescribeOwnCodec(const CodecSpec& spec) {
+CodecDescription DescribeOwnCodec(const architecture::CodecSpec& spec) {
   return {.name = FileName(Role::kCodec),
-          .facts = FactsOf(spec),
+          .facts = architecture::FactsOf(spec),
           .encoder_hop = spec.encoder.hop_length(),
           .decoder_hop = spec.decoder.hop_length(),
           .source = OwnCodec{spec}};
 }
 
-const CodecSpec* CodecDescription::encodec() const {
+const architecture::CodecSpec* CodecDescription::encodec() const {
   if (const auto* own = std::get_if<OwnCodec>(&source)) return &own->spec;
   if (const auto* packaged = std::get_if<PackagedCodec>(&source)) return &packaged->spec;
   if (const auto* hub = std::get_if<HubCodec>(&source)) return &hub->spec;
@@ -39,8 +39,8 @@ std::string CodecDescription::From(const std::string& key) const {
   return whose;
 }
 
-CodecWrap WrapOf(const LmSpec& spec) {
+architecture::CodecWrap WrapOf(const architecture::LmSpec& spec) {
   return {spec.interleave_stereo, spec.stereo_per_timestep, spec.compression_model_n_q};
 }
 
-}  // namespace harness
+}  // namespace harness::exports

@@ -23,38 +23,38 @@
 #include "harness/checkpoint/weights_file.h"
 #include "harness/export/export_file.h"
 
-namespace harness {
+namespace harness::exports {
 
 // The tensors of a file, which agree with a codec's spec: specs[i] is tensor binding[i] of it.
 struct BoundTensors {
-  std::vector<TensorSpec> specs;
+  std::vector<architecture::TensorSpec> specs;
   std::vector<size_t> binding;
 };
 
 // The weights of the package itself.
 struct OwnCodec {
-  CodecSpec spec;
+  architecture::CodecSpec spec;
 };
 
 // Another package, which a path leads to.
 struct PackagedCodec {
-  CodecSpec spec;
+  architecture::CodecSpec spec;
   BoundTensors tensors;
   std::unique_ptr<ExportFile> file;
 };
 
 // An EnCodec of the Transformers library, in the hub's cache.
 struct HubCodec {
-  CodecSpec spec;
+  architecture::CodecSpec spec;
   BoundTensors tensors;  // bound by name
-  std::unique_ptr<WeightsFile> weights;
+  std::unique_ptr<checkpoint::WeightsFile> weights;
 };
 
 // DAC, in the cache of its own.
 struct DacCodecFile {
-  DacSpec spec;
+  architecture::DacSpec spec;
   BoundTensors tensors;
-  std::unique_ptr<Checkpoint> weights;
+  std::unique_ptr<checkpoint::Checkpoint> weights;
 };
 
 // One of which only the properties are known here (known_codecs.h).
@@ -65,13 +65,13 @@ struct UncachedCodec {
 using CodecSource = std::variant<OwnCodec, PackagedCodec, HubCodec, DacCodecFile, UncachedCodec>;
 
 struct CodecDescription {
-  std::string name;  // what a reference leads to: that name, or the file that a path leads to
-  CodecFacts facts;  // before any wrap, with every codebook
+  std::string name;                // what a reference leads to: that name, or the file that a path leads to
+  architecture::CodecFacts facts;  // before any wrap, with every codebook
   int64_t encoder_hop = 0, decoder_hop = 0;
   CodecSource source;
 
   // Null where it is not an EnCodec with weights.
-  const CodecSpec* encodec() const;
+  const architecture::CodecSpec* encodec() const;
   // Not a package, which brings a config of its own.
   bool is_named() const;
   // Where a property comes from, by the key that gives it in a package ("rvq.bins"): for messages.
@@ -79,8 +79,8 @@ struct CodecDescription {
 };
 
 // Of a package with weights. `spec` is its config's.
-CodecDescription DescribeOwnCodec(const CodecSpec& spec);
+CodecDescription DescribeOwnCodec(const architecture::CodecSpec& spec);
 
-CodecWrap WrapOf(const LmSpec& spec);
+architecture::CodecWrap WrapOf(const architecture::LmSpec& spec);
 
-}  // namespace harness
+}  // namespace harness::exports

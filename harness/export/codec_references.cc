@@ -10,7 +10,7 @@
 #include "harness/export/plain_config.h"
 #include "harness/pickle/plain_value.h"
 
-namespace harness {
+namespace harness::exports {
 
 namespace fs = std::filesystem;
 
@@ -25,19 +25,21 @@ Error Locate(const fs::path& file, const Error& error) {
 }
 
 // Errors: tensors of `specs` that are missing or of another shape; those that only training reads may be missing.
-Result<BoundTensors> BindTensors(std::vector<TensorSpec> specs, const std::vector<FoundTensor>& found) {
-  std::erase_if(specs, [](const TensorSpec& spec) { return spec.training_only; });
-  Agreement agreement = Compare(specs, found);
+Result<BoundTensors> BindTensors(std::vector<architecture::TensorSpec> specs,
+                                 const std::vector<architecture::FoundTensor>& found) {
+  std::erase_if(specs, [](const architecture::TensorSpec& spec) { return spec.training_only; });
+  architecture::Agreement agreement = architecture::Compare(specs, found);
   std::string problems;
   for (const auto& [group, disagreement] : agreement.groups) {
-    if (!disagreement.empty()) problems += (problems.empty() ? "" : "; ") + DescribeDisagreement(disagreement);
+    if (!disagreement.empty())
+      problems += (problems.empty() ? "" : "; ") + architecture::DescribeDisagreement(disagreement);
   }
   if (!problems.empty()) return Error{ErrorCode::kMismatch, problems};
   return BoundTensors{std::move(specs), std::move(agreement.binding)};
 }
 
 // Every stage of an opened file that must be ok before its weights are used.
-Status CheckStages(const Checkpoint& checkpoint) {
+Status CheckStages(const checkpoint::Checkpoint& checkpoint) {
   for (const Status* status :
        {&checkpoint.safety_status(), &checkpoint.unambiguous_status(), &checkpoint.structure_status(),
         &checkpoint.pickle_status(), &checkpoint.storage_status(), &checkpoint.tensor_status()}) {
@@ -46,7 +48,7 @@ Status CheckStages(const Checkpoint& checkpoint) {
   return {};
 }
 
-ConfigValue FromJson(const nlohmann::json& json) {  // ParseJson bounds the depth
+config::ConfigValue FromJson(const nlohmann::json& json) {  // ParseJson bounds the depth
   if (json.is_boolean()) return {json.get<bool>()};
   if (json.is_number_integer() && !(json.is_number_unsigned() && json.get<uint64_t>() > INT64_MAX)) {
     return {json.get<int64_t>()};
@@ -54,12 +56,12 @@ ConfigValue FromJson(const nlohmann::json& json) {  // ParseJson bounds the dept
   if (json.is_number()) return {json.get<double>()};
   if (json.is_string()) return {json.get<std::string>()};
   if (json.is_array()) {
-    ConfigValue::List list;
+    config::ConfigValue::List list;
     for (const auto& item : json) list.push_back(FromJson(item));
     return {std::move(list)};
   }
   if (json.is_object()) {
-    ConfigValue::Map map;
+    config::ConfigValue::Map map;
     for (const auto& [key, value] : json.items()) map.emplace_back(key, FromJson(value));
     return {std::move(map)};
   }
@@ -107,21 +109,22 @@ Result<FollowedPackage> FollowPackage(const fs::path& path, bool of_export) {
     return followed;
   }
   if (!file->config().ok()) return refer(file->config().error());
-  auto spec = DescribeCodec(*file->config());
+  auto spec = architecture::DescribeCodec(*file->config());
   if (!spec.ok()) return refer(spec.error());
-  PackagedCodec codec{.spec = *spec, .tensors = {.specs = CodecTensors(*spec), .binding = {}}, .file = {}};
-  std::vector<FoundTensor> found;
-  for (const NamedTensor& named : package->best_state) {
+  PackagedCodec codec{
+      .spec = *spec, .tensors = {.specs = architecture::CodecTensors(*spec), .binding = {}}, .file = {}};
+  std::vector<architecture::FoundTensor> found;
+  for (const checkpoint::NamedTensor& named : package->best_state) {
     found.push_back({named.name, file->checkpoint().tensors()[named.tensor].shape});
   }
   // Strictly: load_state_dict raises for every difference, what only training reads included.
-  const Agreement agreement = Compare(codec.tensors.specs, found);
+  const architecture::Agreement agreement = architecture::Compare(codec.tensors.specs, found);
   if (!agreement.unexpected.empty()) {
-    return refer({ErrorCode::kMismatch,
-                  fmt::format("tensors that its config does not ask for: {}", FoldNames(agreement.unexpected))});
+    return refer({ErrorCode::kMismatch, fmt::format("tensors that its config does not ask for: {}",
+                                                    architecture::FoldNames(agreement.unexpected))});
   }
   for (const auto& [group, disagreement] : agreement.groups) {
-    if (!disagreement.empty()) return refer({ErrorCode::kMismatch, DescribeDisagreement(disagreement)});
+    if (!disagreement.empty()) return refer({ErrorCode::kMismatch, architecture::DescribeDisagreement(disagreement)});
   }
   for (const size_t index : agreement.binding) codec.tensors.binding.push_back(package->best_state[index].tensor);
   codec.file = std::move(file);
@@ -131,7 +134,7 @@ Result<FollowedPackage> FollowPackage(const fs::path& path, bool of_export) {
   return followed;
 }
 
-Result<CodecDescription> FollowHub(const std::string& name, const HubCache& hub) {
+Result<CodecDescription> FollowHub(const std::string& name, const hub::HubCache& hub) {
   HARNESS_ASSIGN_OR_RETURN(const fs::path folder, hub.Snapshot(name));
   const fs::path path = folder / "config.json";
   std::error_code error;
@@ -147,15 +150,15 @@ Result<CodecDescription> FollowHub(const std::string& name, const HubCache& hub)
   std::ifstream stream(path, std::ios::binary);
   const std::string text((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
   HARNESS_ASSIGN_OR_RETURN(const JsonDocument document, ParseJson(text, path.string()));
-  const ConfigValue config = FromJson(document.root);
-  const auto* map = std::get_if<ConfigValue::Map>(&config.data);
+  const config::ConfigValue config = FromJson(document.root);
+  const auto* map = std::get_if<config::ConfigValue::Map>(&config.data);
   if (map == nullptr) return Error{ErrorCode::kMismatch, fmt::format("{} does not hold an object", path.string())};
-  HARNESS_ASSIGN_OR_RETURN(HubEncodec model, DescribeHubEncodec(*map, path.string()));
-  HARNESS_ASSIGN_OR_RETURN(WeightsFile weights, WeightsFile::Find(folder));
+  HARNESS_ASSIGN_OR_RETURN(architecture::HubEncodec model, architecture::DescribeHubEncodec(*map, path.string()));
+  HARNESS_ASSIGN_OR_RETURN(checkpoint::WeightsFile weights, checkpoint::WeightsFile::Find(folder));
 
-  std::vector<FoundTensor> found;
-  for (const WeightView& view : weights.weights()) found.push_back({view.name, view.shape});
-  auto tensors = BindTensors(CodecTensors(model.spec), found);
+  std::vector<architecture::FoundTensor> found;
+  for (const checkpoint::WeightView& view : weights.weights()) found.push_back({view.name, view.shape});
+  auto tensors = BindTensors(architecture::CodecTensors(model.spec), found);
   if (!tensors.ok()) {
     return Error{tensors.error().code,
                  fmt::format("{}: {} (config.json beside it). from_pretrained raises, or leaves missing tensors random",
@@ -167,12 +170,12 @@ Result<CodecDescription> FollowHub(const std::string& name, const HubCache& hub)
                          .encoder_hop = model.spec.encoder.hop_length(),
                          .decoder_hop = model.spec.decoder.hop_length(),
                          .source = {}};
-  codec.source =
-      HubCodec{std::move(model.spec), std::move(tensors).value(), std::make_unique<WeightsFile>(std::move(weights))};
+  codec.source = HubCodec{std::move(model.spec), std::move(tensors).value(),
+                          std::make_unique<checkpoint::WeightsFile>(std::move(weights))};
   return codec;
 }
 
-Result<CodecDescription> FollowDac(const KnownCodec& known, const fs::path& folder) {
+Result<CodecDescription> FollowDac(const architecture::KnownCodec& known, const fs::path& folder) {
   const fs::path path = folder / known.dac_weights.value();
   const auto refer = [&](const Error& error) { return Locate(path, error); };
   std::error_code error;
@@ -186,30 +189,30 @@ Result<CodecDescription> FollowDac(const KnownCodec& known, const fs::path& fold
     unreadable.code = ErrorCode::kIo;
     return unreadable;
   }
-  auto checkpoint = std::make_unique<Checkpoint>(Checkpoint::Read(std::move(mapped).value()));
+  auto checkpoint = std::make_unique<checkpoint::Checkpoint>(checkpoint::Checkpoint::Read(std::move(mapped).value()));
   if (const Status status = CheckStages(*checkpoint); !status.ok()) return refer(status.error());
-  const Pickle& pickle = checkpoint->pickle();
-  const NodeId metadata = pickle.Find(pickle.root, "metadata"), state = pickle.Find(pickle.root, "state_dict");
-  const NodeId kwargs = metadata == kNoNode ? kNoNode : pickle.Find(metadata, "kwargs");
-  if (kwargs == kNoNode || state == kNoNode) {
+  const pickle::Pickle& pickle = checkpoint->pickle();
+  const pickle::NodeId metadata = pickle.Find(pickle.root, "metadata"), state = pickle.Find(pickle.root, "state_dict");
+  const pickle::NodeId kwargs = metadata == pickle::kNoNode ? pickle::kNoNode : pickle.Find(metadata, "kwargs");
+  if (kwargs == pickle::kNoNode || state == pickle::kNoNode) {
     return Error{ErrorCode::kMismatch,
                  fmt::format("{} has no state_dict, or no metadata.kwargs: dac did not write it", path.string())};
   }
-  auto plain = ToPlainValue(pickle, kwargs);
+  auto plain = pickle::ToPlainValue(pickle, kwargs);
   if (!plain.ok()) return refer(plain.error());
-  const ConfigValue arguments = ToConfigValue(*plain);
-  const auto* map = std::get_if<ConfigValue::Map>(&arguments.data);
+  const config::ConfigValue arguments = ToConfigValue(*plain);
+  const auto* map = std::get_if<config::ConfigValue::Map>(&arguments.data);
   if (map == nullptr) return Error{ErrorCode::kMismatch, path.string() + ": metadata.kwargs is not a dict"};
-  HARNESS_ASSIGN_OR_RETURN(Dac dac, DescribeDac(*map, path.string()));
+  HARNESS_ASSIGN_OR_RETURN(architecture::Dac dac, architecture::DescribeDac(*map, path.string()));
 
-  std::vector<FoundTensor> found;
+  std::vector<architecture::FoundTensor> found;
   std::vector<size_t> indices;
   for (const auto& [key, value] : pickle[state].pairs) {
-    if (pickle[value].kind != PickleNode::Kind::kTensor) continue;
+    if (pickle[value].kind != pickle::PickleNode::Kind::kTensor) continue;
     indices.push_back(pickle[value].tensor);
     found.push_back({pickle[key].text, checkpoint->tensors()[indices.back()].shape});
   }
-  auto tensors = BindTensors(DacTensors(dac.spec), found);
+  auto tensors = BindTensors(architecture::DacTensors(dac.spec), found);
   if (!tensors.ok()) return refer(tensors.error());
   for (size_t& index : tensors->binding) index = indices[index];
   CodecDescription codec{
@@ -222,4 +225,4 @@ Result<CodecDescription> FollowDac(const KnownCodec& known, const fs::path& fold
   return codec;
 }
 
-}  // namespace harness
+}  // namespace harness::exports

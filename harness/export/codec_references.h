@@ -10,7 +10,7 @@
 #include "harness/export/codec_description.h"
 #include "harness/hub/hub_cache.h"
 
-namespace harness {
+namespace harness::exports {
 
 struct FollowedPackage {
   std::optional<std::string> next;  // a reference again
@@ -21,8 +21,8 @@ struct FollowedPackage {
 Result<FollowedPackage> FollowPackage(const std::filesystem::path& file, bool of_export);
 // In the place of an error whose message may show what such a file holds.
 Error Withhold(const std::filesystem::path& file, const Error& error);
-Result<CodecDescription> FollowHub(const std::string& name, const HubCache& hub);
+Result<CodecDescription> FollowHub(const std::string& name, const hub::HubCache& hub);
 // `folder`: DAC's cache.
-Result<CodecDescription> FollowDac(const KnownCodec& dac, const std::filesystem::path& folder);
+Result<CodecDescription> FollowDac(const architecture::KnownCodec& dac, const std::filesystem::path& folder);
 
-}  // namespace harness
+}  // namespace harness::exports

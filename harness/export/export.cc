@@ -8,7 +8,7 @@
 #include "harness/export/follow_reference.h"
 #include "harness/text/t5_files.h"
 
-namespace harness {
+namespace harness::exports {
 
 std::vector<size_t> CheckedTensors::Binding() const {
   std::vector<size_t> binding;
@@ -16,7 +16,7 @@ std::vector<size_t> CheckedTensors::Binding() const {
   return binding;
 }
 
-Export::Export(std::filesystem::path folder, HubCache hub, std::filesystem::path working_directory)
+Export::Export(std::filesystem::path folder, hub::HubCache hub, std::filesystem::path working_directory)
     : folder_(std::move(folder)),
       hub_(std::move(hub)),
       working_directory_(std::move(working_directory)),
@@ -52,32 +52,32 @@ const Status& Export::Folder() {
   return *folder_status_;
 }
 
-Result<LmSpec> Export::DescribeLmWithCache(const Config& config) const {
-  HARNESS_ASSIGN_OR_RETURN(LmSpec spec, DescribeLm(config));
-  for (ConditionerSpec& conditioner : spec.conditioners) {
-    if (auto* style = std::get_if<StyleOptions>(&conditioner.options); style != nullptr) {
+Result<architecture::LmSpec> Export::DescribeLmWithCache(const config::Config& config) const {
+  HARNESS_ASSIGN_OR_RETURN(architecture::LmSpec spec, architecture::DescribeLm(config));
+  for (architecture::ConditionerSpec& conditioner : spec.conditioners) {
+    if (auto* style = std::get_if<architecture::StyleOptions>(&conditioner.options); style != nullptr) {
       if (style->feature_codec.empty()) continue;
       // What is in the cache is what get_pretrained loads, whatever is known of that name.
       const auto codec = FollowReference(style->feature_codec, CodecPlacesFor(hub_));
       if (codec.ok()) style->feature_cardinality = codec->facts.cardinality;
     }
-    if (auto* t5 = std::get_if<T5Options>(&conditioner.options); t5 != nullptr && t5->finetune) {
-      const auto files = FindT5(t5->name, hub_, conditioner.input_dim, working_directory_);
+    if (auto* t5 = std::get_if<architecture::T5Options>(&conditioner.options); t5 != nullptr && t5->finetune) {
+      const auto files = text::FindT5(t5->name, hub_, conditioner.input_dim, working_directory_);
       if (!files.ok()) continue;
-      t5->tensors = T5StateTensors(files->spec, T5Prefix(conditioner.name));
-      for (TensorSpec& tensor : t5->tensors) tensor.group = "conditioners";  // of the export, not of a T5
+      t5->tensors = architecture::T5StateTensors(files->spec, architecture::T5Prefix(conditioner.name));
+      for (architecture::TensorSpec& tensor : t5->tensors) tensor.group = "conditioners";  // of the export, not of a T5
     }
   }
   return spec;
 }
 
-const Result<LmSpec>& Export::lm_spec() {
+const Result<architecture::LmSpec>& Export::lm_spec() {
   if (!lm_spec_) lm_spec_ = DescribeLmWithCache(*language_model_.config());
   return *lm_spec_;
 }
 
-const Result<CodecSpec>& Export::codec_spec() {
-  if (!codec_spec_) codec_spec_ = DescribeCodec(*codec_.config());
+const Result<architecture::CodecSpec>& Export::codec_spec() {
+  if (!codec_spec_) codec_spec_ = architecture::DescribeCodec(*codec_.config());
   return *codec_spec_;
 }
 
@@ -98,42 +98,48 @@ const CheckedTensors& Export::tensors(Role role) {
   auto& slot = tensors_[static_cast<size_t>(role)];
   if (slot) return *slot;
   CheckedTensors checked;
-  checked.specs = role == Role::kLanguageModel ? LmTensors(*lm_spec()) : CodecTensors(*codec_spec());
+  checked.specs =
+      role == Role::kLanguageModel ? architecture::LmTensors(*lm_spec()) : architecture::CodecTensors(*codec_spec());
   ExportFile& source = file(role);
-  for (const NamedTensor& named : source.package()->best_state) {
+  for (const checkpoint::NamedTensor& named : source.package()->best_state) {
     checked.found.push_back({named.name, source.checkpoint().tensors()[named.tensor].shape});
     checked.found_tensor.push_back(named.tensor);
   }
   checked.agreement =
-      Compare(checked.specs, checked.found,
-              role == Role::kLanguageModel ? UncheckedPrefixes(lm_spec()->conditioners) : std::vector<std::string>{});
+      architecture::Compare(checked.specs, checked.found,
+                            role == Role::kLanguageModel ? architecture::UncheckedPrefixes(lm_spec()->conditioners)
+                                                         : std::vector<std::string>{});
   slot = std::move(checked);
   return *slot;
 }
 
-std::optional<ConfigEdit> Export::SuggestedEdit(Role role) {
-  const std::vector<FoundTensor>& found = tensors(role).found;
-  const Config& config = *file(role).config();
+std::optional<architecture::ConfigEdit> Export::SuggestedEdit(Role role) {
+  const std::vector<architecture::FoundTensor>& found = tensors(role).found;
+  const config::Config& config = *file(role).config();
   if (role == Role::kCodec) {
-    return FirstThatAgrees(config, CodecEdits(config, found), [&](const Config& edited) {
-      const auto spec = DescribeCodec(edited);
-      return spec.ok() && Compare(CodecTensors(*spec), found).complete();
-    });
+    return architecture::FirstThatAgrees(
+        config, architecture::CodecEdits(config, found), [&](const config::Config& edited) {
+          const auto spec = architecture::DescribeCodec(edited);
+          return spec.ok() && architecture::Compare(architecture::CodecTensors(*spec), found).complete();
+        });
   }
-  return FirstThatAgrees(config, LmEdits(config, found), [&](const Config& edited) {
+  return architecture::FirstThatAgrees(config, architecture::LmEdits(config, found), [&](const config::Config& edited) {
     const auto spec = DescribeLmWithCache(edited);
-    return spec.ok() && Compare(LmTensors(*spec), found, UncheckedPrefixes(spec->conditioners)).complete();
+    return spec.ok() && architecture::Compare(architecture::LmTensors(*spec), found,
+                                              architecture::UncheckedPrefixes(spec->conditioners))
+                            .complete();
   });
 }
 
-const Result<PayloadScan>& Export::payload(Role role, const std::function<void(uint64_t, uint64_t)>& progress) {
+const Result<weights::PayloadScan>& Export::payload(Role role,
+                                                    const std::function<void(uint64_t, uint64_t)>& progress) {
   auto& slot = payload_[static_cast<size_t>(role)];
-  if (!slot) slot = ScanPayload(file(role).checkpoint(), progress);
+  if (!slot) slot = weights::ScanPayload(file(role).checkpoint(), progress);
   return *slot;
 }
 
-void Export::AdoptPayload(Role role, Result<PayloadScan> scan) {
+void Export::AdoptPayload(Role role, Result<weights::PayloadScan> scan) {
   payload_[static_cast<size_t>(role)] = std::move(scan);
 }
 
-}  // namespace harness
+}  // namespace harness::exports

@@ -16,14 +16,14 @@
 #include "harness/export/export_file.h"
 #include "harness/hub/hub_cache.h"
 
-namespace harness {
+namespace harness::exports {
 
 // A file's tensors against its config.
 struct CheckedTensors {
-  std::vector<TensorSpec> specs;
-  std::vector<FoundTensor> found;    // best_state, in file order
-  std::vector<size_t> found_tensor;  // found[i] is checkpoint.tensors()[found_tensor[i]]
-  Agreement agreement;
+  std::vector<architecture::TensorSpec> specs;
+  std::vector<architecture::FoundTensor> found;  // best_state, in file order
+  std::vector<size_t> found_tensor;              // found[i] is checkpoint.tensors()[found_tensor[i]]
+  architecture::Agreement agreement;
 
   // Index into checkpoint.tensors() of each spec. Precondition: agreement has no disagreement in any group.
   std::vector<size_t> Binding() const;
@@ -32,10 +32,10 @@ struct CheckedTensors {
 class Export {
  public:
   // `hub` and `working_directory`: where a T5 and referenced codecs are looked up.
-  Export(std::filesystem::path folder, HubCache hub, std::filesystem::path working_directory);
+  Export(std::filesystem::path folder, hub::HubCache hub, std::filesystem::path working_directory);
 
   const std::filesystem::path& folder() const { return folder_; }
-  const HubCache& hub() const { return hub_; }
+  const hub::HubCache& hub() const { return hub_; }
   const std::filesystem::path& working_directory() const { return working_directory_; }
   // There, a folder, readable, and not empty.
   const Status& Folder();
@@ -43,35 +43,35 @@ class Export {
   ExportFile& file(Role role) { return role == Role::kLanguageModel ? language_model_ : codec_; }
 
   // Precondition: file(role).config() is ok. The tensors of a fine-tuned T5 follow where its config.json is found.
-  const Result<LmSpec>& lm_spec();
-  const Result<CodecSpec>& codec_spec();
+  const Result<architecture::LmSpec>& lm_spec();
+  const Result<architecture::CodecSpec>& codec_spec();
   // The codec, a reference followed.
   // Precondition: the codec's package() is ok, and without a reference codec_spec().
   const Result<CodecDescription>& codec();
   // Precondition: the role's spec is ok.
   const CheckedTensors& tensors(Role role);
   // The one edit of the role's config with which nothing would disagree. Precondition: as tensors().
-  std::optional<ConfigEdit> SuggestedEdit(Role role);
+  std::optional<architecture::ConfigEdit> SuggestedEdit(Role role);
 
   // Scans every payload of the role's file, or returns what was adopted. Precondition: storage_status() is ok.
-  const Result<PayloadScan>& payload(Role role, const std::function<void(uint64_t, uint64_t)>& progress = {});
+  const Result<weights::PayloadScan>& payload(Role role, const std::function<void(uint64_t, uint64_t)>& progress = {});
   bool has_payload(Role role) const { return payload_[static_cast<size_t>(role)].has_value(); }
-  void AdoptPayload(Role role, Result<PayloadScan> scan);
+  void AdoptPayload(Role role, Result<weights::PayloadScan> scan);
 
  private:
   // What a config says, with what the cache adds to it.
-  Result<LmSpec> DescribeLmWithCache(const Config& config) const;
+  Result<architecture::LmSpec> DescribeLmWithCache(const config::Config& config) const;
 
   std::filesystem::path folder_;
-  HubCache hub_;
+  hub::HubCache hub_;
   std::filesystem::path working_directory_;
   std::optional<Status> folder_status_;
   ExportFile language_model_, codec_;
-  std::optional<Result<LmSpec>> lm_spec_;
-  std::optional<Result<CodecSpec>> codec_spec_;
+  std::optional<Result<architecture::LmSpec>> lm_spec_;
+  std::optional<Result<architecture::CodecSpec>> codec_spec_;
   std::optional<Result<CodecDescription>> codec_description_;
   std::optional<CheckedTensors> tensors_[2];
-  std::optional<Result<PayloadScan>> payload_[2];
+  std::optional<Result<weights::PayloadScan>> payload_[2];
 };
 
-}  // namespace harness
+}  // namespace harness::exports

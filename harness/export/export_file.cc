@@ -8,10 +8,10 @@
 #include "harness/export/plain_config.h"
 #include "harness/pickle/plain_value.h"
 
-namespace harness {
+namespace harness::exports {
 namespace {
 
-PackageAdvice AdviceFor(Role role) {
+checkpoint::PackageAdvice AdviceFor(Role role) {
   const std::string call = "Make it with audiocraft.utils.export: ";
   if (role == Role::kLanguageModel) {
     return {call + "export_lm('checkpoint.th', 'state_dict.bin')",
@@ -62,18 +62,20 @@ const Status& ExportFile::Present() {
 
 const Status& ExportFile::Format() {
   if (format_) return *format_;
-  const FileKind kind = SniffFileKind(mapped_.bytes());
-  if (kind == FileKind::kTorchZip || kind == FileKind::kTorchLegacy) {
+  const archive::FileKind kind = archive::SniffFileKind(mapped_.bytes());
+  if (kind == archive::FileKind::kTorchZip || kind == archive::FileKind::kTorchLegacy) {
     format_ = Status{};
     return *format_;
   }
-  FileDescription description = DescribeFileKind(kind, mapped_.bytes(), ExporterCall(role_), of_export_);
+  archive::FileDescription description =
+      archive::DescribeFileKind(kind, mapped_.bytes(), ExporterCall(role_), of_export_);
   const std::string name = path_.filename() == FileName(role_) ? FileName(role_) : path_.string();
-  const bool is_tar = kind == FileKind::kTorchTar || kind == FileKind::kTar;  // of which torch.load loads some
+  const bool is_tar =
+      kind == archive::FileKind::kTorchTar || kind == archive::FileKind::kTar;  // of which torch.load loads some
   std::string message = fmt::format("{} {}{}", name, description.what, is_tar ? "" : ". audiocraft can't load it");
   if (!of_export_) message += ". It lies outside of the export, so that nothing of what it holds is shown here";
   // torch.load takes every file that is not an archive for a pickle, and runs it before it finds out.
-  if (const Status safety = CheckStrayPickles(mapped_.bytes(), name); !safety.ok()) {
+  if (const Status safety = checkpoint::CheckStrayPickles(mapped_.bytes(), name); !safety.ok()) {
     message += of_export_ ? ". It is dangerous, too: " + safety.error().message
                           : ". It is dangerous, too: torch.load runs code that it brings";
     description.remedy = safety.error().remedy;
@@ -82,34 +84,35 @@ const Status& ExportFile::Format() {
   return *format_;
 }
 
-const Checkpoint& ExportFile::checkpoint() {
-  if (!checkpoint_) checkpoint_ = Checkpoint::Read(std::move(mapped_));
+const checkpoint::Checkpoint& ExportFile::checkpoint() {
+  if (!checkpoint_) checkpoint_ = checkpoint::Checkpoint::Read(std::move(mapped_));
   return *checkpoint_;
 }
 
-const Result<Package>& ExportFile::package() {
+const Result<checkpoint::Package>& ExportFile::package() {
   if (!package_) {
-    const auto kind = role_ == Role::kLanguageModel ? PackageKind::kLanguageModel : PackageKind::kCodec;
-    package_ = ReadPackage(checkpoint(), kind, AdviceFor(role_));
+    const auto kind =
+        role_ == Role::kLanguageModel ? checkpoint::PackageKind::kLanguageModel : checkpoint::PackageKind::kCodec;
+    package_ = checkpoint::ReadPackage(checkpoint(), kind, AdviceFor(role_));
   }
   return *package_;
 }
 
-const Result<Config>& ExportFile::config() {
+const Result<config::Config>& ExportFile::config() {
   if (config_) return *config_;
-  const Pickle& pickle = checkpoint().pickle();
-  const PickleNode& node = pickle[package()->config];
-  if (node.kind == PickleNode::Kind::kString) {
-    config_ = Config::Parse(node.text, ConfigSource());
+  const pickle::Pickle& pickle = checkpoint().pickle();
+  const pickle::PickleNode& node = pickle[package()->config];
+  if (node.kind == pickle::PickleNode::Kind::kString) {
+    config_ = config::Config::Parse(node.text, ConfigSource());
     return *config_;
   }
-  auto plain = ToPlainValue(pickle, package()->config);
+  auto plain = pickle::ToPlainValue(pickle, package()->config);
   if (plain.ok()) {
-    config_ = Config::FromValue(ToConfigValue(*plain), ConfigSource());
+    config_ = config::Config::FromValue(ToConfigValue(*plain), ConfigSource());
   } else {
     config_ = plain.error().In(ConfigSource());
   }
   return *config_;
 }
 
-}  // namespace harness
+}  // namespace harness::exports

@@ -16,7 +16,7 @@
 #include "harness/export/role.h"
 #include "harness/weights/payload.h"
 
-namespace harness {
+namespace harness::exports {
 
 class ExportFile {
  public:
@@ -34,11 +34,11 @@ class ExportFile {
   // Really a PyTorch checkpoint: not a Git LFS pointer, an error page, safetensors, a half download, ...
   const Status& Format();
   // Precondition: Format() is ok.
-  const Checkpoint& checkpoint();
+  const checkpoint::Checkpoint& checkpoint();
   // Precondition: checkpoint().pickle_status() is ok.
-  const Result<Package>& package();
+  const Result<checkpoint::Package>& package();
   // Precondition: package() is ok and holds a config.
-  const Result<Config>& config();
+  const Result<config::Config>& config();
 
   // "state_dict.bin: xp.cfg"
   std::string ConfigSource() const;
@@ -49,9 +49,9 @@ class ExportFile {
   bool of_export_;
   MappedFile mapped_;  // until checkpoint() takes it
   std::optional<Status> present_, format_;
-  std::optional<Checkpoint> checkpoint_;
-  std::optional<Result<Package>> package_;
-  std::optional<Result<Config>> config_;
+  std::optional<checkpoint::Checkpoint> checkpoint_;
+  std::optional<Result<checkpoint::Package>> package_;
+  std::optional<Result<config::Config>> config_;
 };
 
-}  // namespace harness
+}  // namespace harness::exports

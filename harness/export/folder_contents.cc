@@ -11,7 +11,7 @@
 
 #include "harness/base/safe_text.h"
 
-namespace harness {
+namespace harness::exports {
 namespace {
 
 namespace fs = std::filesystem;
@@ -145,4 +145,4 @@ FolderDescription DescribeFolder(const fs::path& folder, Role role) {
           fmt::format("Write the file with {}", ExporterCall(role))};
 }
 
-}  // namespace harness
+}  // namespace harness::exports

@@ -6,7 +6,7 @@
 
 #include "harness/export/role.h"
 
-namespace harness {
+namespace harness::exports {
 
 // "audiocraft.utils.export.export_lm('checkpoint.th', 'state_dict.bin')": what writes the file of that role.
 // `checkpoint`: the training checkpoint to name.
@@ -24,4 +24,4 @@ FolderDescription DescribeFolder(const std::filesystem::path& folder, Role role)
 // is. What any other file holds is this machine's, and is not shown.
 bool IsOfFolder(const std::filesystem::path& file, const std::filesystem::path& folder);
 
-}  // namespace harness
+}  // namespace harness::exports

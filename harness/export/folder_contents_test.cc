@@ -9,7 +9,7 @@
 
 #include "harness/testing/temporary_folder.h"
 
-namespace harness {
+namespace harness::exports {
 namespace {
 
 using namespace testing_support;
@@ -89,4 +89,4 @@ TEST(ExporterCall, NamesTheFunctionOfTheRole) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::exports

@@ -10,7 +10,7 @@
 #include "harness/export/codec_references.h"
 #include "harness/export/folder_contents.h"
 
-namespace harness {
+namespace harness::exports {
 
 namespace fs = std::filesystem;
 
@@ -36,7 +36,7 @@ bool LooksLikeAPath(const std::string& name) {
 // Why nothing at all is known of `name`.
 Error DescribeUnknown(const std::string& name) {
   std::vector<std::string> names;
-  for (const KnownCodec& codec : KnownCodecs()) names.push_back(codec.name);
+  for (const architecture::KnownCodec& codec : architecture::KnownCodecs()) names.push_back(codec.name);
   for (const std::string& known : names) {
     if (!known.ends_with("/" + name)) continue;
     return {ErrorCode::kMismatch,
@@ -71,7 +71,7 @@ Error DescribeUnknown(const std::string& name) {
 // Not cached, or not all of it, and audiocraft would fetch it: the properties, where they are known.
 Result<CodecDescription> FallBackToKnown(const std::string& name, Result<CodecDescription> followed) {
   if (followed.ok() || followed.error().code != ErrorCode::kNotFound) return followed;
-  const KnownCodec* known = FindKnownCodec(name);
+  const architecture::KnownCodec* known = architecture::FindKnownCodec(name);
   if (known == nullptr) return DescribeUnknown(name);
   CodecDescription codec{.name = name,
                          .facts = known->facts,
@@ -89,7 +89,8 @@ struct Trail {
 };
 
 Result<CodecDescription> Follow(const std::string& name, const CodecPlaces& places, Trail& trail) {
-  if (const KnownCodec* known = FindKnownCodec(name); known != nullptr && known->dac_weights) {
+  if (const architecture::KnownCodec* known = architecture::FindKnownCodec(name);
+      known != nullptr && known->dac_weights) {
     return FallBackToKnown(name, FollowDac(*known, places.dac));
   }
   if (name == "debug_compression_model") {
@@ -127,7 +128,7 @@ Result<CodecDescription> Follow(const std::string& name, const CodecPlaces& plac
 
 }  // namespace
 
-CodecPlaces CodecPlacesFor(const HubCache& hub, const HubCache::Environment& environment) {
+CodecPlaces CodecPlacesFor(const hub::HubCache& hub, const hub::HubCache::Environment& environment) {
   CodecPlaces places{hub, fs::path(environment("HOME").value_or("/root")) / ".cache" / "descript" / "dac", {}};
   std::error_code error;
   places.folders.push_back(fs::current_path(error));
@@ -135,11 +136,11 @@ CodecPlaces CodecPlacesFor(const HubCache& hub, const HubCache::Environment& env
   return places;
 }
 
-CodecPlaces CodecPlacesFor(const HubCache& hub) { return CodecPlacesFor(hub, HubCache::OfProcess); }
+CodecPlaces CodecPlacesFor(const hub::HubCache& hub) { return CodecPlacesFor(hub, hub::HubCache::OfProcess); }
 
 Result<CodecDescription> FollowReference(const std::string& reference, const CodecPlaces& places) {
   Trail trail;
   return Follow(reference, places, trail);
 }
 
-}  // namespace harness
+}  // namespace harness::exports

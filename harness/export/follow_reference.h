@@ -11,11 +11,11 @@
 #include "harness/export/codec_description.h"
 #include "harness/hub/hub_cache.h"
 
-namespace harness {
+namespace harness::exports {
 
 // Where references are looked up.
 struct CodecPlaces {
-  HubCache hub;
+  hub::HubCache hub;
   std::filesystem::path dac;                   // weights_44khz_8kbps_0.0.1.pth, ...
   std::vector<std::filesystem::path> folders;  // that a relative path may start from; the first that has it wins
   std::filesystem::path exported = {};         // the export: what packages outside of it hold, no error shows
@@ -23,12 +23,12 @@ struct CodecPlaces {
 
 // DAC: HOME/.cache/descript/dac. Folders: the working directory, and the one in which the shell started the program
 // ($PWD), as CTest works in the build folder.
-CodecPlaces CodecPlacesFor(const HubCache& hub, const HubCache::Environment& environment);
-CodecPlaces CodecPlacesFor(const HubCache& hub);  // of this process
+CodecPlaces CodecPlacesFor(const hub::HubCache& hub, const hub::HubCache::Environment& environment);
+CodecPlaces CodecPlacesFor(const hub::HubCache& hub);  // of this process
 
 // Follows `reference`. Errors: kMismatch (no codec, a loop, weights that don't fit), kNotFound (a path that is not
 // there), kUnsupported (a hub model that is neither cached nor known), and those of the files on the way, each with its
 // path.
 Result<CodecDescription> FollowReference(const std::string& reference, const CodecPlaces& places);
 
-}  // namespace harness
+}  // namespace harness::exports

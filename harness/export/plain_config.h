@@ -4,9 +4,9 @@
 #include "harness/config/config.h"
 #include "harness/pickle/plain_value.h"
 
-namespace harness {
+namespace harness::exports {
 
 // Keys that are not text are written as Config::Get spells them. Depth is bounded by ToPlainValue.
-ConfigValue ToConfigValue(const PlainValue& value);
+config::ConfigValue ToConfigValue(const pickle::PlainValue& value);
 
-}  // namespace harness
+}  // namespace harness::exports

@@ -1,6 +1,6 @@
 #include "harness/export/role.h"
 
-namespace harness {
+namespace harness::exports {
 
 const char* FileName(Role role) {
   return role == Role::kLanguageModel ? "state_dict.bin" : "compression_state_dict.bin";
@@ -8,4 +8,4 @@ const char* FileName(Role role) {
 
 const char* Describe(Role role) { return role == Role::kLanguageModel ? "language model" : "codec"; }
 
-}  // namespace harness
+}  // namespace harness::exports

@@ -1,7 +1,7 @@
 // The two files of an export, by what they hold.
 #pragma once
 
-namespace harness {
+namespace harness::exports {
 
 enum class Role { kLanguageModel, kCodec };
 
@@ -10,4 +10,4 @@ const char* FileName(Role role);
 // "language model", "codec": for messages.
 const char* Describe(Role role);
 
-}  // namespace harness
+}  // namespace harness::exports

@@ -9,11 +9,11 @@ using namespace harness::fuzz;
 
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::span<const std::byte> file = AsBytes(AsText(data, size));
-  (void)DescribeFileKind(SniffFileKind(file), file);
-  const auto archive = ZipArchive::Open(file, "state_dict.bin");
+  (void)archive::DescribeFileKind(archive::SniffFileKind(file), file);
+  const auto archive = archive::ZipArchive::Open(file, "state_dict.bin");
   if (!archive.ok()) return 0;
   for (size_t i = 0; i < (*archive)->records().size(); ++i) {
-    const ZipRecord& record = (*archive)->records()[i];
+    const archive::ZipRecord& record = (*archive)->records()[i];
     const auto bytes = (*archive)->Read(i);
     if (!bytes.ok()) continue;
     Require(record.readable, "only a readable record is read");

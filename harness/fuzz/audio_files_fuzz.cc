@@ -13,14 +13,14 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view file = AsText(data + 1, size - 1);
   if (data[0] % 2 == 0) {
     WriteScratch("array.npy", file);
-    (void)ReadNpy<int32_t>(ScratchFolder() / "array.npy");
-    (void)ReadNpy<float>(ScratchFolder() / "array.npy");
+    (void)audio::ReadNpy<int32_t>(ScratchFolder() / "array.npy");
+    (void)audio::ReadNpy<float>(ScratchFolder() / "array.npy");
     return 0;
   }
   WriteScratch("melody.wav", file);
-  const auto waveform = ReadWav(ScratchFolder() / "melody.wav");
+  const auto waveform = audio::ReadWav(ScratchFolder() / "melody.wav");
   if (!waveform.ok()) return 0;
   Require(waveform->samples.size() == static_cast<size_t>(waveform->frames() * waveform->channels), "whole frames");
-  (void)ComputeSignalStatistics(*waveform);
+  (void)audio::ComputeSignalStatistics(*waveform);
   return 0;
 }

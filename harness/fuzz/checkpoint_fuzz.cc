@@ -14,13 +14,13 @@ using namespace harness::fuzz;
 namespace {
 
 // The bytes that a valid view reaches are there.
-void TouchTensor(const Checkpoint& checkpoint, const TensorView& view) {
+void TouchTensor(const checkpoint::Checkpoint& checkpoint, const pickle::TensorView& view) {
   if (!view.valid || view.num_elements() == 0) return;
-  const Storage& storage = checkpoint.storages()[view.storage];
+  const pickle::Storage& storage = checkpoint.storages()[view.storage];
   Require(storage.available, "a valid tensor has a storage");
   int64_t last = view.offset;
   for (size_t i = 0; i < view.shape.size(); ++i) last += (view.shape[i] - 1) * view.strides[i];
-  const size_t element = SizeOf(view.dtype);
+  const size_t element = pickle::SizeOf(view.dtype);
   Require(view.offset >= 0 && last >= view.offset, "a valid tensor goes forward");
   Require((static_cast<size_t>(last) + 1) * element <= storage.bytes.size(), "a valid tensor lies inside its storage");
   Touch(storage.bytes.subspan(static_cast<size_t>(view.offset) * element, element));
@@ -30,17 +30,18 @@ void TouchTensor(const Checkpoint& checkpoint, const TensorView& view) {
 }  // namespace
 
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  const Checkpoint checkpoint = Checkpoint::Read(InMemory(AsText(data, size)));
-  for (const TensorView& view : checkpoint.tensors()) TouchTensor(checkpoint, view);
+  const checkpoint::Checkpoint checkpoint = checkpoint::Checkpoint::Read(InMemory(AsText(data, size)));
+  for (const pickle::TensorView& view : checkpoint.tensors()) TouchTensor(checkpoint, view);
   if (!checkpoint.pickle_status().ok()) return 0;
-  (void)CheckLoadsInReference(checkpoint.pickle(), "state_dict.bin");
-  (void)FindRefusedByNewerTorch(checkpoint.pickle(), "state_dict.bin");
-  (void)ScanPayload(checkpoint);
-  for (const PackageKind kind : {PackageKind::kLanguageModel, PackageKind::kCodec}) {
-    const auto package = ReadPackage(checkpoint, kind);
+  (void)pickle::CheckLoadsInReference(checkpoint.pickle(), "state_dict.bin");
+  (void)pickle::FindRefusedByNewerTorch(checkpoint.pickle(), "state_dict.bin");
+  (void)weights::ScanPayload(checkpoint);
+  for (const checkpoint::PackageKind kind :
+       {checkpoint::PackageKind::kLanguageModel, checkpoint::PackageKind::kCodec}) {
+    const auto package = checkpoint::ReadPackage(checkpoint, kind);
     if (!package.ok()) continue;
-    (void)FindSharedElements(checkpoint, package->best_state);
-    if (package->config != kNoNode) (void)ToPlainValue(checkpoint.pickle(), package->config);
+    (void)weights::FindSharedElements(checkpoint, package->best_state);
+    if (package->config != pickle::kNoNode) (void)pickle::ToPlainValue(checkpoint.pickle(), package->config);
   }
   return 0;
 }

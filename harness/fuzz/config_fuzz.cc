@@ -12,7 +12,7 @@ namespace {
 constexpr size_t kMostPaths = 300;
 
 // Every path, whether it can be read or not.
-void ReadAll(const Config& config) {
+void ReadAll(const config::Config& config) {
   std::vector<std::string> paths = {""};
   for (size_t i = 0; i < paths.size() && i < kMostPaths; ++i) {
     const auto value = config.Get(paths[i]);
@@ -33,10 +33,10 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto no_variables = [](const std::string& name) {
     return name == "USER" ? std::optional<std::string>("somebody") : std::nullopt;
   };
-  const auto config = Config::Parse(AsText(data, size), "state_dict.bin: xp.cfg", no_variables);
+  const auto config = config::Config::Parse(AsText(data, size), "state_dict.bin: xp.cfg", no_variables);
   if (!config.ok()) return 0;
   ReadAll(*config);
-  (void)DescribeLm(*config);
-  (void)DescribeCodec(*config);
+  (void)architecture::DescribeLm(*config);
+  (void)architecture::DescribeCodec(*config);
   return 0;
 }

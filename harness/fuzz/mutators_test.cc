@@ -67,7 +67,7 @@ TEST(ZipModel, ComputesWhatFollowsFromAChange) {
   model.SetContent(model.Indices(ZipBlock::Kind::kLocal).at(1), std::string(100, 'b'), true);
   model.Add("archive/more", "more bytes", false);
   const std::string file = model.Write();
-  const auto archive = ZipArchive::Open(Bytes(file), "changed.zip");
+  const auto archive = archive::ZipArchive::Open(Bytes(file), "changed.zip");
   ASSERT_THAT(archive, Succeeds());
   EXPECT_THAT((*archive)->status(), Succeeds());
   const auto more = (*archive)->Find("archive/more");
@@ -93,7 +93,7 @@ TEST(MutateZip, MostlyStaysAnArchiveAndIsRarelyTheSame) {
   int opened = 0, same = 0;
   for (int i = 0; i < kMutations; ++i) {
     const std::string mutated = MutateZip(good, random);
-    opened += ZipArchive::Open(Bytes(mutated), "mutated.zip").ok() ? 1 : 0;
+    opened += archive::ZipArchive::Open(Bytes(mutated), "mutated.zip").ok() ? 1 : 0;
     same += mutated == good ? 1 : 0;
   }
   EXPECT_GT(opened, kMutations / 2);
@@ -110,7 +110,7 @@ TEST(CrossZips, TakesARecordFromTheSecond) {
   const std::string other = WriteZip({{.name = "other/record", .data = "its bytes"}});
   Random random(kSeed);
   const std::string crossed = CrossZips(Archive(false, false), other, random);
-  const auto archive = ZipArchive::Open(Bytes(crossed), "crossed.zip");
+  const auto archive = archive::ZipArchive::Open(Bytes(crossed), "crossed.zip");
   ASSERT_THAT(archive, Succeeds());
   EXPECT_TRUE((*archive)->Find("other/record").has_value());
 }
@@ -133,7 +133,7 @@ TEST(MutatePickle, LeavesMostAsRunsOfOpcodesAndManyReadable) {
     const std::string mutated = MutatePickle(SmallExportPickle(), random);
     const PickleModel model = PickleModel::Parse(mutated);
     whole += !model.ops.empty() && model.ops.back().code == '.' ? 1 : 0;
-    readable += ReadPickle(Bytes(mutated), "mutated.pkl").status.ok() ? 1 : 0;
+    readable += pickle::ReadPickle(Bytes(mutated), "mutated.pkl").status.ok() ? 1 : 0;
     same += mutated == SmallExportPickle() ? 1 : 0;
   }
   EXPECT_GT(whole, kMutations / 2);

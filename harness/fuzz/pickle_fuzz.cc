@@ -17,22 +17,22 @@ constexpr size_t kDescribed = 1000;  // nodes; a description looks at many itsel
 
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::span<const std::byte> bytes = AsBytes(AsText(data, size));
-  const PickleReading reading = ReadPickle(bytes, "state_dict.bin: data.pkl");
-  const bool safe = DescribeForeign(reading, "state_dict.bin: data.pkl").ok();
+  const pickle::PickleReading reading = pickle::ReadPickle(bytes, "state_dict.bin: data.pkl");
+  const bool safe = pickle::DescribeForeign(reading, "state_dict.bin: data.pkl").ok();
   Require(reading.end <= size, "the pickle ends inside of its bytes");
-  (void)CheckStrayPickles(bytes, "state_dict.bin");
+  (void)checkpoint::CheckStrayPickles(bytes, "state_dict.bin");
   if (!reading.status.ok()) return 0;
-  Require(reading.pickle.root != kNoNode, "a pickle that was read has a root");
-  (void)CheckTrailingPickles(bytes, reading.end, "state_dict.bin: data.pkl");
-  const KeyPaths paths(reading.pickle);
+  Require(reading.pickle.root != pickle::kNoNode, "a pickle that was read has a root");
+  (void)checkpoint::CheckTrailingPickles(bytes, reading.end, "state_dict.bin: data.pkl");
+  const pickle::KeyPaths paths(reading.pickle);
   for (size_t i = 0; i < reading.pickle.nodes.size() && i < kDescribed; ++i) {
-    (void)paths.PathTo(static_cast<NodeId>(i));
-    (void)reading.pickle.Describe(static_cast<NodeId>(i));
+    (void)paths.PathTo(static_cast<pickle::NodeId>(i));
+    (void)reading.pickle.Describe(static_cast<pickle::NodeId>(i));
   }
-  (void)ToPlainValue(reading.pickle, reading.pickle.root);
+  (void)pickle::ToPlainValue(reading.pickle, reading.pickle.root);
   if (!safe) return 0;
-  (void)CheckLoadsInReference(reading.pickle, "state_dict.bin");
-  (void)FindRefusedByNewerTorch(reading.pickle, "state_dict.bin");
+  (void)pickle::CheckLoadsInReference(reading.pickle, "state_dict.bin");
+  (void)pickle::FindRefusedByNewerTorch(reading.pickle, "state_dict.bin");
   return 0;
 }
 

@@ -21,7 +21,7 @@ struct Shape {
 };
 
 Shape ShapeOf(uint8_t code) {
-  using namespace opcode;
+  using namespace pickle::opcode;
   switch (code) {
     case kProto:
     case kBinInt1:
@@ -308,7 +308,7 @@ class Writer {
 
 // Pushes one value and takes none.
 bool IsValue(uint8_t code) {
-  using namespace opcode;
+  using namespace pickle::opcode;
   switch (code) {
     case kNone:
     case kNewTrue:
@@ -389,7 +389,7 @@ PickleModel PickleModel::Parse(std::string_view pickle) {
     if (size == std::string_view::npos) break;
     model.ops.push_back({code, std::string(pickle.substr(1, size))});
     pickle.remove_prefix(1 + size);
-    if (code == opcode::kStop) break;
+    if (code == pickle::opcode::kStop) break;
   }
   model.rest = pickle;
   return model;
@@ -430,7 +430,7 @@ std::string MutatePickle(std::string_view pickle, Random& random) {
       case 8: Insert(model, at, Run(model, random, 8)); break;
       case 9: Insert(model, at, {{static_cast<uint8_t>(random.Below(256)), ""}}); break;
       case 10: {  // a key and a value more, in a dict that stands open
-        if (place->code != opcode::kMark) break;
+        if (place->code != pickle::opcode::kMark) break;
         Insert(model, at + 1, parsed(writer.Text() + writer.Value()));
         break;
       }
@@ -438,7 +438,7 @@ std::string MutatePickle(std::string_view pickle, Random& random) {
         if (random.OneIn(2)) {
           model.rest += writer.Value() + ".";
         } else {
-          model.ops.front() = {opcode::kProto, Little(random.Below(7), 1)};
+          model.ops.front() = {pickle::opcode::kProto, Little(random.Below(7), 1)};
         }
     }
   }

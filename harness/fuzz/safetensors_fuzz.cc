@@ -6,8 +6,8 @@ using namespace harness;
 using namespace harness::fuzz;
 
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  const auto read = ReadSafetensors(AsBytes(AsText(data, size)), "model.safetensors");
+  const auto read = checkpoint::ReadSafetensors(AsBytes(AsText(data, size)), "model.safetensors");
   if (!read.ok()) return 0;
-  for (const SafetensorsEntry& entry : read->entries) Touch(entry.bytes);
+  for (const checkpoint::SafetensorsEntry& entry : read->entries) Touch(entry.bytes);
   return 0;
 }

@@ -22,8 +22,8 @@ constexpr const char* kName = "t5-small";
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::vector<std::string_view> files = Unbundle(AsText(data, size), kFiles.size());
   for (size_t i = 0; i < files.size(); ++i) WriteScratch(std::filesystem::path(kName) / kFiles[i], files[i]);
-  (void)CheckT5(kName, HubCache(ScratchFolder() / "hub"), 0, ScratchFolder());
-  const auto tokenizer = T5Tokenizer::FromFolder(ScratchFolder() / kName);
+  (void)text::CheckT5(kName, hub::HubCache(ScratchFolder() / "hub"), 0, ScratchFolder());
+  const auto tokenizer = text::T5Tokenizer::FromFolder(ScratchFolder() / kName);
   if (!tokenizer.ok()) return 0;
   for (const char* text :
        {"", "upbeat lo fi hip hop beat", "<extra_id_0> a </s>  b", "\xe2\x80\x8b\xef\xbc\xa1\xcc\x81"}) {

@@ -43,7 +43,7 @@ struct Counts {
 };
 
 // What a pass of the structural checks means for one file.
-bool Accepted(const Checkpoint& checkpoint) {
+bool Accepted(const checkpoint::Checkpoint& checkpoint) {
   return checkpoint.structure_status().ok() && checkpoint.unambiguous_status().ok() &&
          checkpoint.pickle_status().ok() && checkpoint.safety_status().ok() && checkpoint.storage_status().ok() &&
          checkpoint.tensor_status().ok();
@@ -51,7 +51,7 @@ bool Accepted(const Checkpoint& checkpoint) {
 
 class Comparison {
  public:
-  Comparison(const Checkpoint& checkpoint, caffe2::serialize::PyTorchStreamReader& theirs)
+  Comparison(const checkpoint::Checkpoint& checkpoint, caffe2::serialize::PyTorchStreamReader& theirs)
       : ours_(*checkpoint.archive()), theirs_(theirs) {
     const std::string& first = ours_.records().front().name;
     folder_ = first.substr(0, first.find('/') + 1);
@@ -59,7 +59,7 @@ class Comparison {
 
   void Names() {
     std::vector<std::string> mine, lower;
-    for (const ZipRecord& record : ours_.records()) mine.push_back(record.name.substr(folder_.size()));
+    for (const archive::ZipRecord& record : ours_.records()) mine.push_back(record.name.substr(folder_.size()));
     const std::vector<std::string> all = theirs_.getAllRecords();
     Require(all == mine, fmt::format("both list the same records: {} and {}", all.size(), mine.size()));
     for (std::string name : all) {
@@ -75,7 +75,7 @@ class Comparison {
     const std::optional<size_t> index = ours_.Find(folder_ + name);
     Require(theirs_.hasRecord(name) == index.has_value(), fmt::format("both know, or do not know, record {}", name));
     if (!index) return;
-    const ZipRecord& record = ours_.records()[*index];
+    const archive::ZipRecord& record = ours_.records()[*index];
     const auto bytes = ours_.Read(*index);
     Require(bytes.ok(), fmt::format("record {} of an accepted file can be read", name));
     Require(theirs_.getRecordHeaderOffset(name) == record.header_offset,
@@ -100,7 +100,7 @@ class Comparison {
   }
 
  private:
-  const ZipArchive& ours_;
+  const archive::ZipArchive& ours_;
   caffe2::serialize::PyTorchStreamReader& theirs_;
   std::string folder_;
 };
@@ -111,8 +111,8 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static Counts counts;
   counts.inputs += 1;
   const std::string_view file = AsText(data, size);
-  const Checkpoint checkpoint = Checkpoint::Read(InMemory(file));
-  if (checkpoint.format() != Checkpoint::Format::kZip || !Accepted(checkpoint)) return 0;
+  const checkpoint::Checkpoint checkpoint = checkpoint::Checkpoint::Read(InMemory(file));
+  if (checkpoint.format() != checkpoint::Checkpoint::Format::kZip || !Accepted(checkpoint)) return 0;
   counts.accepted += 1;
   Require(file.starts_with("PK\3\4"), "torch.load takes it for an archive: the first four bytes are PK\\3\\4");
   try {
@@ -124,7 +124,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                              ".storage_alignment", ".data/serialization_id"}) {
       comparison.Record(name);
     }
-    for (const Storage& storage : checkpoint.storages()) comparison.Record("data/" + storage.key);
+    for (const pickle::Storage& storage : checkpoint.storages()) comparison.Record("data/" + storage.key);
     Require(!reader.hasRecord("constants.pkl"), "torch.load does not take it for TorchScript");
   } catch (const std::exception& error) {
     Require(false, fmt::format("LibTorch opens and reads what the suite accepts: {}", error.what()));

@@ -269,7 +269,7 @@ std::string ZipModel::Content(const ZipBlock& local) const {
 void ZipModel::SetContent(size_t local, std::string_view content, bool deflate) {
   ZipBlock& record = blocks[local];
   record.payload = deflate ? Deflate(content) : std::string(content);
-  const uint32_t crc = Crc32(0, AsBytes(content));
+  const uint32_t crc = archive::Crc32(0, AsBytes(content));
   const bool later = (record.Field(6, 2) & 8) != 0;  // sizes stand in the descriptor
   const auto set = [&](ZipBlock& block, size_t method_at, size_t crc_at, bool zero) {
     block.SetField(method_at, 2, deflate ? 8 : 0);

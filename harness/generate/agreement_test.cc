@@ -12,8 +12,10 @@
 #include "harness/model/pattern.h"
 #include "harness/testing/lm_cases.h"
 
-namespace harness {
+namespace harness::generate {
 namespace {
+
+using namespace testing_support;
 
 using ::testing::HasSubstr;
 
@@ -22,16 +24,17 @@ const LmCases& Cases() { return LmCases::OfTestdata(); }
 // A model of a case in both precisions. `plant`: a tensor, of which all values are multiplied by `factor`.
 struct Pair {
   explicit Pair(const std::string& name, const std::string& plant = "", double factor = 1) : row(Cases().Named(name)) {
-    const LmSpec spec = LmCases::Describe(row).value();
+    const architecture::LmSpec spec = LmCases::Describe(row).value();
     tensors = Cases().Bind(row, spec);
     // A table has no way to change a tensor, but for this one that is not const.
     if (!plant.empty()) const_cast<at::Tensor&>(tensors[plant]) = tensors[plant].to(at::kFloat) * factor;
-    float32 = LanguageModel::Build(spec, tensors).value();
-    float16 = LanguageModel::Build(spec, tensors, Placement{at::kCPU, Precision::kFloat16Autocast}).value();
+    float32 = model::LanguageModel::Build(spec, tensors).value();
+    float16 = model::LanguageModel::Build(spec, tensors, model::Placement{at::kCPU, model::Precision::kFloat16Autocast})
+                  .value();
   }
   const LmCase& row;
-  TensorTable tensors;
-  std::optional<LanguageModel> float32, float16;
+  model::TensorTable tensors;
+  std::optional<model::LanguageModel> float32, float16;
 };
 
 class AgreementTest : public testing::Test {
@@ -53,8 +56,8 @@ TEST_F(AgreementTest, TeacherForcingFollowsProduction) {
     ASSERT_TRUE(logits.ok()) << logits.error().message;
     at::Tensor guided = (*logits)[0];
     if (logits->size(0) == 2) guided = (*logits)[1] + ((*logits)[0] - (*logits)[1]) * 3;
-    const LmSpec& spec = models.float32->spec();
-    const Pattern pattern = Pattern::Create(spec.pattern, spec.num_codebooks, tokens.size(2)).value();
+    const architecture::LmSpec& spec = models.float32->spec();
+    const model::Pattern pattern = model::Pattern::Create(spec.pattern, spec.num_codebooks, tokens.size(2)).value();
     ASSERT_EQ(guided.size(1), pattern.num_steps());
     for (int64_t step = 1; step < pattern.num_steps(); ++step) {
       for (const auto& [frame, codebook] : pattern.step(step)) {
@@ -96,7 +99,7 @@ TEST_F(AgreementTest, SoundModelsAreReadyAndAgree) {
     const Pair models(name);
     const at::Tensor codes = at::arange(2 * 5).remainder(12).view({2, 5});
     const at::Tensor given = codes.repeat({models.row.codes.size(1) / 2, 1});
-    LmConditions conditions = models.row.conditions;
+    model::LmConditions conditions = models.row.conditions;
     if (std::string(name) == "FuserAllFour") conditions[0].embedding = conditions[0].embedding.narrow(1, 0, 1);
     const auto readiness = CheckFloat16Readiness(*models.float16, *models.float32, conditions, given);
     ASSERT_TRUE(readiness.ok()) << readiness.error().message;
@@ -183,23 +186,24 @@ TEST_F(AgreementTest, HoldsEachLayerToItsRounding) {
   const struct {
     const char* name;
     const char* part;
-    Precision precision;
+    model::Precision precision;
     double off;
     bool agrees;
   } rows[] = {
-      {"Float32Rounds", "linears.0", Precision::kFloat32, 1e-5, true},
-      {"Float32Differs", "linears.0", Precision::kFloat32, 3e-4, false},
-      {"Float32DiffersEarly", "transformer.layers.0.linear1", Precision::kFloat32, 3e-4, false},
-      {"Float16Rounds", "linears.0", Precision::kFloat16Autocast, 6e-3, true},
-      {"Float16Differs", "linears.0", Precision::kFloat16Autocast, 2e-2, false},
-      {"Float16DiffersEarly", "transformer.layers.0.linear1", Precision::kFloat16Autocast, 2e-2, false},
+      {"Float32Rounds", "linears.0", model::Precision::kFloat32, 1e-5, true},
+      {"Float32Differs", "linears.0", model::Precision::kFloat32, 3e-4, false},
+      {"Float32DiffersEarly", "transformer.layers.0.linear1", model::Precision::kFloat32, 3e-4, false},
+      {"Float16Rounds", "linears.0", model::Precision::kFloat16Autocast, 6e-3, true},
+      {"Float16Differs", "linears.0", model::Precision::kFloat16Autocast, 2e-2, false},
+      {"Float16DiffersEarly", "transformer.layers.0.linear1", model::Precision::kFloat16Autocast, 2e-2, false},
   };
   const at::Tensor codes = at::arange(2 * 5).remainder(12).view({2, 5});
   const Pair sound("Plain");
   for (const auto& row : rows) {
     SCOPED_TRACE(row.name);
     const Pair shifted("Plain", std::string(row.part) + ".weight", 1 + row.off);
-    const LanguageModel& other = row.precision == Precision::kFloat32 ? *shifted.float32 : *shifted.float16;
+    const model::LanguageModel& other =
+        row.precision == model::Precision::kFloat32 ? *shifted.float32 : *shifted.float16;
     const auto agreement = CompareModels(*sound.float32, other, {}, codes);
     ASSERT_TRUE(agreement.ok()) << agreement.error().message;
     EXPECT_EQ(agreement->agrees(), row.agrees) << Describe(*agreement);
@@ -361,4 +365,4 @@ TEST_F(AgreementTest, RefusesModelsOfOtherShapes) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::generate

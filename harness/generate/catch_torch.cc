@@ -2,7 +2,7 @@
 
 #include "harness/generate/devices.h"
 
-namespace harness {
+namespace harness::generate {
 
 Error TorchError(const char* doing, const std::string& what, bool out_of_memory) {
   std::string line = what.substr(0, what.find('\n'));
@@ -31,4 +31,4 @@ Error TorchError(const char* doing, const std::string& what, bool out_of_memory)
   return {ErrorCode::kCorrupt, fmt::format("LibTorch refused {}: {}", doing, line)};
 }
 
-}  // namespace harness
+}  // namespace harness::generate

@@ -10,7 +10,7 @@
 
 #include "harness/base/result.h"
 
-namespace harness {
+namespace harness::generate {
 
 // What was thrown while `doing` ("generating"), by its text: kIo where the CUDA device ran out of memory or stopped, with
 // a remedy; kMachine where this machine did; else kCorrupt.
@@ -32,4 +32,4 @@ Result<T> CatchTorch(const char* doing, Body&& body) {
   }
 }
 
-}  // namespace harness
+}  // namespace harness::generate

@@ -9,7 +9,7 @@
 
 #include "harness/generate/teacher_forced.h"
 
-namespace harness {
+namespace harness::generate {
 namespace {
 
 // Note [Tolerance of agreement]
@@ -23,8 +23,8 @@ namespace {
 // In float32 only the order of the sums differs: 2^-24 for each, in rows of some thousand products.
 constexpr double kSpread = 8;
 
-double Roundoff(const LanguageModel& model) {
-  return model.precision() == Precision::kFloat16Autocast ? std::ldexp(1.0, -11) : 64 * std::ldexp(1.0, -24);
+double Roundoff(const model::LanguageModel& model) {
+  return model.precision() == model::Precision::kFloat16Autocast ? std::ldexp(1.0, -11) : 64 * std::ldexp(1.0, -24);
 }
 
 // `layer`: 0 for the embeddings.
@@ -41,16 +41,16 @@ double Difference(const at::Tensor& reference, const at::Tensor& other) {
   return difference == 0 ? 0 : difference / largest;
 }
 
-std::string NameOf(const LanguageModel& model) {
-  return fmt::format("{} on {}", model.precision() == Precision::kFloat32 ? "float32" : "float16",
+std::string NameOf(const model::LanguageModel& model) {
+  return fmt::format("{} on {}", model.precision() == model::Precision::kFloat32 ? "float32" : "float16",
                      model.device().is_cpu() ? "cpu" : "cuda");
 }
 
 }  // namespace
 
-Result<DeviceAgreement> CompareModels(const LanguageModel& reference, const LanguageModel& other,
-                                      const LmConditions& conditions, const at::Tensor& codes) {
-  const LmSpec &a = reference.spec(), &b = other.spec();
+Result<DeviceAgreement> CompareModels(const model::LanguageModel& reference, const model::LanguageModel& other,
+                                      const model::LmConditions& conditions, const at::Tensor& codes) {
+  const architecture::LmSpec &a = reference.spec(), &b = other.spec();
   if (a.num_codebooks != b.num_codebooks || a.cardinality != b.cardinality || a.num_layers != b.num_layers ||
       a.dim != b.dim) {
     return Error{ErrorCode::kMismatch, "two models of other shapes can't be compared"};
@@ -120,4 +120,4 @@ std::string Describe(const DeviceAgreement& agreement) {
       both, logits, where);
 }
 
-}  // namespace harness
+}  // namespace harness::generate

@@ -9,7 +9,7 @@
 #include "harness/base/result.h"
 #include "harness/model/language_model.h"
 
-namespace harness {
+namespace harness::generate {
 
 // Differences are relative to the largest magnitude of the reference's output: rounding errors are, too.
 struct DeviceAgreement {
@@ -29,12 +29,12 @@ struct DeviceAgreement {
 };
 
 // Runs both on `codes` [K, T] int64. Errors: kMismatch (models of other shapes), as TeacherForcedLogits.
-Result<DeviceAgreement> CompareModels(const LanguageModel& reference, const LanguageModel& other,
-                                      const LmConditions& conditions, const at::Tensor& codes);
+Result<DeviceAgreement> CompareModels(const model::LanguageModel& reference, const model::LanguageModel& other,
+                                      const model::LmConditions& conditions, const at::Tensor& codes);
 
 std::string Describe(const DeviceAgreement& agreement);
 inline constexpr const char* kDisagreementRemedy =
     "Look at the magnitudes of that layer's weights and activations; where they are ordinary, suspect the device, its "
     "driver or this LibTorch";
 
-}  // namespace harness
+}  // namespace harness::generate

@@ -13,7 +13,7 @@
 #include <exception>
 #include <utility>
 
-namespace harness {
+namespace harness::generate {
 namespace {
 
 // Without the paragraph on linkers that LibTorch adds where its CUDA part is missing.
@@ -227,4 +227,4 @@ Result<int64_t> PeakMemoryBytes(c10::Device device) {
   });
 }
 
-}  // namespace harness
+}  // namespace harness::generate

@@ -11,7 +11,7 @@
 
 #include "harness/base/result.h"
 
-namespace harness {
+namespace harness::generate {
 
 struct DeviceFacts {
   c10::Device device = c10::kCPU;
@@ -37,4 +37,4 @@ Error ClassifyCudaError(std::string_view text);
 void ResetPeakMemory(c10::Device device);
 Result<int64_t> PeakMemoryBytes(c10::Device device);
 
-}  // namespace harness
+}  // namespace harness::generate

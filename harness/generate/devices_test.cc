@@ -4,7 +4,7 @@
 
 #include "harness/generate/catch_torch.h"
 
-namespace harness {
+namespace harness::generate {
 namespace {
 
 using ::testing::HasSubstr;
@@ -135,4 +135,4 @@ TEST(TorchError, NamesWhatRanOutOfMemory) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::generate

@@ -5,7 +5,7 @@
 
 #include "harness/generate/teacher_forced.h"
 
-namespace harness {
+namespace harness::generate {
 namespace {
 
 // Of the finite values; 0 where there are none.
@@ -17,9 +17,9 @@ double Largest(const at::Tensor& x) {
 
 }  // namespace
 
-Result<Float16Readiness> CheckFloat16Readiness(const LanguageModel& float16, const LanguageModel& float32,
-                                               const LmConditions& conditions, const at::Tensor& codes) {
-  TORCH_CHECK(float16.precision() == Precision::kFloat16Autocast, "the first model must run in float16");
+Result<Float16Readiness> CheckFloat16Readiness(const model::LanguageModel& float16, const model::LanguageModel& float32,
+                                               const model::LmConditions& conditions, const at::Tensor& codes) {
+  TORCH_CHECK(float16.precision() == model::Precision::kFloat16Autocast, "the first model must run in float16");
   Float16Readiness readiness;
   const auto look = [&](const std::string& layer, const at::Tensor& output) {
     // What follows the first overflow only hands it on.
@@ -71,4 +71,4 @@ std::string Describe(const Float16Readiness& readiness) {
       readiness.first_layer, found, readiness.values, cause);
 }
 
-}  // namespace harness
+}  // namespace harness::generate

@@ -9,7 +9,7 @@
 #include "harness/base/result.h"
 #include "harness/model/language_model.h"
 
-namespace harness {
+namespace harness::generate {
 
 constexpr double kFloat16Largest = 65504;
 
@@ -29,8 +29,8 @@ struct Float16Readiness {
 // Runs `float16` (kFloat16Autocast, on the CPU or CUDA) on `codes` [K, T] int64, and `float32`, the same model in
 // kFloat32, to say how large the values really are, where something overflows. A few frames do.
 // Errors: as TeacherForcedLogits.
-Result<Float16Readiness> CheckFloat16Readiness(const LanguageModel& float16, const LanguageModel& float32,
-                                               const LmConditions& conditions, const at::Tensor& codes);
+Result<Float16Readiness> CheckFloat16Readiness(const model::LanguageModel& float16, const model::LanguageModel& float32,
+                                               const model::LmConditions& conditions, const at::Tensor& codes);
 
 // For people: what was looked at, and what was found; what to do about it stands apart.
 std::string Describe(const Float16Readiness& readiness);
@@ -38,4 +38,4 @@ inline constexpr const char* kFloat16Remedy =
     "Look at the weights of this layer and the one before; train with float16 autocast (autocast_dtype) or a smaller "
     "learning rate, so that activations stay in range";
 
-}  // namespace harness
+}  // namespace harness::generate

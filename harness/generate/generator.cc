@@ -9,7 +9,7 @@
 #include "harness/generate/guided_model.h"
 #include "harness/model/pattern.h"
 
-namespace harness {
+namespace harness::generate {
 namespace {
 
 // Fails where one is not finite, with the place and how many. logits: [B, K, cardinality].
@@ -35,12 +35,14 @@ Status CheckFinite(const at::Tensor& logits, int64_t step) {
 
 }  // namespace
 
-Result<at::Tensor> GenerateCodes(const LanguageModel& model, const GuidedConditions& conditions, int64_t batch,
-                                 int64_t num_frames, const Sampling& sampling, const GenerationCallbacks& callbacks) {
+Result<at::Tensor> GenerateCodes(const model::LanguageModel& model, const model::GuidedConditions& conditions,
+                                 int64_t batch, int64_t num_frames, const Sampling& sampling,
+                                 const GenerationCallbacks& callbacks) {
   const c10::InferenceMode inference;
-  const LmSpec& spec = model.spec();
+  const architecture::LmSpec& spec = model.spec();
   const int64_t num_codebooks = spec.num_codebooks, special = spec.cardinality;
-  HARNESS_ASSIGN_OR_RETURN(const Pattern pattern, Pattern::Create(spec.pattern, num_codebooks, num_frames));
+  HARNESS_ASSIGN_OR_RETURN(const model::Pattern pattern,
+                           model::Pattern::Create(spec.pattern, num_codebooks, num_frames));
   if (sampling.mode == Sampling::Mode::kTopK && sampling.top_k > spec.cardinality) {
     return Error{ErrorCode::kMismatch, fmt::format("top_k is {}, transformer_lm.card is {}: torch.topk raises",
                                                    sampling.top_k, spec.cardinality)};
@@ -62,7 +64,7 @@ Result<at::Tensor> GenerateCodes(const LanguageModel& model, const GuidedConditi
     if (callbacks.logits) callbacks.logits(logits.to(at::kFloat), pattern.step(step));
     const at::Tensor tokens = sampler.Next(drawn_from).cpu();  // [B, K]
     current = at::full({batch, num_codebooks, 1}, special, longs);
-    for (const Coordinate& coordinate : pattern.step(step)) {
+    for (const model::Coordinate& coordinate : pattern.step(step)) {
       const at::Tensor token = tokens.select(1, coordinate.codebook);
       current.select(1, coordinate.codebook).copy_(token.unsqueeze(-1));
       codes.select(1, coordinate.codebook).select(1, coordinate.frame).copy_(token);
@@ -73,4 +75,4 @@ Result<at::Tensor> GenerateCodes(const LanguageModel& model, const GuidedConditi
   return codes;
 }
 
-}  // namespace harness
+}  // namespace harness::generate

@@ -13,22 +13,22 @@
 #include "harness/model/language_model.h"
 #include "harness/model/pattern.h"
 
-namespace harness {
+namespace harness::generate {
 
 struct GenerationCallbacks {
   // Called after every step; may be empty.
   std::function<void(int64_t done, int64_t total)> progress;
   // Called before a step is drawn, with its guided logits [B, K, cardinality] float32 on the CPU and what it holds; may
   // be empty.
-  std::function<void(const at::Tensor& logits, const std::vector<Coordinate>& step)> logits;
+  std::function<void(const at::Tensor& logits, const std::vector<model::Coordinate>& step)> logits;
 };
 
 // `batch` samples, whose conditions `conditions` holds. Returns codes [B, K, T] int64 on the CPU, T = num_frames, each
 // below the cardinality.
 // Errors: kMismatch (delays, top_k above the cardinality), kUnsupported (pattern), kCorrupt: logits that are not
 // finite, with the step, the sample, the codebook and how many.
-Result<at::Tensor> GenerateCodes(const LanguageModel& model, const GuidedConditions& conditions, int64_t batch,
-                                 int64_t num_frames, const Sampling& sampling,
+Result<at::Tensor> GenerateCodes(const model::LanguageModel& model, const model::GuidedConditions& conditions,
+                                 int64_t batch, int64_t num_frames, const Sampling& sampling,
                                  const GenerationCallbacks& callbacks = {});
 
-}  // namespace harness
+}  // namespace harness::generate

@@ -7,8 +7,10 @@
 #include "harness/generate/generator.h"
 #include "harness/testing/lm_cases.h"
 
-namespace harness {
+namespace harness::generate {
 namespace {
+
+using namespace testing_support;
 
 TEST(GenerateCodes, GivesTheTokensOfTheRealOne) {
   at::set_num_threads(1);
@@ -18,11 +20,11 @@ TEST(GenerateCodes, GivesTheTokensOfTheRealOne) {
   for (const LmCase& row : cases.all()) {
     if (!row.raises_stage.empty()) continue;
     SCOPED_TRACE(row.name);
-    const LmSpec spec = LmCases::Describe(row).value();
-    const auto model = LanguageModel::Build(spec, cases.Bind(row, spec));
+    const architecture::LmSpec spec = LmCases::Describe(row).value();
+    const auto model = model::LanguageModel::Build(spec, cases.Bind(row, spec));
     ASSERT_TRUE(model.ok()) << model.error().message;
-    GuidedConditions conditions;
-    for (const Condition& condition : row.conditions) {
+    model::GuidedConditions conditions;
+    for (const model::Condition& condition : row.conditions) {
       conditions.positive.push_back({condition.name, condition.embedding.narrow(0, 0, 1)});
       conditions.null.push_back({condition.name, condition.embedding.narrow(0, 1, 1)});
     }
@@ -44,4 +46,4 @@ TEST(GenerateCodes, GivesTheTokensOfTheRealOne) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::generate

@@ -2,12 +2,12 @@
 
 #include <ATen/ATen.h>
 
-namespace harness {
+namespace harness::generate {
 namespace {
 
 // Rows of `first`, then rows of `second`.
-LmConditions Stack(const LmConditions& first, const LmConditions& second) {
-  LmConditions stacked;
+model::LmConditions Stack(const model::LmConditions& first, const model::LmConditions& second) {
+  model::LmConditions stacked;
   for (size_t i = 0; i < first.size(); ++i) {
     stacked.push_back({first[i].name, at::cat({first[i].embedding, second[i].embedding}, 0)});
   }
@@ -18,8 +18,8 @@ at::Tensor LastStep(const at::Tensor& logits) { return logits.select(2, -1); }
 
 }  // namespace
 
-GuidedModel::GuidedModel(const LanguageModel& model, const GuidedConditions& conditions, int64_t batch, int64_t steps,
-                         const Sampling& sampling)
+GuidedModel::GuidedModel(const model::LanguageModel& model, const model::GuidedConditions& conditions, int64_t batch,
+                         int64_t steps, const Sampling& sampling)
     : model_(model),
       batch_(batch),
       guided_(!conditions.positive.empty()),
@@ -50,4 +50,4 @@ at::Tensor GuidedModel::Logits(const at::Tensor& codes) {
   return null + (positive - null) * cfg_coef_;
 }
 
-}  // namespace harness
+}  // namespace harness::generate

@@ -10,25 +10,25 @@
 #include "harness/model/conditions.h"
 #include "harness/model/language_model.h"
 
-namespace harness {
+namespace harness::generate {
 
 class GuidedModel {
  public:
   // Starts `batch` sequences of at most `steps` steps: one pass over twice the batch, or with two_step_cfg two passes.
   // Without conditions nothing guides, as in the reference. `model` must outlive it.
-  GuidedModel(const LanguageModel& model, const GuidedConditions& conditions, int64_t batch, int64_t steps,
-              const Sampling& sampling);
+  GuidedModel(const model::LanguageModel& model, const model::GuidedConditions& conditions, int64_t batch,
+              int64_t steps, const Sampling& sampling);
 
   // codes: [B, K, S] int64 on the model's device; more than one step only at first. Returns the last step's logits,
   // [B, K, cardinality] in the model's type: null + (positive - null) * cfg_coef.
   at::Tensor Logits(const at::Tensor& codes);
 
  private:
-  const LanguageModel& model_;
+  const model::LanguageModel& model_;
   int64_t batch_;
   bool guided_, two_step_;
   double cfg_coef_;
-  LmState state_, null_state_;
+  model::LmState state_, null_state_;
 };
 
-}  // namespace harness
+}  // namespace harness::generate

@@ -11,7 +11,7 @@
 #include "harness/generate/devices.h"
 #include "harness/generate/sampler.h"
 
-namespace harness {
+namespace harness::generate {
 namespace {
 
 using ::testing::HasSubstr;
@@ -183,4 +183,4 @@ TEST_F(OpenDeviceOfBackend, DrawsWhereLogitsAre) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::generate

@@ -4,7 +4,7 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/detail/CUDAHooksInterface.h>
 
-namespace harness {
+namespace harness::generate {
 namespace {
 
 at::Generator GeneratorOf(c10::Device device, uint64_t seed) {
@@ -40,4 +40,4 @@ at::Tensor Sampler::Next(const at::Tensor& logits) {
   return at::multinomial(rows, 1, /*replacement=*/false, generator_).reshape(logits.sizes().slice(0, logits.dim() - 1));
 }
 
-}  // namespace harness
+}  // namespace harness::generate

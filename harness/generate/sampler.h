@@ -8,7 +8,7 @@
 
 #include <cstdint>
 
-namespace harness {
+namespace harness::generate {
 
 struct Sampling {
   enum class Mode { kGreedy, kTopK, kTopP };
@@ -40,4 +40,4 @@ class Sampler {
   at::Generator generator_;
 };
 
-}  // namespace harness
+}  // namespace harness::generate

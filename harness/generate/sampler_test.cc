@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-namespace harness {
+namespace harness::generate {
 namespace {
 
 Sampling Mode(Sampling::Mode mode) {
@@ -88,4 +88,4 @@ TEST(Sampler, ASeedRepeats) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::generate

@@ -8,7 +8,7 @@
 #include "harness/base/result.h"
 #include "harness/model/language_model.h"
 
-namespace harness {
+namespace harness::generate {
 
 // codes: [K, T] int64, each below the cardinality; the same for every row of `conditions` (one row without conditions).
 // They are laid out by the model's pattern, the special token where it has none; the steps after the last frame, which
@@ -16,7 +16,7 @@ namespace harness {
 // finite.
 // Errors: kMismatch (codes of another shape or range; as Pattern::Create and CheckGeneration), kIo (out of memory),
 // kCorrupt (LibTorch refuses an operation). No exception leaves it.
-Result<at::Tensor> TeacherForcedLogits(const LanguageModel& model, const LmConditions& conditions,
-                                       const at::Tensor& codes, const LayerObserver& observer = {});
+Result<at::Tensor> TeacherForcedLogits(const model::LanguageModel& model, const model::LmConditions& conditions,
+                                       const at::Tensor& codes, const model::LayerObserver& observer = {});
 
-}  // namespace harness
+}  // namespace harness::generate

@@ -10,7 +10,7 @@
 #include <fstream>
 #include <string_view>
 
-namespace harness {
+namespace harness::hub {
 namespace {
 
 namespace fs = std::filesystem;
@@ -148,4 +148,4 @@ Result<fs::path> HubCache::Snapshot(const std::string& name) const {
   return snapshot;
 }
 
-}  // namespace harness
+}  // namespace harness::hub

@@ -11,7 +11,7 @@
 
 #include "harness/base/result.h"
 
-namespace harness {
+namespace harness::hub {
 
 class HubCache {
  public:
@@ -38,4 +38,4 @@ class HubCache {
   std::filesystem::path root_;
 };
 
-}  // namespace harness
+}  // namespace harness::hub

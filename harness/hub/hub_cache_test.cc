@@ -8,7 +8,7 @@
 
 #include "harness/testing/temporary_folder.h"
 
-namespace harness {
+namespace harness::hub {
 namespace {
 
 using namespace testing_support;
@@ -104,4 +104,4 @@ TEST_F(HubFolder, WantsANameThatTheHubAllows) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::hub

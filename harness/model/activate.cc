@@ -4,9 +4,9 @@
 
 #include <string>
 
-namespace harness {
+namespace harness::model {
 
-at::Tensor Activate(const ActivationSpec& activation, const at::Tensor& x) {
+at::Tensor Activate(const architecture::ActivationSpec& activation, const at::Tensor& x) {
   const std::string& name = activation.name;
   const double parameter = activation.parameter, second = activation.second;
   if (name == "ELU") return at::elu(x, parameter);
@@ -34,7 +34,7 @@ at::Tensor Activate(const ActivationSpec& activation, const at::Tensor& x) {
   return x;
 }
 
-void ActivateInto(const ActivationSpec& activation, const at::Tensor& x, at::Tensor out) {
+void ActivateInto(const architecture::ActivationSpec& activation, const at::Tensor& x, at::Tensor out) {
   if (activation.name == "ELU") {  // EnCodec's: without a tensor of its own
     at::elu_out(out, x, activation.parameter);
   } else {
@@ -42,4 +42,4 @@ void ActivateInto(const ActivationSpec& activation, const at::Tensor& x, at::Ten
   }
 }
 
-}  // namespace harness
+}  // namespace harness::model

@@ -5,12 +5,12 @@
 
 #include "harness/architecture/activation.h"
 
-namespace harness {
+namespace harness::model {
 
 // A new tensor, except for Identity. Precondition: a name that ReadActivation gives.
-at::Tensor Activate(const ActivationSpec& activation, const at::Tensor& x);
+at::Tensor Activate(const architecture::ActivationSpec& activation, const at::Tensor& x);
 
 // The same into `out`, which has x's shape and may be x.
-void ActivateInto(const ActivationSpec& activation, const at::Tensor& x, at::Tensor out);
+void ActivateInto(const architecture::ActivationSpec& activation, const at::Tensor& x, at::Tensor out);
 
-}  // namespace harness
+}  // namespace harness::model

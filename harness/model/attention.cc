@@ -7,7 +7,7 @@
 #include <optional>
 #include <vector>
 
-namespace harness {
+namespace harness::model {
 namespace {
 
 // [B, S, n E] -> [B, n, S, E]
@@ -15,12 +15,14 @@ at::Tensor SplitHeads(const at::Tensor& x, int64_t heads) {
   return x.view({x.size(0), x.size(1), heads, -1}).transpose(1, 2);
 }
 
-Linear LoadPacked(const LmSpec& spec, const TensorTable& tensors, const std::string& name, const Placement& placement) {
+Linear LoadPacked(const architecture::LmSpec& spec, const TensorTable& tensors, const std::string& name,
+                  const Placement& placement) {
   const std::string inner = spec.packed_attention() ? name : name + ".mha";
   return Linear::Load(tensors, inner + ".in_proj_weight", inner + ".in_proj_bias", placement);
 }
 
-Linear LoadOut(const LmSpec& spec, const TensorTable& tensors, const std::string& name, const Placement& placement) {
+Linear LoadOut(const architecture::LmSpec& spec, const TensorTable& tensors, const std::string& name,
+               const Placement& placement) {
   return Linear::Load(tensors, (spec.packed_attention() ? name : name + ".mha") + ".out_proj", placement);
 }
 
@@ -35,7 +37,7 @@ at::Tensor RepeatHeads(const at::Tensor& x, int64_t heads) {
 
 // Whether the reference writes the attention out, rather than leave it to scaled_dot_product_attention: the same in
 // float32, but float16 is rounded at other places.
-bool IsExplicit(const LmSpec& spec) { return spec.custom && !spec.memory_efficient; }
+bool IsExplicit(const architecture::LmSpec& spec) { return spec.custom && !spec.memory_efficient; }
 
 // [B, H, S, E], all. `mask`: [S, past and new steps], or undefined.
 struct Attention {
@@ -75,7 +77,7 @@ struct Attention {
 
 }  // namespace
 
-SelfAttention SelfAttention::Load(const LmSpec& spec, const TensorTable& tensors, const std::string& name,
+SelfAttention SelfAttention::Load(const architecture::LmSpec& spec, const TensorTable& tensors, const std::string& name,
                                   const Placement& placement) {
   const at::Device device = placement.device;
   SelfAttention attention;
@@ -124,8 +126,8 @@ at::Tensor SelfAttention::operator()(const at::Tensor& x, KeysAndValues& cache, 
   return out_proj_(heads.transpose(1, 2).reshape(x.sizes()));
 }
 
-CrossAttention CrossAttention::Load(const LmSpec& spec, const TensorTable& tensors, const std::string& name,
-                                    const Placement& placement) {
+CrossAttention CrossAttention::Load(const architecture::LmSpec& spec, const TensorTable& tensors,
+                                    const std::string& name, const Placement& placement) {
   const at::Device device = placement.device;
   CrossAttention attention;
   const Linear packed = LoadPacked(spec, tensors, name, placement);
@@ -157,4 +159,4 @@ at::Tensor CrossAttention::operator()(const at::Tensor& x, const KeysAndValues& 
   return out_proj_(heads.transpose(1, 2).reshape(x.sizes()));
 }
 
-}  // namespace harness
+}  // namespace harness::model

@@ -14,7 +14,7 @@
 #include "harness/model/layers.h"
 #include "harness/model/positions.h"
 
-namespace harness {
+namespace harness::model {
 
 // Keys and values of the steps so far (self-attention, with room for more), or of the condition (cross-attention).
 struct KeysAndValues {
@@ -31,7 +31,7 @@ struct Window {
 class SelfAttention {
  public:
   SelfAttention() = default;
-  static SelfAttention Load(const LmSpec& spec, const TensorTable& tensors, const std::string& name,
+  static SelfAttention Load(const architecture::LmSpec& spec, const TensorTable& tensors, const std::string& name,
                             const Placement& placement);
 
   KeysAndValues NewCache(int64_t batch, int64_t capacity, at::Device device) const;
@@ -49,7 +49,7 @@ class SelfAttention {
 class CrossAttention {
  public:
   CrossAttention() = default;
-  static CrossAttention Load(const LmSpec& spec, const TensorTable& tensors, const std::string& name,
+  static CrossAttention Load(const architecture::LmSpec& spec, const TensorTable& tensors, const std::string& name,
                              const Placement& placement);
 
   KeysAndValues Attend(const at::Tensor& condition) const;  // [B, L, D]
@@ -62,4 +62,4 @@ class CrossAttention {
   int64_t num_heads_ = 0;
 };
 
-}  // namespace harness
+}  // namespace harness::model

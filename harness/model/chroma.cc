@@ -6,7 +6,7 @@
 #include <limits>
 #include <vector>
 
-namespace harness {
+namespace harness::model {
 
 at::Tensor ChromaFilterBank(double sample_rate_hz, int64_t n_fft, int64_t n_chroma) {
   constexpr double kCentreOctave = 5, kOctaveWidth = 2;
@@ -46,7 +46,7 @@ at::Tensor ChromaFilterBank(double sample_rate_hz, int64_t n_fft, int64_t n_chro
   return bank;
 }
 
-ChromaExtractor::ChromaExtractor(const ChromaOptions& spec, at::Tensor window)
+ChromaExtractor::ChromaExtractor(const architecture::ChromaOptions& spec, at::Tensor window)
     : spec_(spec),
       window_(std::move(window)),
       filter_bank_(ChromaFilterBank(spec.sample_rate_hz, spec.n_fft, spec.n_chroma).to(window_.device())) {}
@@ -67,4 +67,4 @@ at::Tensor ChromaExtractor::Extract(const at::Tensor& wav) const {
   return at::zeros_like(chroma).scatter(-1, chroma.argmax(-1, true), 1);
 }
 
-}  // namespace harness
+}  // namespace harness::model

@@ -9,7 +9,7 @@
 
 #include "harness/architecture/conditioner_spec.h"
 
-namespace harness {
+namespace harness::model {
 
 // [n_chroma, n_fft / 2 + 1] float32, CPU: how much each bin of a spectrum counts for each pitch class, starting at C.
 // Precondition: n_fft >= 2, n_chroma >= 1.
@@ -18,16 +18,16 @@ at::Tensor ChromaFilterBank(double sample_rate_hz, int64_t n_fft, int64_t n_chro
 class ChromaExtractor {
  public:
   // window: [spec.window_length] float32; the extractor lives on its device.
-  ChromaExtractor(const ChromaOptions& spec, at::Tensor window);
+  ChromaExtractor(const architecture::ChromaOptions& spec, at::Tensor window);
 
   // wav [B, N] float32 at spec.sample_rate_hz -> [B, T, n_chroma] float32, T = 1 + max(N, n_fft) / hop_length. What is
   // shorter than n_fft is padded with silence on both sides. Precondition: N >= 1.
   at::Tensor Extract(const at::Tensor& wav) const;
 
  private:
-  ChromaOptions spec_;
+  architecture::ChromaOptions spec_;
   at::Tensor window_;       // [window_length]
   at::Tensor filter_bank_;  // [n_chroma, n_fft / 2 + 1]
 };
 
-}  // namespace harness
+}  // namespace harness::model

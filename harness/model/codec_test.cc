@@ -16,34 +16,34 @@
 #include "harness/model/encodec_model.h"
 #include "harness/pickle/plain_value.h"
 
-namespace harness {
+namespace harness::model {
 namespace {
 
 using testing::HasSubstr;
 
-const Checkpoint& Cases() {
-  static const Checkpoint checkpoint =
-      Checkpoint::Read(MappedFile::Open(HARNESS_MODEL_TESTDATA "/codec_cases.bin").value());
+const checkpoint::Checkpoint& Cases() {
+  static const checkpoint::Checkpoint checkpoint =
+      checkpoint::Checkpoint::Read(MappedFile::Open(HARNESS_MODEL_TESTDATA "/codec_cases.bin").value());
   return checkpoint;
 }
 
 std::vector<std::string> CaseNames() {
   std::vector<std::string> names;
-  const Pickle& pickle = Cases().pickle();
+  const pickle::Pickle& pickle = Cases().pickle();
   for (const auto& [key, value] : pickle.Root()->pairs) names.push_back(pickle[key].text);
   return names;
 }
 
 // A config.json, or a dict of numbers and lists, as a mapping.
-ConfigValue ToConfigValue(const PlainValue& value) {
-  if (value.kind == PlainValue::Kind::kInt) return {value.integer};
-  if (value.kind == PlainValue::Kind::kFloat) return {value.real};
-  if (value.kind == PlainValue::Kind::kList) {
-    ConfigValue::List list;
-    for (const PlainValue& item : value.items) list.push_back(ToConfigValue(item));
+config::ConfigValue ToConfigValue(const pickle::PlainValue& value) {
+  if (value.kind == pickle::PlainValue::Kind::kInt) return {value.integer};
+  if (value.kind == pickle::PlainValue::Kind::kFloat) return {value.real};
+  if (value.kind == pickle::PlainValue::Kind::kList) {
+    config::ConfigValue::List list;
+    for (const pickle::PlainValue& item : value.items) list.push_back(ToConfigValue(item));
     return {std::move(list)};
   }
-  ConfigValue::Map map;
+  config::ConfigValue::Map map;
   for (size_t i = 0; i < value.items.size(); ++i) map.emplace_back(value.keys[i].text, ToConfigValue(value.items[i]));
   return {std::move(map)};
 }
@@ -52,64 +52,65 @@ class CodecCase : public testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
     case_ = pickle_.Find(pickle_.root, GetParam());
-    ASSERT_NE(case_, kNoNode);
+    ASSERT_NE(case_, pickle::kNoNode);
     const std::string kind = pickle_[Find("kind")].text;
     if (kind == "audiocraft") {
-      const auto spec = DescribeCodec(Config::Parse(pickle_[Find("config")].text, "case").value());
+      const auto spec =
+          architecture::DescribeCodec(config::Config::Parse(pickle_[Find("config")].text, "case").value());
       ASSERT_TRUE(spec.ok()) << spec.error().message;
-      Build(*spec, FactsOf(*spec));
+      Build(*spec, architecture::FactsOf(*spec));
     } else if (kind == "transformers") {
-      const auto config = Config::Parse(pickle_[Find("config")].text, "config.json").value().Get("").value();
-      const auto model = DescribeHubEncodec(*AsMap(config), "config.json");
+      const auto config = config::Config::Parse(pickle_[Find("config")].text, "config.json").value().Get("").value();
+      const auto model = architecture::DescribeHubEncodec(*config::AsMap(config), "config.json");
       ASSERT_TRUE(model.ok()) << model.error().message;
       Build(model->spec, model->facts);
     } else {
-      const ConfigValue kwargs = ToConfigValue(ToPlainValue(pickle_, Find("config")).value());
-      const auto dac = DescribeDac(*AsMap(kwargs), "weights.pth");
+      const config::ConfigValue kwargs = ToConfigValue(pickle::ToPlainValue(pickle_, Find("config")).value());
+      const auto dac = architecture::DescribeDac(*config::AsMap(kwargs), "weights.pth");
       ASSERT_TRUE(dac.ok()) << dac.error().message;
       codec_ = std::make_unique<DacCodec>(
-          DacCodec::Build(dac->spec, dac->facts, Bind(DacTensors(dac->spec)), at::kCPU).value());
+          DacCodec::Build(dac->spec, dac->facts, Bind(architecture::DacTensors(dac->spec)), at::kCPU).value());
     }
   }
 
-  NodeId Find(const char* key) const { return pickle_.Find(case_, key); }
+  pickle::NodeId Find(const char* key) const { return pickle_.Find(case_, key); }
   at::Tensor Tensor(const char* key) const {
     const auto tensor = TensorTable::Bind(Cases(), {{key, {}, "", ""}}, {pickle_[Find(key)].tensor});
     return (*tensor)[key].contiguous();
   }
   double Fact(const char* key) const {
-    const PickleNode& node = pickle_[pickle_.Find(Find("facts"), key)];
-    return node.kind == PickleNode::Kind::kInt ? static_cast<double>(node.integer) : node.real;
+    const pickle::PickleNode& node = pickle_[pickle_.Find(Find("facts"), key)];
+    return node.kind == pickle::PickleNode::Kind::kInt ? static_cast<double>(node.integer) : node.real;
   }
-  void Build(const CodecSpec& spec, const CodecFacts& facts) {
+  void Build(const architecture::CodecSpec& spec, const architecture::CodecFacts& facts) {
     seanet_ = spec;
-    codec_ =
-        std::make_unique<EncodecModel>(EncodecModel::Build(spec, facts, Bind(CodecTensors(spec)), at::kCPU).value());
+    codec_ = std::make_unique<EncodecModel>(
+        EncodecModel::Build(spec, facts, Bind(architecture::CodecTensors(spec)), at::kCPU).value());
   }
   // Strictly, as load_state_dict would; what only training reads is not in the file.
-  TensorTable Bind(std::vector<TensorSpec> specs) const {
-    std::erase_if(specs, [](const TensorSpec& spec) { return spec.training_only; });
-    std::vector<FoundTensor> found;
+  TensorTable Bind(std::vector<architecture::TensorSpec> specs) const {
+    std::erase_if(specs, [](const architecture::TensorSpec& spec) { return spec.training_only; });
+    std::vector<architecture::FoundTensor> found;
     std::vector<size_t> tensors;
     for (const auto& [key, value] : pickle_[Find("state")].pairs) {
       tensors.push_back(pickle_[value].tensor);
       found.push_back({pickle_[key].text, Cases().tensors()[tensors.back()].shape});
     }
-    const Agreement agreement = Compare(specs, found);
+    const architecture::Agreement agreement = architecture::Compare(specs, found);
     EXPECT_THAT(agreement.unexpected, testing::IsEmpty());
     std::vector<size_t> binding;
     for (const auto& [group, disagreement] : agreement.groups) {
-      EXPECT_TRUE(disagreement.empty()) << DescribeDisagreement(disagreement);
+      EXPECT_TRUE(disagreement.empty()) << architecture::DescribeDisagreement(disagreement);
       if (!disagreement.empty()) return {};
     }
     for (const size_t index : agreement.binding) binding.push_back(tensors[index]);
     return TensorTable::Bind(Cases(), specs, binding).value();
   }
 
-  const Pickle& pickle_ = Cases().pickle();
-  NodeId case_ = kNoNode;
+  const pickle::Pickle& pickle_ = Cases().pickle();
+  pickle::NodeId case_ = pickle::kNoNode;
   std::unique_ptr<CompressionModel> codec_;
-  std::optional<CodecSpec> seanet_;  // none: DAC
+  std::optional<architecture::CodecSpec> seanet_;  // none: DAC
   c10::InferenceMode inference_;
 };
 
@@ -123,7 +124,7 @@ double Difference(const at::Tensor& a, const at::Tensor& b) {
 constexpr double kTolerance = 1e-4;
 
 TEST_P(CodecCase, IsTheRealOne) {
-  const CodecFacts& facts = codec_->facts();
+  const architecture::CodecFacts& facts = codec_->facts();
   EXPECT_EQ(facts.sample_rate_hz, Fact("sample_rate"));
   EXPECT_EQ(facts.frame_rate_hz, Fact("frame_rate"));
   EXPECT_EQ(facts.channels, Fact("channels"));
@@ -137,7 +138,7 @@ TEST_P(CodecCase, IsTheRealOne) {
   EXPECT_EQ(audio.size(2), facts.Samples(codes.size(2)));
   EXPECT_LE(Difference(codec_->Decode(codes.narrow(2, 0, 1)), Tensor("short")), kTolerance);
 
-  ASSERT_EQ(Find("encode_raises"), kNoNode);
+  ASSERT_EQ(Find("encode_raises"), pickle::kNoNode);
   EXPECT_TRUE(at::equal(codec_->Encode(Tensor("input")), Tensor("encoded")));
   EXPECT_EQ(facts.encode_gives_scale, pickle_[Find("scaled")].boolean);
 }
@@ -146,14 +147,15 @@ TEST_P(CodecCase, IsTheRealOne) {
 // what the real one does, against both, with a piece as short as it may be.
 TEST_P(CodecCase, PiecesJoinWithoutASeam) {
   if (!seanet_) GTEST_SKIP() << "DAC is not cut";
-  const TensorTable tensors = Bind(CodecTensors(*seanet_));
-  const SeanetSpec& decoder = seanet_->decoder;
+  const TensorTable tensors = Bind(architecture::CodecTensors(*seanet_));
+  const architecture::SeanetSpec& decoder = seanet_->decoder;
   const Seanet whole(decoder, tensors, at::kCPU, {.interleaved = 0, .in_pieces = 0});
   const Seanet interleaved(decoder, tensors, at::kCPU, {.piece = int64_t{1} << 40});
   const Seanet cut(decoder, tensors, at::kCPU, {.piece = 1});
   bool bounded = decoder.pad_mode != "circular";
-  for (const SeanetLayer& layer : decoder.layers) {
-    bounded = bounded && !(layer.kind == SeanetLayer::Kind::kConv && layer.conv.norm == ConvNorm::kTimeGroupNorm);
+  for (const architecture::SeanetLayer& layer : decoder.layers) {
+    bounded = bounded && !(layer.kind == architecture::SeanetLayer::Kind::kConv &&
+                           layer.conv.norm == architecture::ConvNorm::kTimeGroupNorm);
   }
   at::manual_seed(1);
   for (const int64_t length : {1, 40, 41, 400}) {
@@ -171,4 +173,4 @@ INSTANTIATE_TEST_SUITE_P(, CodecCase, testing::ValuesIn(CaseNames()),
                          [](const testing::TestParamInfo<std::string>& test) { return test.param; });
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::model

@@ -6,14 +6,14 @@
 
 #include "harness/architecture/codec_facts.h"
 
-namespace harness {
+namespace harness::model {
 
 class CompressionModel {
  public:
   virtual ~CompressionModel() = default;
 
   // Of the whole, wraps included.
-  virtual const CodecFacts& facts() const = 0;
+  virtual const architecture::CodecFacts& facts() const = 0;
 
   // codes [B, K, T] int64, each below the cardinality -> audio [B, C, N] float32.
   virtual at::Tensor Decode(const at::Tensor& codes) const = 0;
@@ -23,4 +23,4 @@ class CompressionModel {
   virtual at::Tensor Encode(const at::Tensor& audio) const = 0;
 };
 
-}  // namespace harness
+}  // namespace harness::model

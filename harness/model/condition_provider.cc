@@ -9,11 +9,11 @@
 #include "harness/architecture/conditioner_kind.h"
 #include "harness/architecture/generation_inputs.h"
 
-namespace harness {
+namespace harness::model {
 
-OutputProjection OutputProjection::Bind(const ConditionerSpec& spec, const TensorTable& tensors,
+OutputProjection OutputProjection::Bind(const architecture::ConditionerSpec& spec, const TensorTable& tensors,
                                         const Placement& placement) {
-  const std::string name = ConditionerPrefix(spec.name) + "output_proj.";
+  const std::string name = architecture::ConditionerPrefix(spec.name) + "output_proj.";
   const auto [device, precision] = placement;
   if (precision == Precision::kFloat32) {
     return {tensors.Float(name + "weight", device), tensors.Float(name + "bias", device), precision};
@@ -29,25 +29,26 @@ at::Tensor OutputProjection::operator()(const at::Tensor& input) const {
   return at::linear(input.to(at::kHalf).to(weight.scalar_type()), weight, bias).to(at::kHalf);
 }
 
-BuiltConditioner BuildConditioner(const ConditionerSpec& spec, const TensorTable& tensors,
+BuiltConditioner BuildConditioner(const architecture::ConditionerSpec& spec, const TensorTable& tensors,
                                   std::shared_ptr<const TextEncoder> encoder, const Placement& placement) {
   const at::Device device = placement.device;
-  ConditionerParts parts{
-      .name = spec.name,
-      .projection = OutputProjection::Bind(spec, tensors, placement),
-      .device = device,
-      .tensor =
-          [&, device](const std::string& leaf) { return tensors.Float(ConditionerPrefix(spec.name) + leaf, device); },
-      .encoder = std::move(encoder)};
+  ConditionerParts parts{.name = spec.name,
+                         .projection = OutputProjection::Bind(spec, tensors, placement),
+                         .device = device,
+                         .tensor =
+                             [&, device](const std::string& leaf) {
+                               return tensors.Float(architecture::ConditionerPrefix(spec.name) + leaf, device);
+                             },
+                         .encoder = std::move(encoder)};
   return std::visit([&](const auto& options) { return BuildConditioner(options, std::move(parts)); }, spec.options);
 }
 
-Result<ConditionProvider> ConditionProvider::Build(const LmSpec& spec, const TensorTable& tensors,
+Result<ConditionProvider> ConditionProvider::Build(const architecture::LmSpec& spec, const TensorTable& tensors,
                                                    TextEncoders text_encoders, const Placement& placement) {
-  ConditionProvider provider(FindInputProblem(spec));
+  ConditionProvider provider(architecture::FindInputProblem(spec));
   for (const bool text : {true, false}) {
-    for (const ConditionerSpec& conditioner : spec.conditioners) {
-      if ((KindOf(conditioner).input == ConditionerInput::kText) != text) continue;
+    for (const architecture::ConditionerSpec& conditioner : spec.conditioners) {
+      if ((architecture::KindOf(conditioner).input == architecture::ConditionerInput::kText) != text) continue;
       const auto encoder = text_encoders.find(conditioner.name);
       HARNESS_ASSIGN_OR_RETURN(std::unique_ptr<Conditioner> built,
                                BuildConditioner(conditioner, tensors,
@@ -96,4 +97,4 @@ Result<GuidedConditions> ConditionProvider::Encode(const std::vector<Conditionin
   return conditions;
 }
 
-}  // namespace harness
+}  // namespace harness::model

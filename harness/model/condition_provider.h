@@ -17,7 +17,7 @@
 #include "harness/model/conditions.h"
 #include "harness/model/tensor_table.h"
 
-namespace harness {
+namespace harness::model {
 
 using TextEncoders = std::map<std::string, std::shared_ptr<const TextEncoder>>;  // by conditioner
 
@@ -25,8 +25,8 @@ class ConditionProvider {
  public:
   // A t5 conditioner without an encoder here (not in the cache) can only encode "no text": its embedding is masked to
   // zero after the projection, whatever the T5. Errors: kUnsupported (a conditioner that is not built).
-  static Result<ConditionProvider> Build(const LmSpec& spec, const TensorTable& tensors, TextEncoders text_encoders,
-                                         const Placement& placement = {});
+  static Result<ConditionProvider> Build(const architecture::LmSpec& spec, const TensorTable& tensors,
+                                         TextEncoders text_encoders, const Placement& placement = {});
 
   // Whether a text changes anything, and can be encoded; whether a melody does.
   bool has_text_encoder() const;
@@ -49,4 +49,4 @@ class ConditionProvider {
   bool takes_melody_ = false;
 };
 
-}  // namespace harness
+}  // namespace harness::model

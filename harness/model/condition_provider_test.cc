@@ -4,7 +4,7 @@
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 
-namespace harness {
+namespace harness::model {
 namespace {
 
 using testing::HasSubstr;
@@ -23,27 +23,28 @@ std::unique_ptr<Conditioner> Build(const Options& options, const char* name, int
 }
 
 std::unique_ptr<Conditioner> T5(std::shared_ptr<const TextEncoder> encoder, bool normalize_text = false) {
-  return Build(T5Options{.name = "t5-small", .normalize_text = normalize_text}, "description", 1, {},
+  return Build(architecture::T5Options{.name = "t5-small", .normalize_text = normalize_text}, "description", 1, {},
                std::move(encoder));
 }
 
 std::unique_ptr<Conditioner> Lut(bool whitespace) {
-  return Build(LutOptions{.bins = 4, .whitespace = whitespace, .pad_idx = 0}, "description", 2, at::ones({4, 2}));
+  return Build(architecture::LutOptions{.bins = 4, .whitespace = whitespace, .pad_idx = 0}, "description", 2,
+               at::ones({4, 2}));
 }
 
 std::unique_ptr<Conditioner> Chroma() {
-  const ChromaOptions options{.sample_rate_hz = 100,
-                              .n_chroma = 12,
-                              .window_length = 16,
-                              .n_fft = 16,
-                              .hop_length = 4,
-                              .argmax = true,
-                              .norm = INFINITY,
-                              .train_frames = 9};
+  const architecture::ChromaOptions options{.sample_rate_hz = 100,
+                                            .n_chroma = 12,
+                                            .window_length = 16,
+                                            .n_fft = 16,
+                                            .hop_length = 4,
+                                            .argmax = true,
+                                            .norm = INFINITY,
+                                            .train_frames = 9};
   return Build(options, "self_wav", 12, at::hann_window(16));
 }
 
-std::unique_ptr<Conditioner> Style() { return Build(StyleOptions{}, "self_wav", 256); }
+std::unique_ptr<Conditioner> Style() { return Build(architecture::StyleOptions{}, "self_wav", 256); }
 
 ConditioningInput Text(const char* text) {
   ConditioningInput input;
@@ -132,7 +133,7 @@ TEST(ConditionProvider, SaysWhatItCanEncode) {
 }
 
 TEST(ConditionProvider, RefusesAMelodyWithoutItsConditioner) {
-  const auto provider = ConditionProvider::Build(LmSpec{}, TensorTable{}, {});
+  const auto provider = ConditionProvider::Build(architecture::LmSpec{}, TensorTable{}, {});
   ASSERT_TRUE(provider.ok());
   EXPECT_TRUE(provider->Encode({{}}, true)->positive.empty());
   const auto conditions = provider->Encode({Melody(9, 100)}, true);
@@ -142,4 +143,4 @@ TEST(ConditionProvider, RefusesAMelodyWithoutItsConditioner) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::model

@@ -16,7 +16,7 @@
 #include "harness/model/precision.h"
 #include "harness/model/tensor_table.h"
 
-namespace harness {
+namespace harness::model {
 
 // What one sample is generated from. No text and no melody: unconditional.
 struct ConditioningInput {
@@ -55,7 +55,8 @@ class Conditioner {
 struct OutputProjection {
   at::Tensor weight, bias;  // [D, width], [D] float32, or float16 with kFloat16Autocast on CUDA
   Precision precision = Precision::kFloat32;
-  static OutputProjection Bind(const ConditionerSpec& spec, const TensorTable& tensors, const Placement& placement);
+  static OutputProjection Bind(const architecture::ConditionerSpec& spec, const TensorTable& tensors,
+                               const Placement& placement);
   at::ScalarType type() const { return precision == Precision::kFloat32 ? at::kFloat : at::kHalf; }  // of what it gives
   at::Tensor operator()(const at::Tensor& input) const;
   int64_t dim() const { return bias.size(0); }
@@ -75,14 +76,14 @@ struct ConditionerParts {
 
 // One for each of ConditionerOptions. Errors: kUnsupported (clap, which MusicGen never gives an input).
 using BuiltConditioner = Result<std::unique_ptr<Conditioner>>;
-BuiltConditioner BuildConditioner(const T5Options& options, ConditionerParts parts);
-BuiltConditioner BuildConditioner(const LutOptions& options, ConditionerParts parts);
-BuiltConditioner BuildConditioner(const ChromaOptions& options, ConditionerParts parts);
-BuiltConditioner BuildConditioner(const ClapOptions& options, ConditionerParts parts);
-BuiltConditioner BuildConditioner(const StyleOptions& options, ConditionerParts parts);
+BuiltConditioner BuildConditioner(const architecture::T5Options& options, ConditionerParts parts);
+BuiltConditioner BuildConditioner(const architecture::LutOptions& options, ConditionerParts parts);
+BuiltConditioner BuildConditioner(const architecture::ChromaOptions& options, ConditionerParts parts);
+BuiltConditioner BuildConditioner(const architecture::ClapOptions& options, ConditionerParts parts);
+BuiltConditioner BuildConditioner(const architecture::StyleOptions& options, ConditionerParts parts);
 
 // `encoder`: as in ConditionerParts.
-BuiltConditioner BuildConditioner(const ConditionerSpec& spec, const TensorTable& tensors,
+BuiltConditioner BuildConditioner(const architecture::ConditionerSpec& spec, const TensorTable& tensors,
                                   std::shared_ptr<const TextEncoder> encoder, const Placement& placement);
 
-}  // namespace harness
+}  // namespace harness::model

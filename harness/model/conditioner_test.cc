@@ -14,7 +14,7 @@
 #include "harness/model/hash_trick.h"
 #include "harness/model/resample.h"
 
-namespace harness {
+namespace harness::model {
 namespace {
 
 using nlohmann::json;
@@ -30,7 +30,7 @@ class Goldens {
   at::Tensor operator()(const std::string& name) const { return (*table_)[name]; }
   // Tensors under PREFIX/condition_provider. as a model would bind them, without the prefix.
   TensorTable Weights(const std::string& prefix) const {
-    std::vector<TensorSpec> specs;
+    std::vector<architecture::TensorSpec> specs;
     std::vector<size_t> binding;
     for (size_t i = 0; i < names_.size(); ++i) {
       if (!names_[i].starts_with(prefix + "/condition_provider.")) continue;
@@ -42,17 +42,19 @@ class Goldens {
   const std::vector<std::string>& names() const { return names_; }
 
  private:
-  Goldens() : checkpoint_(Checkpoint::Read(MappedFile::Open(HARNESS_MODEL_TESTDATA "/conditioners.pt").value())) {
-    std::vector<TensorSpec> specs;
-    const Package package = ReadPackage(checkpoint_, PackageKind::kLanguageModel).value();
-    for (const NamedTensor& tensor : package.best_state) {
+  Goldens()
+      : checkpoint_(checkpoint::Checkpoint::Read(MappedFile::Open(HARNESS_MODEL_TESTDATA "/conditioners.pt").value())) {
+    std::vector<architecture::TensorSpec> specs;
+    const checkpoint::Package package =
+        checkpoint::ReadPackage(checkpoint_, checkpoint::PackageKind::kLanguageModel).value();
+    for (const checkpoint::NamedTensor& tensor : package.best_state) {
       names_.push_back(tensor.name);
       indices_.push_back(tensor.tensor);
       specs.push_back({.name = tensor.name, .shape = {}, .group = "", .origin = ""});
     }
     table_ = TensorTable::Bind(checkpoint_, specs, indices_).value();
   }
-  Checkpoint checkpoint_;
+  checkpoint::Checkpoint checkpoint_;
   std::vector<std::string> names_;
   std::vector<size_t> indices_;
   std::optional<TensorTable> table_;
@@ -73,12 +75,13 @@ double Difference(const at::Tensor& a, const at::Tensor& b) {
 // float32 on both sides; FFT and sums in another order. Values are of the order of one.
 constexpr double kTolerance = 1e-5;
 
-LmSpec SpecOf(const json& row) {
-  LmSpec spec;
+architecture::LmSpec SpecOf(const json& row) {
+  architecture::LmSpec spec;
   spec.dim = row["dim"];
-  OptionProblems problems;
-  spec.conditioners = ReadConditioners(
-      Config::Parse(row["config"].get<std::string>(), "test", [](const std::string&) { return std::nullopt; }).value(),
+  config::OptionProblems problems;
+  spec.conditioners = architecture::ReadConditioners(
+      config::Config::Parse(row["config"].get<std::string>(), "test", [](const std::string&) { return std::nullopt; })
+          .value(),
       problems);
   const Status status = problems.ToStatus("test");
   TORCH_CHECK(status.ok(), status.ok() ? "" : status.error().message);
@@ -254,4 +257,4 @@ TEST(HashTrick, IsSha256) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::model

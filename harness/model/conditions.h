@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace harness {
+namespace harness::model {
 
 // One conditioner's embedding after its output_proj, zero where its mask is: the reference's fuser never looks at the
 // mask.
@@ -24,4 +24,4 @@ struct GuidedConditions {
   LmConditions positive, null;
 };
 
-}  // namespace harness
+}  // namespace harness::model

@@ -2,24 +2,29 @@
 
 #include <ATen/ATen.h>
 
-namespace harness {
+namespace harness::model {
 
 DacCodec::Weights DacCodec::BindConv(const std::string& name, const TensorTable& tensors, at::Device device) const {
   return {at::_weight_norm(tensors.Float(name + ".weight_v", device), tensors.Float(name + ".weight_g", device), 0),
           tensors.Float(name + ".bias", device)};
 }
 
-void DacCodec::Bind(const std::vector<DacLayer>& layers, const TensorTable& tensors, at::Device device) {
-  for (const DacLayer& layer : layers) {
+void DacCodec::Bind(const std::vector<architecture::DacLayer>& layers, const TensorTable& tensors, at::Device device) {
+  for (const architecture::DacLayer& layer : layers) {
     switch (layer.kind) {
-      case DacLayer::Kind::kConv: convs_.emplace(layer.conv.name, BindConv(layer.conv.name, tensors, device)); break;
-      case DacLayer::Kind::kSnake: alphas_.emplace(layer.name, tensors.Float(layer.name + ".alpha", device)); break;
-      case DacLayer::Kind::kResidual: Bind(layer.block, tensors, device); break;
+      case architecture::DacLayer::Kind::kConv:
+        convs_.emplace(layer.conv.name, BindConv(layer.conv.name, tensors, device));
+        break;
+      case architecture::DacLayer::Kind::kSnake:
+        alphas_.emplace(layer.name, tensors.Float(layer.name + ".alpha", device));
+        break;
+      case architecture::DacLayer::Kind::kResidual: Bind(layer.block, tensors, device); break;
     }
   }
 }
 
-Result<DacCodec> DacCodec::Build(const DacSpec& spec, CodecFacts facts, const TensorTable& tensors, at::Device device) {
+Result<DacCodec> DacCodec::Build(const architecture::DacSpec& spec, architecture::CodecFacts facts,
+                                 const TensorTable& tensors, at::Device device) {
   DacCodec codec(spec, std::move(facts));
   codec.Bind(spec.encoder, tensors, device);
   codec.Bind(spec.decoder, tensors, device);
@@ -31,22 +36,22 @@ Result<DacCodec> DacCodec::Build(const DacSpec& spec, CodecFacts facts, const Te
   return codec;
 }
 
-at::Tensor DacCodec::Run(const std::vector<DacLayer>& layers, at::Tensor x) const {
-  for (const DacLayer& layer : layers) {
+at::Tensor DacCodec::Run(const std::vector<architecture::DacLayer>& layers, at::Tensor x) const {
+  for (const architecture::DacLayer& layer : layers) {
     switch (layer.kind) {
-      case DacLayer::Kind::kConv: {
-        const DacConv& conv = layer.conv;
+      case architecture::DacLayer::Kind::kConv: {
+        const architecture::DacConv& conv = layer.conv;
         const Weights& w = convs_.at(conv.name);
         x = conv.transposed ? at::conv_transpose1d(x, w.weight, w.bias, {conv.stride}, {conv.padding})
                             : at::conv1d(x, w.weight, w.bias, {conv.stride}, {conv.padding}, {conv.dilation});
         break;
       }
-      case DacLayer::Kind::kSnake: {
+      case architecture::DacLayer::Kind::kSnake: {
         const at::Tensor& alpha = alphas_.at(layer.name);
         x = x + (alpha + 1e-9).reciprocal() * at::sin(alpha * x).pow(2);
         break;
       }
-      case DacLayer::Kind::kResidual: x = x + Run(layer.block, x); break;
+      case architecture::DacLayer::Kind::kResidual: x = x + Run(layer.block, x); break;
     }
   }
   return x;
@@ -83,4 +88,4 @@ at::Tensor DacCodec::Encode(const at::Tensor& audio) const {
   return at::stack(codes, 1);
 }
 
-}  // namespace harness
+}  // namespace harness::model

@@ -16,14 +16,15 @@
 #include "harness/model/compression_model.h"
 #include "harness/model/tensor_table.h"
 
-namespace harness {
+namespace harness::model {
 
 class DacCodec : public CompressionModel {
  public:
   // `facts`: those of the spec, with as many active codebooks as are wanted.
-  static Result<DacCodec> Build(const DacSpec& spec, CodecFacts facts, const TensorTable& tensors, at::Device device);
+  static Result<DacCodec> Build(const architecture::DacSpec& spec, architecture::CodecFacts facts,
+                                const TensorTable& tensors, at::Device device);
 
-  const CodecFacts& facts() const override { return facts_; }
+  const architecture::CodecFacts& facts() const override { return facts_; }
   // codes [B, K', T], K' <= K -> audio [B, 1, T * hop - missing_samples].
   at::Tensor Decode(const at::Tensor& codes) const override;
   at::Tensor Encode(const at::Tensor& audio) const override;
@@ -32,17 +33,18 @@ class DacCodec : public CompressionModel {
   struct Weights {
     at::Tensor weight, bias;
   };
-  DacCodec(DacSpec spec, CodecFacts facts) : spec_(std::move(spec)), facts_(std::move(facts)) {}
-  void Bind(const std::vector<DacLayer>& layers, const TensorTable& tensors, at::Device device);
+  DacCodec(architecture::DacSpec spec, architecture::CodecFacts facts)
+      : spec_(std::move(spec)), facts_(std::move(facts)) {}
+  void Bind(const std::vector<architecture::DacLayer>& layers, const TensorTable& tensors, at::Device device);
   Weights BindConv(const std::string& name, const TensorTable& tensors, at::Device device) const;
-  at::Tensor Run(const std::vector<DacLayer>& layers, at::Tensor x) const;
+  at::Tensor Run(const std::vector<architecture::DacLayer>& layers, at::Tensor x) const;
 
-  DacSpec spec_;
-  CodecFacts facts_;
+  architecture::DacSpec spec_;
+  architecture::CodecFacts facts_;
   std::unordered_map<std::string, Weights> convs_;      // by DacConv::name
   std::unordered_map<std::string, at::Tensor> alphas_;  // [1, C, 1], by DacLayer::name
   std::vector<at::Tensor> codebooks_;                   // K of [cardinality, d]
   std::vector<Weights> in_, out_;                       // K projections: latent to d, d to latent
 };
 
-}  // namespace harness
+}  // namespace harness::model

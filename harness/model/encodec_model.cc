@@ -2,9 +2,9 @@
 
 #include <ATen/ATen.h>
 
-namespace harness {
-Result<EncodecModel> EncodecModel::Build(const CodecSpec& spec, CodecFacts facts, const TensorTable& tensors,
-                                         at::Device device) {
+namespace harness::model {
+Result<EncodecModel> EncodecModel::Build(const architecture::CodecSpec& spec, architecture::CodecFacts facts,
+                                         const TensorTable& tensors, at::Device device) {
   EncodecModel codec(spec, std::move(facts), tensors, device);
   for (int64_t k = 0; k < spec.num_codebooks; ++k) {
     codec.codebooks_.push_back(tensors.Float(spec.Codebook(k) + ".embed", device));
@@ -46,4 +46,4 @@ at::Tensor EncodecModel::Encode(const at::Tensor& audio) const {
   return at::stack(codes, 1);
 }
 
-}  // namespace harness
+}  // namespace harness::model

@@ -16,16 +16,16 @@
 #include "harness/model/seanet.h"
 #include "harness/model/tensor_table.h"
 
-namespace harness {
+namespace harness::model {
 
 class EncodecModel : public CompressionModel {
  public:
   // `facts`: FactsOf(spec), with as many active codebooks as are wanted.
-  static Result<EncodecModel> Build(const CodecSpec& spec, CodecFacts facts, const TensorTable& tensors,
-                                    at::Device device);
+  static Result<EncodecModel> Build(const architecture::CodecSpec& spec, architecture::CodecFacts facts,
+                                    const TensorTable& tensors, at::Device device);
 
-  const CodecSpec& spec() const { return spec_; }
-  const CodecFacts& facts() const override { return facts_; }
+  const architecture::CodecSpec& spec() const { return spec_; }
+  const architecture::CodecFacts& facts() const override { return facts_; }
 
   // codes [B, K', T] int64, K' <= K, each below the cardinality -> audio [B, C, N], N = T * hop length.
   at::Tensor Decode(const at::Tensor& codes) const override;
@@ -35,16 +35,17 @@ class EncodecModel : public CompressionModel {
   at::Tensor Encode(const at::Tensor& audio) const override;
 
  private:
-  EncodecModel(CodecSpec spec, CodecFacts facts, const TensorTable& tensors, at::Device device)
+  EncodecModel(architecture::CodecSpec spec, architecture::CodecFacts facts, const TensorTable& tensors,
+               at::Device device)
       : spec_(std::move(spec)),
         facts_(std::move(facts)),
         encoder_(spec_.encoder, tensors, device),
         decoder_(spec_.decoder, tensors, device) {}
 
-  CodecSpec spec_;
-  CodecFacts facts_;
+  architecture::CodecSpec spec_;
+  architecture::CodecFacts facts_;
   Seanet encoder_, decoder_;
   std::vector<at::Tensor> codebooks_;  // K of [cardinality, D]
 };
 
-}  // namespace harness
+}  // namespace harness::model

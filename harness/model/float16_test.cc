@@ -9,8 +9,10 @@
 #include "harness/model/language_model.h"
 #include "harness/testing/lm_cases.h"
 
-namespace harness {
+namespace harness::model {
 namespace {
+
+using namespace testing_support;
 
 const LmCases& Cases() { return LmCases::OfTestdata(); }
 
@@ -35,7 +37,7 @@ class Float16Test : public testing::TestWithParam<std::string> {
 
 TEST_P(Float16Test, AsTheRealOne) {
   const LmCase& row = Cases().Named(GetParam());
-  const LmSpec spec = LmCases::Describe(row).value();
+  const architecture::LmSpec spec = LmCases::Describe(row).value();
   const auto model =
       LanguageModel::Build(spec, Cases().Bind(row, spec), Placement{at::kCPU, Precision::kFloat16Autocast});
   ASSERT_TRUE(model.ok()) << model.error().message;
@@ -58,4 +60,4 @@ std::vector<std::string> Names() {
 INSTANTIATE_TEST_SUITE_P(, Float16Test, testing::ValuesIn(Names()), [](const auto& row) { return row.param; });
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::model

@@ -5,10 +5,10 @@
 
 #include "harness/model/positions.h"
 
-namespace harness {
+namespace harness::model {
 namespace {
 
-FuseMethod MethodOf(const FuserSpec& fuser, const Condition& condition) {
+architecture::FuseMethod MethodOf(const architecture::FuserSpec& fuser, const Condition& condition) {
   const auto method = fuser.MethodOf(condition.name);
   TORCH_CHECK(method.has_value(), "no list of the fuser names the condition ", condition.name);
   return *method;
@@ -19,16 +19,16 @@ constexpr double kMaxPeriod =
 
 }  // namespace
 
-FusedConditions Fuse(const FuserSpec& fuser, const LmConditions& conditions) {
+FusedConditions Fuse(const architecture::FuserSpec& fuser, const LmConditions& conditions) {
   FusedConditions fused;
   std::vector<at::Tensor> attended;
   for (const Condition& condition : conditions) {
-    const FuseMethod method = MethodOf(fuser, condition);
-    if (method == FuseMethod::kCross) {
+    const architecture::FuseMethod method = MethodOf(fuser, condition);
+    if (method == architecture::FuseMethod::kCross) {
       attended.push_back(condition.embedding);
       continue;
     }
-    if (method == FuseMethod::kPrepend) fused.prefix += condition.embedding.size(1);
+    if (method == architecture::FuseMethod::kPrepend) fused.prefix += condition.embedding.size(1);
     fused.input.push_back({method, condition.embedding});
   }
   if (attended.empty()) return fused;
@@ -44,34 +44,35 @@ FusedConditions Fuse(const FuserSpec& fuser, const LmConditions& conditions) {
 at::Tensor FusedConditions::Apply(at::Tensor x, bool first) const {
   for (const InputStep& step : input) {
     switch (step.method) {
-      case FuseMethod::kSum: x = x + step.embedding; break;
-      case FuseMethod::kInputInterpolate:
+      case architecture::FuseMethod::kSum: x = x + step.embedding; break;
+      case architecture::FuseMethod::kInputInterpolate:
         // A single step gets the condition's first one, wherever in the sequence it stands: the reference's rule, too.
         x = x + at::upsample_nearest1d(step.embedding.transpose(1, 2), {x.size(1)}).transpose(1, 2);
         break;
-      case FuseMethod::kPrepend:
+      case architecture::FuseMethod::kPrepend:
         if (first) x = at::cat({step.embedding, x}, 1);
         break;
-      case FuseMethod::kCross: break;
+      case architecture::FuseMethod::kCross: break;
     }
   }
   return x;
 }
 
-Status CheckFused(const FuserSpec& fuser, const LmConditions& conditions, int64_t first_steps, bool more) {
+Status CheckFused(const architecture::FuserSpec& fuser, const LmConditions& conditions, int64_t first_steps,
+                  bool more) {
   int64_t length = first_steps;  // of what the first pass has come to so far
   for (const Condition& condition : conditions) {
     const int64_t steps = condition.embedding.size(1);
-    const FuseMethod method = MethodOf(fuser, condition);
-    if (method == FuseMethod::kPrepend) length += steps;
-    if (method == FuseMethod::kInputInterpolate && (length == 0 || steps == 0)) {
+    const architecture::FuseMethod method = MethodOf(fuser, condition);
+    if (method == architecture::FuseMethod::kPrepend) length += steps;
+    if (method == architecture::FuseMethod::kInputInterpolate && (length == 0 || steps == 0)) {
       return Error{ErrorCode::kMismatch,
                    fmt::format("fuser.input_interpolate: the condition '{}' is interpolated from {} to {} steps: "
                                "F.interpolate raises a RuntimeError. Let codebooks_pattern start with a step of "
                                "special tokens (empty_initial of 0 or more)",
                                condition.name, steps, length)};
     }
-    if (method != FuseMethod::kSum || steps == 1) continue;
+    if (method != architecture::FuseMethod::kSum || steps == 1) continue;
     if (steps == length && !more) continue;
     return Error{
         ErrorCode::kMismatch,
@@ -84,4 +85,4 @@ Status CheckFused(const FuserSpec& fuser, const LmConditions& conditions, int64_
   return {};
 }
 
-}  // namespace harness
+}  // namespace harness::model

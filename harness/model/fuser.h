@@ -12,13 +12,13 @@
 #include "harness/base/result.h"
 #include "harness/model/conditions.h"
 
-namespace harness {
+namespace harness::model {
 
 // What the conditions of one generation come to; computed once.
 struct FusedConditions {
   struct InputStep {
-    FuseMethod method;     // any but kCross
-    at::Tensor embedding;  // [B, L, D]
+    architecture::FuseMethod method;  // any but kCross
+    at::Tensor embedding;             // [B, L, D]
   };
   std::vector<InputStep> input;  // in the order of the conditions, not of the fuser's lists
   at::Tensor cross;              // [B, sum of L, D], in the same order; undefined where nothing is attended to
@@ -30,10 +30,10 @@ struct FusedConditions {
 };
 
 // Precondition: `fuser` names every condition (DescribeLm has seen to it).
-FusedConditions Fuse(const FuserSpec& fuser, const LmConditions& conditions);
+FusedConditions Fuse(const architecture::FuserSpec& fuser, const LmConditions& conditions);
 
 // Why ConditionFuser.forward would raise: a condition of several steps to be added to a single one. `first_steps` are
 // given to the first forward pass; `more`: others follow, of one step each. Errors: kMismatch.
-Status CheckFused(const FuserSpec& fuser, const LmConditions& conditions, int64_t first_steps, bool more);
+Status CheckFused(const architecture::FuserSpec& fuser, const LmConditions& conditions, int64_t first_steps, bool more);
 
-}  // namespace harness
+}  // namespace harness::model

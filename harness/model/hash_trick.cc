@@ -4,7 +4,7 @@
 #include <cstring>
 #include <string>
 
-namespace harness {
+namespace harness::model {
 namespace {
 
 // FIPS 180-4, 4.2.2: the fractional parts of the cube roots of the first 64 primes.
@@ -70,4 +70,4 @@ int64_t HashTrick(std::string_view text, int64_t bins) {
   return static_cast<int64_t>(remainder);
 }
 
-}  // namespace harness
+}  // namespace harness::model

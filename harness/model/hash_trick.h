@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace harness {
+namespace harness::model {
 
 // Big-endian, as hexdigest() prints it.
 std::array<uint8_t, 32> Sha256(std::string_view bytes);
@@ -15,4 +15,4 @@ std::array<uint8_t, 32> Sha256(std::string_view bytes);
 // In [0, bins). Precondition: 0 < bins <= 2^55.
 int64_t HashTrick(std::string_view text, int64_t bins);
 
-}  // namespace harness
+}  // namespace harness::model

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <limits>
 
-namespace harness {
+namespace harness::model {
 namespace {
 
 at::Tensor Scaled(const at::Tensor& scale, const at::Tensor& x) { return scale.defined() ? scale * x : x; }
@@ -20,7 +20,8 @@ at::Tensor Seen(const LayerObserver& observer, const std::string& layer, const c
 
 }  // namespace
 
-Result<LanguageModel> LanguageModel::Build(const LmSpec& spec, const TensorTable& tensors, const Placement& placement) {
+Result<LanguageModel> LanguageModel::Build(const architecture::LmSpec& spec, const TensorTable& tensors,
+                                           const Placement& placement) {
   const at::Device device = placement.device;
   const Precision precision = placement.precision;
   if (!spec.not_run.empty()) {
@@ -190,4 +191,4 @@ at::Tensor LanguageModel::Forward(const at::Tensor& codes, LmState& state, const
   return logits;
 }
 
-}  // namespace harness
+}  // namespace harness::model

@@ -23,7 +23,7 @@
 #include "harness/model/precision.h"
 #include "harness/model/tensor_table.h"
 
-namespace harness {
+namespace harness::model {
 
 // Keys and values of the steps so far; made by LanguageModel::Start, changed by Forward.
 struct LmState {
@@ -51,9 +51,10 @@ class LanguageModel {
  public:
   // Errors: kUnsupported, naming the options of spec.not_run. The weights stay views of what `tensors` views.
   // With kFloat16Autocast on CUDA they are cast and moved, once.
-  static Result<LanguageModel> Build(const LmSpec& spec, const TensorTable& tensors, const Placement& placement = {});
+  static Result<LanguageModel> Build(const architecture::LmSpec& spec, const TensorTable& tensors,
+                                     const Placement& placement = {});
 
-  const LmSpec& spec() const { return spec_; }
+  const architecture::LmSpec& spec() const { return spec_; }
   at::Device device() const { return device_; }
   Precision precision() const { return precision_; }
 
@@ -81,7 +82,7 @@ class LanguageModel {
     at::Tensor scale1, scale2, scale_cross;  // [D], or undefined: layer_scale
   };
 
-  LanguageModel(LmSpec spec, at::Device device, Precision precision)
+  LanguageModel(architecture::LmSpec spec, at::Device device, Precision precision)
       : spec_(std::move(spec)), device_(device), precision_(precision) {}
   Window WindowOf(const LmState& state, int64_t steps) const;
   at::Tensor RunLayer(const Layer& layer, const at::Tensor& x, LmState::Layer& state, const Window& window,
@@ -89,7 +90,7 @@ class LanguageModel {
   at::Tensor FeedForward(const Layer& layer, const at::Tensor& x, const LayerObserver& observer) const;
   void Advance(LmState& state, int64_t steps) const;
 
-  LmSpec spec_;
+  architecture::LmSpec spec_;
   at::Device device_;
   Precision precision_;
   std::vector<at::Tensor> embeddings_;  // K of [cardinality + 1, D]
@@ -99,4 +100,4 @@ class LanguageModel {
   Heads heads_;  // K of [cardinality, D]
 };
 
-}  // namespace harness
+}  // namespace harness::model

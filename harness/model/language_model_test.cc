@@ -10,8 +10,10 @@
 
 #include "harness/testing/lm_cases.h"
 
-namespace harness {
+namespace harness::model {
 namespace {
+
+using namespace testing_support;
 
 using testing::HasSubstr;
 
@@ -76,7 +78,7 @@ TEST_P(RaisesTest, AsTheRealOne) {
     return;
   }
   // Delays are judged apart, so that a check of its own can name them.
-  if (!CheckPattern(spec->pattern, spec->num_codebooks).ok()) return;
+  if (!architecture::CheckPattern(spec->pattern, spec->num_codebooks).ok()) return;
   ASSERT_EQ(row.raises_stage, "stream") << "production doesn't even build it";
   // What raises has no weights; the plain ones do for what is asked here.
   ASSERT_EQ(Cases().Disagreement(Cases().Named("Plain"), *spec), "");
@@ -120,46 +122,46 @@ TEST(LanguageModel, SaysWhyGenerationWouldRaise) {
 
 struct Option {
   const char* name;  // of the case
-  void (*without)(LmSpec& spec);
+  void (*without)(architecture::LmSpec& spec);
 };
 
 // A case that an option doesn't change could not tell whether it is applied.
 TEST(LanguageModel, EachOptionMatters) {
   const Option rows[] = {
-      {"Relu", [](LmSpec& spec) { spec.activation = "gelu"; }},
-      {"LayerScale", [](LmSpec& spec) { spec.has_layer_scale = false; }},
-      {"LayerScaleCross", [](LmSpec& spec) { spec.has_layer_scale = false; }},
-      {"LayerScalePostNormCross", [](LmSpec& spec) { spec.has_layer_scale = false; }},
-      {"PositionalScale", [](LmSpec& spec) { spec.positional_scale = 1; }},
-      {"NoPositions", [](LmSpec& spec) { spec.positional_scale = 1; }},
-      {"MaxPeriod", [](LmSpec& spec) { spec.max_period = 10000; }},
-      {"Rope", [](LmSpec& spec) { spec.positional_embedding = "sin"; }},
-      {"RopeCustom", [](LmSpec& spec) { spec.positional_embedding = "sin_rope"; }},
-      {"Rope", [](LmSpec& spec) { spec.memory_efficient = false, spec.custom = true; }},
-      {"KvRepeatRopeXpos", [](LmSpec& spec) { spec.memory_efficient = false, spec.custom = true; }},
-      {"SinRope", [](LmSpec& spec) { spec.positional_embedding = "rope"; }},
-      {"RopeXpos", [](LmSpec& spec) { spec.xpos = false; }},
-      {"RopeXposCustom", [](LmSpec& spec) { spec.xpos = false; }},
-      {"RopeXposScaleMaxPeriod", [](LmSpec& spec) { spec.positional_scale = 1; }},
-      {"QkLayerNorm", [](LmSpec& spec) { spec.qk_layer_norm = false; }},
-      {"QkLayerNormBoth", [](LmSpec& spec) { spec.qk_layer_norm_cross = false; }},
-      {"PastContext0Custom", [](LmSpec& spec) { spec.past_context = 1; }},
-      {"PastContext3BuiltIn", [](LmSpec& spec) { spec.past_context = 4; }},
-      {"PastContextSeveralFirstStepsCustom", [](LmSpec& spec) { spec.past_context.reset(); }},
-      {"PastContextRopeSeveralFirstSteps", [](LmSpec& spec) { spec.positional_embedding = "sin"; }},
+      {"Relu", [](architecture::LmSpec& spec) { spec.activation = "gelu"; }},
+      {"LayerScale", [](architecture::LmSpec& spec) { spec.has_layer_scale = false; }},
+      {"LayerScaleCross", [](architecture::LmSpec& spec) { spec.has_layer_scale = false; }},
+      {"LayerScalePostNormCross", [](architecture::LmSpec& spec) { spec.has_layer_scale = false; }},
+      {"PositionalScale", [](architecture::LmSpec& spec) { spec.positional_scale = 1; }},
+      {"NoPositions", [](architecture::LmSpec& spec) { spec.positional_scale = 1; }},
+      {"MaxPeriod", [](architecture::LmSpec& spec) { spec.max_period = 10000; }},
+      {"Rope", [](architecture::LmSpec& spec) { spec.positional_embedding = "sin"; }},
+      {"RopeCustom", [](architecture::LmSpec& spec) { spec.positional_embedding = "sin_rope"; }},
+      {"Rope", [](architecture::LmSpec& spec) { spec.memory_efficient = false, spec.custom = true; }},
+      {"KvRepeatRopeXpos", [](architecture::LmSpec& spec) { spec.memory_efficient = false, spec.custom = true; }},
+      {"SinRope", [](architecture::LmSpec& spec) { spec.positional_embedding = "rope"; }},
+      {"RopeXpos", [](architecture::LmSpec& spec) { spec.xpos = false; }},
+      {"RopeXposCustom", [](architecture::LmSpec& spec) { spec.xpos = false; }},
+      {"RopeXposScaleMaxPeriod", [](architecture::LmSpec& spec) { spec.positional_scale = 1; }},
+      {"QkLayerNorm", [](architecture::LmSpec& spec) { spec.qk_layer_norm = false; }},
+      {"QkLayerNormBoth", [](architecture::LmSpec& spec) { spec.qk_layer_norm_cross = false; }},
+      {"PastContext0Custom", [](architecture::LmSpec& spec) { spec.past_context = 1; }},
+      {"PastContext3BuiltIn", [](architecture::LmSpec& spec) { spec.past_context = 4; }},
+      {"PastContextSeveralFirstStepsCustom", [](architecture::LmSpec& spec) { spec.past_context.reset(); }},
+      {"PastContextRopeSeveralFirstSteps", [](architecture::LmSpec& spec) { spec.positional_embedding = "sin"; }},
       {"FuserCrossTwo",
-       [](LmSpec& spec) { spec.fuser.cross = {"a"}, spec.fuser.sum = {}, spec.fuser.prepend = {"b"}; }},
-      {"FuserCrossPosition", [](LmSpec& spec) { spec.fuser.cross_attention_pos_emb = false; }},
-      {"FuserCrossPositionScale", [](LmSpec& spec) { spec.fuser.cross_attention_pos_emb_scale = 1; }},
-      {"FuserSum", [](LmSpec& spec) { spec.fuser = {}, spec.fuser.prepend = {"a"}; }},
-      {"FuserPrepend", [](LmSpec& spec) { spec.fuser = {}, spec.fuser.input_interpolate = {"a"}; }},
-      {"FuserInterpolate", [](LmSpec& spec) { spec.fuser = {}, spec.fuser.prepend = {"a"}; }},
+       [](architecture::LmSpec& spec) { spec.fuser.cross = {"a"}, spec.fuser.sum = {}, spec.fuser.prepend = {"b"}; }},
+      {"FuserCrossPosition", [](architecture::LmSpec& spec) { spec.fuser.cross_attention_pos_emb = false; }},
+      {"FuserCrossPositionScale", [](architecture::LmSpec& spec) { spec.fuser.cross_attention_pos_emb_scale = 1; }},
+      {"FuserSum", [](architecture::LmSpec& spec) { spec.fuser = {}, spec.fuser.prepend = {"a"}; }},
+      {"FuserPrepend", [](architecture::LmSpec& spec) { spec.fuser = {}, spec.fuser.input_interpolate = {"a"}; }},
+      {"FuserInterpolate", [](architecture::LmSpec& spec) { spec.fuser = {}, spec.fuser.prepend = {"a"}; }},
   };
   const c10::InferenceMode inference;
   for (const Option& option : rows) {
     SCOPED_TRACE(option.name);
     const LmCase& row = Cases().Named(option.name);
-    LmSpec spec = LmCases::Describe(row).value();
+    architecture::LmSpec spec = LmCases::Describe(row).value();
     const TensorTable tensors = Cases().Bind(row, spec);
     option.without(spec);
     const auto model = LanguageModel::Build(spec, tensors);
@@ -175,7 +177,7 @@ TEST(LanguageModel, OrderOfConditionsMatters) {
     SCOPED_TRACE(name);
     LmCase row = Cases().Named(name);
     std::swap(row.conditions[0], row.conditions[1]);
-    const LmSpec spec = LmCases::Describe(row).value();
+    const architecture::LmSpec spec = LmCases::Describe(row).value();
     const auto model = LanguageModel::Build(spec, Cases().Bind(row, spec));
     ASSERT_TRUE(model.ok()) << model.error().message;
     EXPECT_GT(Error(Streamed(*model, row), row.streamed), 10 * kTolerance);
@@ -190,4 +192,4 @@ TEST(LanguageModel, StreamsAsProductionDoes) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::model

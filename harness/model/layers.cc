@@ -7,7 +7,7 @@
 
 #include "harness/model/small_batch_linear.h"
 
-namespace harness {
+namespace harness::model {
 
 Linear Linear::Load(const TensorTable& tensors, const std::string& weight, const std::string& bias,
                     const Placement& placement) {
@@ -91,4 +91,4 @@ at::Tensor Norm::operator()(const at::Tensor& x) const {
   return at::layer_norm(x.to(at::kFloat), weight.sizes(), weight, bias, /*eps=*/1e-5);
 }
 
-}  // namespace harness
+}  // namespace harness::model

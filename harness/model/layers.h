@@ -11,7 +11,7 @@
 #include "harness/model/precision.h"
 #include "harness/model/tensor_table.h"
 
-namespace harness {
+namespace harness::model {
 
 // nn.Linear. With kFloat32 the weight stays where it lies in the mapped file, in its type there (small_batch_linear.h);
 // with kFloat16Autocast a float16 one does, and any other is cast.
@@ -54,4 +54,4 @@ struct Norm {
   at::Tensor operator()(const at::Tensor& x) const;  // -> float32
 };
 
-}  // namespace harness
+}  // namespace harness::model

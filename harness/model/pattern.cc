@@ -4,10 +4,10 @@
 
 #include <algorithm>
 
-namespace harness {
+namespace harness::model {
 namespace {
 
-using Kind = PatternSpec::Kind;
+using Kind = architecture::PatternSpec::Kind;
 using Step = std::vector<Coordinate>;
 using Layout = std::vector<Step>;
 
@@ -15,7 +15,7 @@ using Layout = std::vector<Step>;
 constexpr int64_t kMaxSteps = 3600 * 50 * 16;
 
 // No less than the steps that a layout comes to, at every stage of its making.
-double StepsBound(const PatternSpec& spec, int64_t num_codebooks, int64_t num_frames) {
+double StepsBound(const architecture::PatternSpec& spec, int64_t num_codebooks, int64_t num_frames) {
   const auto frames = static_cast<double>(num_frames + spec.max_delay());
   const auto codebooks = static_cast<double>(num_codebooks);
   switch (spec.kind) {
@@ -30,7 +30,7 @@ double StepsBound(const PatternSpec& spec, int64_t num_codebooks, int64_t num_fr
   return 0;
 }
 
-Layout Delayed(const PatternSpec& spec, int64_t num_codebooks, int64_t num_frames) {
+Layout Delayed(const architecture::PatternSpec& spec, int64_t num_codebooks, int64_t num_frames) {
   Layout layout;
   if (spec.empty_initial >= 0) layout.resize(static_cast<size_t>(1 + spec.empty_initial));
   for (int64_t t = 0; t < std::min(num_frames, spec.flatten_first); ++t) {
@@ -50,7 +50,7 @@ Layout Delayed(const PatternSpec& spec, int64_t num_codebooks, int64_t num_frame
 
 // Every frame is emitted place by place; then the steps are sorted by when they are due, those due at once by what they
 // hold: an empty step, which the reference puts where no codebook has a place, comes first.
-Layout Unrolled(const PatternSpec& spec, int64_t num_codebooks, int64_t num_frames) {
+Layout Unrolled(const architecture::PatternSpec& spec, int64_t num_codebooks, int64_t num_frames) {
   struct Due {
     int64_t frame;
     Step step;
@@ -80,7 +80,7 @@ Layout Unrolled(const PatternSpec& spec, int64_t num_codebooks, int64_t num_fram
   return layout;
 }
 
-Layout CoarseFirst(const PatternSpec& spec, int64_t num_frames) {
+Layout CoarseFirst(const architecture::PatternSpec& spec, int64_t num_frames) {
   Layout layout(1);
   for (int64_t t = 0; t < num_frames; ++t) layout.push_back({{t, 0}});
   const int64_t max_delay = *std::max_element(spec.delays.begin(), spec.delays.end());
@@ -94,7 +94,7 @@ Layout CoarseFirst(const PatternSpec& spec, int64_t num_frames) {
   return layout;
 }
 
-Layout MusicLm(const PatternSpec& spec, int64_t num_codebooks, int64_t num_frames) {
+Layout MusicLm(const architecture::PatternSpec& spec, int64_t num_codebooks, int64_t num_frames) {
   Layout layout(1);
   for (int64_t first = 0; first < num_codebooks && spec.group_by > 0; first += spec.group_by) {
     for (int64_t t = 0; t < num_frames; ++t) {
@@ -104,13 +104,13 @@ Layout MusicLm(const PatternSpec& spec, int64_t num_codebooks, int64_t num_frame
   return layout;
 }
 
-Error Mismatch(const PatternSpec& spec, const std::string& what) {
+Error Mismatch(const architecture::PatternSpec& spec, const std::string& what) {
   return {ErrorCode::kMismatch, fmt::format("codebooks_pattern.{}: {}", spec.modeling, what)};
 }
 
 // What get_pattern raises for before there is a layout.
-Status CheckArguments(const PatternSpec& spec, int64_t num_codebooks) {
-  HARNESS_RETURN_IF_ERROR(CheckPattern(spec, num_codebooks));
+Status CheckArguments(const architecture::PatternSpec& spec, int64_t num_codebooks) {
+  HARNESS_RETURN_IF_ERROR(architecture::CheckPattern(spec, num_codebooks));
   if (spec.kind == Kind::kCoarseFirst && spec.delays.empty()) {
     return Mismatch(spec,
                     "the pattern needs a second codebook, and transformer_lm.n_q is 1 (ValueError: max() arg is "
@@ -127,7 +127,8 @@ Status CheckArguments(const PatternSpec& spec, int64_t num_codebooks) {
 }
 
 // LMModel.generate asserts that every code has come to have a value.
-Status CheckComplete(const PatternSpec& spec, const Layout& layout, int64_t num_codebooks, int64_t num_frames) {
+Status CheckComplete(const architecture::PatternSpec& spec, const Layout& layout, int64_t num_codebooks,
+                     int64_t num_frames) {
   std::vector<int64_t> frames(static_cast<size_t>(num_codebooks));
   for (const Step& step : layout) {
     for (const Coordinate& coordinate : step) ++frames[static_cast<size_t>(coordinate.codebook)];
@@ -145,7 +146,7 @@ Status CheckComplete(const PatternSpec& spec, const Layout& layout, int64_t num_
 
 }  // namespace
 
-Result<Pattern> Pattern::Create(const PatternSpec& spec, int64_t num_codebooks, int64_t num_frames) {
+Result<Pattern> Pattern::Create(const architecture::PatternSpec& spec, int64_t num_codebooks, int64_t num_frames) {
   HARNESS_RETURN_IF_ERROR(CheckArguments(spec, num_codebooks));
   if (const double bound = StepsBound(spec, num_codebooks, num_frames); !(bound <= static_cast<double>(kMaxSteps))) {
     return Error{ErrorCode::kUnsupported,
@@ -179,4 +180,4 @@ std::optional<int64_t> Pattern::FirstStepWith(int64_t frame) const {
   return std::nullopt;
 }
 
-}  // namespace harness
+}  // namespace harness::model

@@ -13,7 +13,7 @@
 #include "harness/architecture/pattern_spec.h"
 #include "harness/base/result.h"
 
-namespace harness {
+namespace harness::model {
 
 struct Coordinate {
   int64_t frame;
@@ -24,7 +24,7 @@ class Pattern {
  public:
   // Precondition: positive numbers. Errors: kMismatch, what the provider, Pattern or LMModel.generate raises for:
   // delays, group_by, frames of a codebook that no step holds; kUnsupported, more steps than this suite lays out.
-  static Result<Pattern> Create(const PatternSpec& spec, int64_t num_codebooks, int64_t num_frames);
+  static Result<Pattern> Create(const architecture::PatternSpec& spec, int64_t num_codebooks, int64_t num_frames);
 
   int64_t num_steps() const { return static_cast<int64_t>(layout_.size()); }  // S
   int64_t num_frames() const { return num_frames_; }                          // T
@@ -41,4 +41,4 @@ class Pattern {
   int64_t num_codebooks_ = 0;
 };
 
-}  // namespace harness
+}  // namespace harness::model

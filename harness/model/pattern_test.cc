@@ -5,12 +5,12 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-namespace harness {
+namespace harness::model {
 namespace {
 
 using nlohmann::json;
 using testing::HasSubstr;
-using Kind = PatternSpec::Kind;
+using Kind = architecture::PatternSpec::Kind;
 
 // Every row of testdata/pattern_cases.json, which the real providers made (scripts/oracle/pattern_cases.py).
 json Rows() {
@@ -34,10 +34,10 @@ std::vector<std::string> Steps(const Pattern& pattern) {
 Result<Pattern> Layout(const json& row) {
   const std::string modeling = row["modeling"];
   const json tree = {{"codebooks_pattern", {{"modeling", modeling}, {modeling, row["arguments"]}}}};
-  const auto config = Config::Parse(tree.dump(), "xp.cfg", [](const std::string&) { return std::nullopt; });
+  const auto config = config::Config::Parse(tree.dump(), "xp.cfg", [](const std::string&) { return std::nullopt; });
   if (!config.ok()) return config.error();
-  OptionProblems problems;
-  const PatternSpec spec = ReadPattern(*config, row["n_q"], std::nullopt, problems);
+  config::OptionProblems problems;
+  const architecture::PatternSpec spec = architecture::ReadPattern(*config, row["n_q"], std::nullopt, problems);
   if (Status status = problems.ToStatus("xp.cfg"); !status.ok()) return status.error();
   return Pattern::Create(spec, row["n_q"], row["frames"]);
 }
@@ -60,7 +60,7 @@ TEST(Pattern, IsTheProvidersLayout) {
 }
 
 TEST(Pattern, FindsTheFirstStepOfAFrame) {
-  PatternSpec spec;
+  architecture::PatternSpec spec;
   spec.delays = {0, 2};
   const auto pattern = Pattern::Create(spec, 2, 3);
   ASSERT_TRUE(pattern.ok());
@@ -71,28 +71,28 @@ TEST(Pattern, FindsTheFirstStepOfAFrame) {
 
 struct Refusal {
   const char* name;
-  PatternSpec spec;
+  architecture::PatternSpec spec;
   int64_t num_codebooks, num_frames;
   ErrorCode code;
   const char* words;
 };
 
-PatternSpec Spec(Kind kind, const char* modeling, std::vector<int64_t> delays) {
-  PatternSpec spec;
+architecture::PatternSpec Spec(Kind kind, const char* modeling, std::vector<int64_t> delays) {
+  architecture::PatternSpec spec;
   spec.kind = kind;
   spec.modeling = modeling;
   spec.delays = std::move(delays);
   return spec;
 }
 
-PatternSpec Unroll(std::vector<int64_t> flattening, std::vector<int64_t> delays) {
-  PatternSpec spec = Spec(Kind::kUnroll, "unroll", std::move(delays));
+architecture::PatternSpec Unroll(std::vector<int64_t> flattening, std::vector<int64_t> delays) {
+  architecture::PatternSpec spec = Spec(Kind::kUnroll, "unroll", std::move(delays));
   spec.flattening = std::move(flattening);
   return spec;
 }
 
-PatternSpec MusicLm(int64_t group_by) {
-  PatternSpec spec = Spec(Kind::kMusicLm, "musiclm", {});
+architecture::PatternSpec MusicLm(int64_t group_by) {
+  architecture::PatternSpec spec = Spec(Kind::kMusicLm, "musiclm", {});
   spec.group_by = group_by;
   return spec;
 }
@@ -135,4 +135,4 @@ TEST(Pattern, SaysWhatItsProviderRefuses) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::model

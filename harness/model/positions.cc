@@ -3,7 +3,7 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
-namespace harness {
+namespace harness::model {
 namespace {
 
 constexpr double kXposBaseScale = 512;  // steps: XPos(base_scale), which no config reaches
@@ -19,7 +19,7 @@ at::Tensor SinEmbedding(int64_t start, int64_t steps, int64_t dim, double max_pe
   return at::cat({at::cos(phase), at::sin(phase)}, -1);
 }
 
-std::optional<RotaryEmbedding> RotaryEmbedding::Load(const LmSpec& spec, const TensorTable& tensors,
+std::optional<RotaryEmbedding> RotaryEmbedding::Load(const architecture::LmSpec& spec, const TensorTable& tensors,
                                                      at::Device device) {
   if (!spec.rotary()) return std::nullopt;
   RotaryEmbedding rotary;
@@ -59,4 +59,4 @@ at::Tensor Rotate(const at::Tensor& x, const at::Tensor& real, const at::Tensor&
   return at::stack({a * real - b * imaginary, a * imaginary + b * real}, -1).view(x.sizes()).to(x.scalar_type());
 }
 
-}  // namespace harness
+}  // namespace harness::model

@@ -13,7 +13,7 @@
 #include "harness/architecture/lm_spec.h"
 #include "harness/model/tensor_table.h"
 
-namespace harness {
+namespace harness::model {
 
 // [1, S, D] for the positions from `start` on; cosines first.
 at::Tensor SinEmbedding(int64_t start, int64_t steps, int64_t dim, double max_period, at::Device device);
@@ -27,7 +27,8 @@ struct Rotation {
 class RotaryEmbedding {
  public:
   // nullopt for a model without rotary positions.
-  static std::optional<RotaryEmbedding> Load(const LmSpec& spec, const TensorTable& tensors, at::Device device);
+  static std::optional<RotaryEmbedding> Load(const architecture::LmSpec& spec, const TensorTable& tensors,
+                                             at::Device device);
 
   // For the positions from `start` on.
   Rotation At(int64_t start, int64_t steps) const;
@@ -41,4 +42,4 @@ class RotaryEmbedding {
 // x: [B, H, S, E]; channels 2 i and 2 i + 1 are one complex number. In float32; returns x's type.
 at::Tensor Rotate(const at::Tensor& x, const at::Tensor& real, const at::Tensor& imaginary);
 
-}  // namespace harness
+}  // namespace harness::model

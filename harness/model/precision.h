@@ -23,7 +23,7 @@
 
 #include <c10/core/Device.h>
 
-namespace harness {
+namespace harness::model {
 
 enum class Precision {
   kFloat32,          // weights as stored, accumulated in float32: the reference on the CPU
@@ -40,4 +40,4 @@ inline Placement PlaceAsReference(c10::Device device) {
   return {device, device.is_cpu() ? Precision::kFloat32 : Precision::kFloat16Autocast};
 }
 
-}  // namespace harness
+}  // namespace harness::model

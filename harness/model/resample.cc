@@ -9,7 +9,7 @@
 #include <numeric>
 #include <vector>
 
-namespace harness {
+namespace harness::model {
 namespace {
 
 constexpr int kZeros = 24;  // zero crossings of the sinc on each side
@@ -115,4 +115,4 @@ Result<at::Tensor> ConvertAudio(const at::Tensor& audio, double from_hz, double 
   return ConvertChannels(resampled, channels);
 }
 
-}  // namespace harness
+}  // namespace harness::model

@@ -11,7 +11,7 @@
 
 #include "harness/base/result.h"
 
-namespace harness {
+namespace harness::model {
 
 inline constexpr int64_t kMaxResampledSamples = int64_t{1} << 28;
 
@@ -25,4 +25,4 @@ Result<at::Tensor> ConvertChannels(const at::Tensor& audio, int64_t channels);
 // Resample, then ConvertChannels. Rates are cut to integers first.
 Result<at::Tensor> ConvertAudio(const at::Tensor& audio, double from_hz, double to_hz, int64_t channels);
 
-}  // namespace harness
+}  // namespace harness::model

@@ -9,12 +9,12 @@
 
 #include "harness/model/activate.h"
 
-namespace harness {
+namespace harness::model {
 namespace {
 
 // pad1d of `before` (or nothing) of x, computed where the padding leaves it, so that neither is a copy of its own. As
 // F.pad, but an input too short to be reflected is lengthened with zeros first, and shortened again.
-at::Tensor ActivateAndPad(const ActivationSpec* before, const at::Tensor& x, int64_t left, int64_t right,
+at::Tensor ActivateAndPad(const architecture::ActivationSpec* before, const at::Tensor& x, int64_t left, int64_t right,
                           const std::string& mode) {
   const bool none = left == 0 && right == 0, reflect = mode == "reflect";
   if (none || (!reflect && mode != "constant")) {
@@ -50,12 +50,12 @@ int64_t ExtraPadding(int64_t length, int64_t kernel, int64_t stride, int64_t pad
   return (static_cast<int64_t>(std::ceil(frames)) - 1) * stride + (kernel - padding) - length;
 }
 
-int64_t Taps(const ConvSpec& spec) { return (spec.kernel_size + spec.stride - 1) / spec.stride; }
+int64_t Taps(const architecture::ConvSpec& spec) { return (spec.kernel_size + spec.stride - 1) / spec.stride; }
 
 // The weight of a transposed convolution, [in, out, kernel], as one of a convolution of stride 1 that gives the
 // `stride` samples of each input at once: [stride * out, in, 1, taps], channels last. With k = t stride + r, sample q
 // stride + r of the output is the sum over t of x[q - t] w[k].
-at::Tensor Interleave(const at::Tensor& weight, const ConvSpec& spec) {
+at::Tensor Interleave(const at::Tensor& weight, const architecture::ConvSpec& spec) {
   const int64_t in = weight.size(0), out = weight.size(1), taps = Taps(spec);
   return at::constant_pad_nd(weight, {0, taps * spec.stride - spec.kernel_size})
       .view({in, out * taps * spec.stride})
@@ -69,11 +69,12 @@ at::Tensor Interleave(const at::Tensor& weight, const ConvSpec& spec) {
       .permute({0, 3, 1, 2});
 }
 
-at::Tensor FoldedWeight(const ConvSpec& spec, const TensorTable& tensors, at::Device device) {
+at::Tensor FoldedWeight(const architecture::ConvSpec& spec, const TensorTable& tensors, at::Device device) {
   const auto tensor = [&](const char* leaf) { return tensors.Float(spec.inner + leaf, device); };
   // torch.nn.utils.weight_norm, dim = 0: w = g v / |v|, the norm over all other dimensions.
-  if (spec.norm == ConvNorm::kWeightNorm) return at::_weight_norm(tensor(".weight_v"), tensor(".weight_g"), 0);
-  if (spec.norm != ConvNorm::kSpectralNorm) return tensor(".weight");
+  if (spec.norm == architecture::ConvNorm::kWeightNorm)
+    return at::_weight_norm(tensor(".weight_v"), tensor(".weight_g"), 0);
+  if (spec.norm != architecture::ConvNorm::kSpectralNorm) return tensor(".weight");
   // torch.nn.utils.spectral_norm in evaluation: divided by u' W v, with the vectors as they were saved.
   const at::Tensor original = tensor(".weight_orig");
   const at::Tensor matrix = (spec.transposed ? original.transpose(0, 1) : original).reshape({spec.out_channels, -1});
@@ -81,7 +82,7 @@ at::Tensor FoldedWeight(const ConvSpec& spec, const TensorTable& tensors, at::De
 }
 
 // How far a convolution sees to either side, in its own inputs.
-int64_t Reach(const ConvSpec& spec, bool causal) {
+int64_t Reach(const architecture::ConvSpec& spec, bool causal) {
   if (spec.transposed) return Taps(spec);
   const int64_t extent = (spec.kernel_size - 1) * spec.dilation;
   return causal ? extent : (extent + 1) / 2;
@@ -89,11 +90,11 @@ int64_t Reach(const ConvSpec& spec, bool causal) {
 
 }  // namespace
 
-Seanet::Seanet(SeanetSpec spec, const TensorTable& tensors, at::Device device, const SeanetLimits& limits)
+Seanet::Seanet(architecture::SeanetSpec spec, const TensorTable& tensors, at::Device device, const SeanetLimits& limits)
     : spec_(std::move(spec)), device_(device), limits_(limits) {
-  const auto bind = [&](const ConvSpec& conv) { convs_.emplace(conv.name, Bind(conv, tensors)); };
-  for (const SeanetLayer& layer : spec_.layers) {
-    if (layer.kind == SeanetLayer::Kind::kConv) bind(layer.conv);
+  const auto bind = [&](const architecture::ConvSpec& conv) { convs_.emplace(conv.name, Bind(conv, tensors)); };
+  for (const architecture::SeanetLayer& layer : spec_.layers) {
+    if (layer.kind == architecture::SeanetLayer::Kind::kConv) bind(layer.conv);
     std::for_each(layer.block.begin(), layer.block.end(), bind);
     std::for_each(layer.shortcut.begin(), layer.shortcut.end(), bind);
     for (int64_t l = 0; l < layer.lstm_layers; ++l) {
@@ -111,7 +112,7 @@ Seanet::Seanet(SeanetSpec spec, const TensorTable& tensors, at::Device device, c
   FindTail();
 }
 
-Seanet::Conv Seanet::Bind(const ConvSpec& spec, const TensorTable& tensors) const {
+Seanet::Conv Seanet::Bind(const architecture::ConvSpec& spec, const TensorTable& tensors) const {
   Conv conv;
   conv.weight = FoldedWeight(spec, tensors, device_);
   conv.bias = tensors.Float(spec.inner + ".bias", device_);
@@ -122,7 +123,7 @@ Seanet::Conv Seanet::Bind(const ConvSpec& spec, const TensorTable& tensors) cons
   } else {
     conv.weight = conv.weight.unsqueeze(2);
   }
-  if (spec.norm == ConvNorm::kTimeGroupNorm && spec.norm_affine) {
+  if (spec.norm == architecture::ConvNorm::kTimeGroupNorm && spec.norm_affine) {
     conv.norm_weight = tensors.Float(spec.name + ".norm.weight", device_);
     conv.norm_bias = tensors.Float(spec.name + ".norm.bias", device_);
   }
@@ -130,31 +131,32 @@ Seanet::Conv Seanet::Bind(const ConvSpec& spec, const TensorTable& tensors) cons
 }
 
 // Whether the layer sees a bounded stretch of time, and its weights are small.
-bool Seanet::InPieces(const SeanetLayer& layer) const {
+bool Seanet::InPieces(const architecture::SeanetLayer& layer) const {
   if (spec_.pad_mode == "circular") return false;  // one end sees the other
-  const auto bounded = [&](const ConvSpec& spec) {
+  const auto bounded = [&](const architecture::ConvSpec& spec) {
     const Conv& conv = convs_.at(spec.name);
-    return spec.norm != ConvNorm::kTimeGroupNorm && conv.weight.numel() <= limits_.in_pieces &&
+    return spec.norm != architecture::ConvNorm::kTimeGroupNorm && conv.weight.numel() <= limits_.in_pieces &&
            (spec.transposed ? conv.interleaved : spec.stride == 1);
   };
-  return layer.kind != SeanetLayer::Kind::kLstm && (layer.kind != SeanetLayer::Kind::kConv || bounded(layer.conv)) &&
+  return layer.kind != architecture::SeanetLayer::Kind::kLstm &&
+         (layer.kind != architecture::SeanetLayer::Kind::kConv || bounded(layer.conv)) &&
          std::all_of(layer.block.begin(), layer.block.end(), bounded) &&
          std::all_of(layer.shortcut.begin(), layer.shortcut.end(), bounded);
 }
 
 void Seanet::FindTail() {
-  const std::vector<SeanetLayer>& layers = spec_.layers;
+  const std::vector<architecture::SeanetLayer>& layers = spec_.layers;
   tail_ = layers.size();
   for (size_t i = layers.size(); i-- > 0 && InPieces(layers[i]);) {
     if (layers[i].conv.transposed) tail_ = i;
   }
   double reach = 0;
-  const auto add = [&](const ConvSpec& spec) {
+  const auto add = [&](const architecture::ConvSpec& spec) {
     reach += static_cast<double>(Reach(spec, spec_.causal)) / static_cast<double>(upsampling_);
     if (spec.transposed) upsampling_ *= spec.stride;
   };
   for (size_t i = tail_; i < layers.size(); ++i) {
-    if (layers[i].kind == SeanetLayer::Kind::kConv) add(layers[i].conv);
+    if (layers[i].kind == architecture::SeanetLayer::Kind::kConv) add(layers[i].conv);
     std::for_each(layers[i].block.begin(), layers[i].block.end(), add);  // a shortcut sees one sample
   }
   context_ = static_cast<int64_t>(std::ceil(reach));
@@ -172,7 +174,7 @@ at::Tensor Seanet::Laid(const at::Tensor& x) const {
   return laid;
 }
 
-at::Tensor Seanet::RunConv(const ConvSpec& spec, const Signal& signal) const {
+at::Tensor Seanet::RunConv(const architecture::ConvSpec& spec, const Signal& signal) const {
   const at::Tensor& x = signal.x;
   const Conv& conv = convs_.at(spec.name);
   const int64_t kernel = (spec.kernel_size - 1) * spec.dilation + 1;  // with its dilation
@@ -192,7 +194,8 @@ at::Tensor Seanet::RunConv(const ConvSpec& spec, const Signal& signal) const {
     y = at::conv2d(ActivateAndPad(signal.pending, x, padding - right, right + extra, spec_.pad_mode), conv.weight,
                    conv.bias, {1, spec.stride}, /*padding=*/at::IntArrayRef{0, 0}, {1, spec.dilation});
   }
-  if (spec.norm == ConvNorm::kTimeGroupNorm) y = at::group_norm(y, 1, conv.norm_weight, conv.norm_bias, spec.norm_eps);
+  if (spec.norm == architecture::ConvNorm::kTimeGroupNorm)
+    y = at::group_norm(y, 1, conv.norm_weight, conv.norm_bias, spec.norm_eps);
   if (spec.transposed) {
     const int64_t right = spec_.causal
                               ? static_cast<int64_t>(std::ceil(static_cast<double>(padding) * spec_.trim_right_ratio))
@@ -202,7 +205,7 @@ at::Tensor Seanet::RunConv(const ConvSpec& spec, const Signal& signal) const {
   return y;
 }
 
-at::Tensor Seanet::RunLstm(const SeanetLayer& layer, const at::Tensor& x) const {
+at::Tensor Seanet::RunLstm(const architecture::SeanetLayer& layer, const at::Tensor& x) const {
   const at::Tensor steps = x.squeeze(2).permute({2, 0, 1});  // [T, B, width]
   const at::Tensor zeros = at::zeros({layer.lstm_layers, x.size(0), layer.width}, x.options());
   const at::Tensor y = std::get<0>(at::lstm(steps, {zeros, zeros}, lstms_.at(layer.name), /*has_biases=*/true,
@@ -213,25 +216,25 @@ at::Tensor Seanet::RunLstm(const SeanetLayer& layer, const at::Tensor& x) const 
 
 Seanet::Signal Seanet::RunLayers(size_t begin, size_t end, Signal signal) const {
   for (size_t i = begin; i < end; ++i) {
-    const SeanetLayer& layer = spec_.layers[i];
-    if (layer.kind == SeanetLayer::Kind::kConv) {
+    const architecture::SeanetLayer& layer = spec_.layers[i];
+    if (layer.kind == architecture::SeanetLayer::Kind::kConv) {
       signal = {RunConv(layer.conv, signal)};
       continue;
     }
     const at::Tensor x = Activated(signal);
     switch (layer.kind) {
-      case SeanetLayer::Kind::kConv: break;
-      case SeanetLayer::Kind::kActivation: signal = {x, &layer.activation}; break;
-      case SeanetLayer::Kind::kLstm: signal = {RunLstm(layer, x)}; break;
-      case SeanetLayer::Kind::kResidual: signal = {RunResidual(layer, x)}; break;
+      case architecture::SeanetLayer::Kind::kConv: break;
+      case architecture::SeanetLayer::Kind::kActivation: signal = {x, &layer.activation}; break;
+      case architecture::SeanetLayer::Kind::kLstm: signal = {RunLstm(layer, x)}; break;
+      case architecture::SeanetLayer::Kind::kResidual: signal = {RunResidual(layer, x)}; break;
     }
   }
   return signal;
 }
 
-at::Tensor Seanet::RunResidual(const SeanetLayer& layer, const at::Tensor& x) const {
+at::Tensor Seanet::RunResidual(const architecture::SeanetLayer& layer, const at::Tensor& x) const {
   at::Tensor y = x;
-  for (const ConvSpec& conv : layer.block) y = RunConv(conv, {y, &spec_.activation});
+  for (const architecture::ConvSpec& conv : layer.block) y = RunConv(conv, {y, &spec_.activation});
   if (!layer.shortcut.empty()) return y.add_(RunConv(layer.shortcut.front(), {x}));
   // nn.Identity gives the tensor itself, which a block whose activation is in place then changes.
   return y.add_(spec_.activation.inplace ? Activate(spec_.activation, x) : x);
@@ -269,4 +272,4 @@ at::Tensor Seanet::Run(const at::Tensor& x) const {
   return RunTail(RunLayers(0, tail_, {Laid(x)})).squeeze(2).contiguous();
 }
 
-}  // namespace harness
+}  // namespace harness::model

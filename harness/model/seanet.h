@@ -13,7 +13,7 @@
 #include "harness/architecture/codec_spec.h"
 #include "harness/model/tensor_table.h"
 
-namespace harness {
+namespace harness::model {
 
 // Where the ways to compute the same part, on the CPU. Measured on two cores with AVX2.
 struct SeanetLimits {
@@ -30,7 +30,7 @@ struct SeanetLimits {
 class Seanet {
  public:
   // Precondition: `tensors` has those of the layers. Throws c10::Error where there is no memory for the folded weights.
-  Seanet(SeanetSpec spec, const TensorTable& tensors, at::Device device, const SeanetLimits& limits = {});
+  Seanet(architecture::SeanetSpec spec, const TensorTable& tensors, at::Device device, const SeanetLimits& limits = {});
 
   // x [B, C, N] of the first layer's channels -> [B, C', N'] of the last one's.
   at::Tensor Run(const at::Tensor& x) const;
@@ -51,22 +51,22 @@ class Seanet {
   // whoever reads it, into memory of his own.
   struct Signal {
     at::Tensor x;
-    const ActivationSpec* pending = nullptr;
+    const architecture::ActivationSpec* pending = nullptr;
   };
 
-  Conv Bind(const ConvSpec& spec, const TensorTable& tensors) const;
-  bool InPieces(const SeanetLayer& layer) const;
+  Conv Bind(const architecture::ConvSpec& spec, const TensorTable& tensors) const;
+  bool InPieces(const architecture::SeanetLayer& layer) const;
   void FindTail();
 
   static at::Tensor Activated(const Signal& signal);
   at::Tensor Laid(const at::Tensor& x) const;
-  at::Tensor RunConv(const ConvSpec& spec, const Signal& signal) const;
-  at::Tensor RunLstm(const SeanetLayer& layer, const at::Tensor& x) const;
-  at::Tensor RunResidual(const SeanetLayer& layer, const at::Tensor& x) const;
+  at::Tensor RunConv(const architecture::ConvSpec& spec, const Signal& signal) const;
+  at::Tensor RunLstm(const architecture::SeanetLayer& layer, const at::Tensor& x) const;
+  at::Tensor RunResidual(const architecture::SeanetLayer& layer, const at::Tensor& x) const;
   Signal RunLayers(size_t begin, size_t end, Signal signal) const;
   at::Tensor RunTail(const Signal& signal) const;
 
-  SeanetSpec spec_;
+  architecture::SeanetSpec spec_;
   at::Device device_;
   SeanetLimits limits_;
   std::unordered_map<std::string, Conv> convs_;                     // by ConvSpec::name
@@ -77,4 +77,4 @@ class Seanet {
   int64_t context_ = 0, upsampling_ = 1;
 };
 
-}  // namespace harness
+}  // namespace harness::model

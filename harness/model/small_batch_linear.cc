@@ -7,7 +7,7 @@
 #include <atomic>
 #include <bit>
 
-namespace harness {
+namespace harness::model {
 
 #ifdef HARNESS_HAVE_AVX2
 // small_batch_linear_avx2.cc, which includes no header of ours.
@@ -133,4 +133,4 @@ at::Tensor SmallBatchLinear(const at::Tensor& x, at::TensorList weights, at::Ten
   return y;
 }
 
-}  // namespace harness
+}  // namespace harness::model

@@ -9,7 +9,7 @@
 
 #include <cstdint>
 
-namespace harness {
+namespace harness::model {
 
 inline constexpr int64_t kMaxSmallBatch = 16;
 
@@ -49,4 +49,4 @@ void SmallBatchLinearAvx2(const SmallBatchArguments& arguments, int64_t begin, i
 // Whether this program has SmallBatchLinearAvx2 and this processor runs it.
 bool HasSmallBatchLinearAvx2();
 
-}  // namespace harness
+}  // namespace harness::model

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-namespace harness {
+namespace harness::model {
 
 namespace {
 
@@ -128,4 +128,4 @@ void SmallBatchLinearAvx2Raw(const float* x, const void* weight, const float* bi
   return Rows<BFloat16>(x, weight, bias, y, rows, k, n, begin, end);
 }
 
-}  // namespace harness
+}  // namespace harness::model

@@ -6,7 +6,7 @@
 
 #include <vector>
 
-namespace harness {
+namespace harness::model {
 namespace {
 
 struct Shape {
@@ -110,4 +110,4 @@ TEST(SmallBatch, SeveralWeightsAreOneProduct) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::model

@@ -2,7 +2,7 @@
 
 #include <ATen/ATen.h>
 
-namespace harness {
+namespace harness::model {
 
 at::Tensor StereoCodec::Decode(const at::Tensor& codes) const {
   TORCH_CHECK(codes.dim() == 3 && codes.size(1) == facts_.codebooks, "codes must be [B, ", facts_.codebooks, ", T]");
@@ -21,4 +21,4 @@ at::Tensor StereoCodec::Encode(const at::Tensor& audio) const {
   return at::stack({left, right}, dim + 1).flatten(dim, dim + 1);
 }
 
-}  // namespace harness
+}  // namespace harness::model

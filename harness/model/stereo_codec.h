@@ -9,22 +9,22 @@
 
 #include "harness/model/compression_model.h"
 
-namespace harness {
+namespace harness::model {
 
 class StereoCodec : public CompressionModel {
  public:
   // `facts`: of the whole. Owns `mono`.
-  StereoCodec(std::unique_ptr<CompressionModel> mono, CodecFacts facts)
+  StereoCodec(std::unique_ptr<CompressionModel> mono, architecture::CodecFacts facts)
       : mono_(std::move(mono)), facts_(std::move(facts)) {}
 
-  const CodecFacts& facts() const override { return facts_; }
+  const architecture::CodecFacts& facts() const override { return facts_; }
   // codes [B, 2K, T] or, per step, [B, K, 2T] -> audio [B, 2, N]. Other shapes throw: the reference asserts.
   at::Tensor Decode(const at::Tensor& codes) const override;
   at::Tensor Encode(const at::Tensor& audio) const override;
 
  private:
   std::unique_ptr<CompressionModel> mono_;
-  CodecFacts facts_;
+  architecture::CodecFacts facts_;
 };
 
-}  // namespace harness
+}  // namespace harness::model

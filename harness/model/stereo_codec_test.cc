@@ -4,13 +4,13 @@
 #include <c10/util/Exception.h>
 #include <gmock/gmock.h>
 
-namespace harness {
+namespace harness::model {
 namespace {
 
 // Decodes to the sum of 100^k * code_k, a sample a frame; encodes a sample into its codes.
 class Digits : public CompressionModel {
  public:
-  const CodecFacts& facts() const override { return facts_; }
+  const architecture::CodecFacts& facts() const override { return facts_; }
   at::Tensor Decode(const at::Tensor& codes) const override {
     return (codes.select(1, 0) + 100 * codes.select(1, 1)).unsqueeze(1).to(at::kFloat);
   }
@@ -18,8 +18,8 @@ class Digits : public CompressionModel {
     const at::Tensor whole = audio.to(at::kLong);
     return at::cat({whole.remainder(100), whole.floor_divide(100)}, 1);
   }
-  static CodecFacts Facts() {
-    CodecFacts facts;
+  static architecture::CodecFacts Facts() {
+    architecture::CodecFacts facts;
     facts.sample_rate_hz = 100;
     facts.frame_rate_hz = 100;
     facts.hop_length = 2;
@@ -30,11 +30,12 @@ class Digits : public CompressionModel {
   }
 
  private:
-  CodecFacts facts_ = Facts();
+  architecture::CodecFacts facts_ = Facts();
 };
 
 StereoCodec Stereo(bool per_timestep) {
-  return StereoCodec(std::make_unique<Digits>(), Wrap(Digits::Facts(), {true, per_timestep, std::nullopt}).value());
+  return StereoCodec(std::make_unique<Digits>(),
+                     architecture::Wrap(Digits::Facts(), {true, per_timestep, std::nullopt}).value());
 }
 
 // rearrange(codes, 'b (k c) t -> c b k t', c=2)
@@ -61,4 +62,4 @@ TEST(StereoCodec, WantsAllCodebooks) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::model

@@ -6,9 +6,9 @@
 #include <cmath>
 #include <limits>
 
-namespace harness {
+namespace harness::model {
 
-T5Encoder T5Encoder::Build(const T5Spec& spec, const TensorTable& tensors, const std::string& prefix,
+T5Encoder T5Encoder::Build(const architecture::T5Spec& spec, const TensorTable& tensors, const std::string& prefix,
                            at::Device device) {
   T5Encoder encoder(spec, device);
   const std::string root = prefix + "encoder.";
@@ -41,10 +41,10 @@ at::Tensor T5Encoder::Norm(const at::Tensor& states, const at::Tensor& weight) c
 
 at::Tensor T5Encoder::Activate(const at::Tensor& states) const {
   switch (spec_.activation) {
-    case T5Spec::Activation::kRelu: return at::relu(states);
-    case T5Spec::Activation::kGelu: return at::gelu(states);
-    case T5Spec::Activation::kGeluTanh: return at::gelu(states, "tanh");
-    case T5Spec::Activation::kSilu: return at::silu(states);
+    case architecture::T5Spec::Activation::kRelu: return at::relu(states);
+    case architecture::T5Spec::Activation::kGelu: return at::gelu(states);
+    case architecture::T5Spec::Activation::kGeluTanh: return at::gelu(states, "tanh");
+    case architecture::T5Spec::Activation::kSilu: return at::silu(states);
   }
   TORCH_CHECK(false, "an activation without a function");
 }
@@ -98,4 +98,4 @@ Result<at::Tensor> T5Encoder::Forward(const at::Tensor& ids, const at::Tensor& m
   return Norm(states, final_norm_);
 }
 
-}  // namespace harness
+}  // namespace harness::model

@@ -15,13 +15,14 @@
 #include "harness/base/result.h"
 #include "harness/model/tensor_table.h"
 
-namespace harness {
+namespace harness::model {
 
 class T5Encoder {
  public:
   // `tensors` holds T5CheckpointTensors(spec), or T5StateTensors(spec, prefix) with that `prefix`; what is float32
   // there already stays a view of the file on the CPU.
-  static T5Encoder Build(const T5Spec& spec, const TensorTable& tensors, const std::string& prefix, at::Device device);
+  static T5Encoder Build(const architecture::T5Spec& spec, const TensorTable& tensors, const std::string& prefix,
+                         at::Device device);
 
   // ids [B, L] int64, mask [B, L] int64, 1 where attention goes; a row of zeros attends everywhere alike. Both on any
   // device. Returns [B, L, D] float32 on the encoder's.
@@ -40,12 +41,12 @@ class T5Encoder {
     at::Tensor wi, gate;        // [d_ff, D]; gate: what goes through the activation, undefined where nothing is gated
     at::Tensor wo;              // [D, d_ff]
   };
-  T5Encoder(const T5Spec& spec, at::Device device) : spec_(spec), device_(device) {}
+  T5Encoder(const architecture::T5Spec& spec, at::Device device) : spec_(spec), device_(device) {}
   at::Tensor Norm(const at::Tensor& states, const at::Tensor& weight) const;
   at::Tensor Activate(const at::Tensor& states) const;
   at::Tensor PositionBias(int64_t length) const;
 
-  T5Spec spec_;
+  architecture::T5Spec spec_;
   at::Device device_;
   at::Tensor embedding_;      // [V, D]
   at::Tensor position_bias_;  // [buckets, H]
@@ -53,4 +54,4 @@ class T5Encoder {
   std::vector<Block> blocks_;
 };
 
-}  // namespace harness
+}  // namespace harness::model

@@ -10,7 +10,7 @@
 #include "harness/testing/temporary_folder.h"
 #include "harness/text/t5_files.h"
 
-namespace harness {
+namespace harness::model {
 namespace {
 
 using namespace testing_support;
@@ -30,7 +30,7 @@ class T5Golden : public testing::TestWithParam<const char*> {
   T5Golden() {
     // The pickled one has no vocabulary of its own.
     fs::copy(kTestdata / "bin", folder_ / "bin");
-    fs::copy(FindT5("t5-small", HubCache(kHub), 512, folder_).value().folder / "spiece.model",
+    fs::copy(text::FindT5("t5-small", hub::HubCache(kHub), 512, folder_).value().folder / "spiece.model",
              folder_ / "bin" / "spiece.model");
   }
   const TemporaryFolder temporary_;
@@ -44,7 +44,7 @@ TEST_P(T5Golden, GivesTheStatesOfTheRealOne) {
   const auto row =
       std::find_if(models.begin(), models.end(), [](const json& model) { return model["name"] == GetParam(); });
   ASSERT_NE(row, models.end());
-  const auto files = FindT5(GetParam(), HubCache(kHub), 0, folder_);
+  const auto files = text::FindT5(GetParam(), hub::HubCache(kHub), 0, folder_);
   ASSERT_TRUE(files.ok()) << files.error().message;
   const auto encoder = T5TextEncoder::FromFolder(files->folder, files->spec, at::kCPU);
   ASSERT_TRUE(encoder.ok()) << encoder.error().message;
@@ -86,14 +86,14 @@ INSTANTIATE_TEST_SUITE_P(Models, T5Golden, testing::Values("t5-small", "google/f
                          });
 
 TEST(T5TextEncoder, ReadsAFinetunedOneFromTheExport) {
-  const auto files = FindT5("t5-small", HubCache(kHub), 512, "/");
+  const auto files = text::FindT5("t5-small", hub::HubCache(kHub), 512, "/");
   ASSERT_TRUE(files.ok()) << files.error().message;
-  const auto weights = WeightsFile::Find(files->folder);
+  const auto weights = checkpoint::WeightsFile::Find(files->folder);
   ASSERT_TRUE(weights.ok()) << weights.error().message;
   // The same weights under an export's names.
   const std::string prefix = "condition_provider.conditioners.description.t5.";
-  std::vector<TensorSpec> specs = T5StateTensors(files->spec, prefix);
-  for (TensorSpec& spec : specs) {
+  std::vector<architecture::TensorSpec> specs = architecture::T5StateTensors(files->spec, prefix);
+  for (architecture::TensorSpec& spec : specs) {
     std::string name = spec.name.substr(prefix.size());
     spec.aliases = {name == "encoder.embed_tokens.weight" ? "shared.weight" : name};
   }
@@ -107,9 +107,9 @@ TEST(T5TextEncoder, ReadsAFinetunedOneFromTheExport) {
 }
 
 TEST(T5Encoder, NamesATokenBeyondTheVocabulary) {
-  auto files = FindT5("t5-small", HubCache(kHub), 512, "/").value();
-  const WeightsFile weights = WeightsFile::Find(files.folder).value();
-  const TensorTable table = TensorTable::Bind(weights, T5CheckpointTensors(files.spec)).value();
+  auto files = text::FindT5("t5-small", hub::HubCache(kHub), 512, "/").value();
+  const checkpoint::WeightsFile weights = checkpoint::WeightsFile::Find(files.folder).value();
+  const TensorTable table = TensorTable::Bind(weights, architecture::T5CheckpointTensors(files.spec)).value();
   const T5Encoder encoder = T5Encoder::Build(files.spec, table, "", at::kCPU);
   const at::Tensor ids = at::tensor({int64_t{5}, int64_t{192}}).view({1, 2});
   const auto beyond = encoder.Forward(ids, at::ones_like(ids));
@@ -124,7 +124,7 @@ TEST(T5Encoder, NamesATokenBeyondTheVocabulary) {
 }
 
 TEST(TensorTable, NamesWeightsThatDisagreeWithTheirConfig) {
-  auto files = FindT5("t5-small", HubCache(kHub), 512, "/").value();
+  auto files = text::FindT5("t5-small", hub::HubCache(kHub), 512, "/").value();
   files.spec.d_ff = 32;
   files.spec.num_layers = 3;
   const auto encoder = T5TextEncoder::FromFolder(files.folder, files.spec, at::kCPU);
@@ -135,4 +135,4 @@ TEST(TensorTable, NamesWeightsThatDisagreeWithTheirConfig) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::model

@@ -16,18 +16,19 @@
 #include "harness/model/tensor_table.h"
 #include "harness/text/t5_tokenizer.h"
 
-namespace harness {
+namespace harness::model {
 
 class T5TextEncoder : public TextEncoder {
  public:
   // From a folder with config.json, spiece.model and weights, which stay mapped. Errors: as T5Tokenizer, WeightsFile
   // and TensorTable have them.
-  static Result<std::shared_ptr<const TextEncoder>> FromFolder(const std::filesystem::path& folder, const T5Spec& spec,
-                                                               at::Device device);
+  static Result<std::shared_ptr<const TextEncoder>> FromFolder(const std::filesystem::path& folder,
+                                                               const architecture::T5Spec& spec, at::Device device);
 
   // `finetune`: the encoder's weights are those of the export, T5StateTensors(spec, prefix) in `tensors`, whose
   // checkpoint must outlive the result; the tokenizer is the folder's.
-  static Result<std::shared_ptr<const TextEncoder>> FromExport(const std::filesystem::path& folder, const T5Spec& spec,
+  static Result<std::shared_ptr<const TextEncoder>> FromExport(const std::filesystem::path& folder,
+                                                               const architecture::T5Spec& spec,
                                                                const TensorTable& tensors, const std::string& prefix,
                                                                at::Device device);
 
@@ -35,12 +36,12 @@ class T5TextEncoder : public TextEncoder {
   Result<Embedding> Encode(const std::vector<std::string>& texts) const override;
 
  private:
-  T5TextEncoder(T5Tokenizer tokenizer, T5Encoder encoder, std::optional<WeightsFile> weights)
+  T5TextEncoder(text::T5Tokenizer tokenizer, T5Encoder encoder, std::optional<checkpoint::WeightsFile> weights)
       : tokenizer_(std::move(tokenizer)), encoder_(std::move(encoder)), weights_(std::move(weights)) {}
 
-  T5Tokenizer tokenizer_;
+  text::T5Tokenizer tokenizer_;
   T5Encoder encoder_;
-  std::optional<WeightsFile> weights_;  // what the encoder's tensors are views of
+  std::optional<checkpoint::WeightsFile> weights_;  // what the encoder's tensors are views of
 };
 
-}  // namespace harness
+}  // namespace harness::model

@@ -9,23 +9,23 @@
 
 #include "harness/architecture/agreement.h"
 
-namespace harness {
+namespace harness::model {
 namespace {
 
-std::optional<at::ScalarType> ScalarTypeOf(Dtype dtype) {
+std::optional<at::ScalarType> ScalarTypeOf(pickle::Dtype dtype) {
   switch (dtype) {
-    case Dtype::kFloat64: return at::kDouble;
-    case Dtype::kFloat32: return at::kFloat;
-    case Dtype::kFloat16: return at::kHalf;
-    case Dtype::kBFloat16: return at::kBFloat16;
-    case Dtype::kInt64: return at::kLong;
-    case Dtype::kInt32: return at::kInt;
-    case Dtype::kInt16: return at::kShort;
-    case Dtype::kInt8: return at::kChar;
-    case Dtype::kUInt8: return at::kByte;
-    case Dtype::kBool: return at::kBool;
-    case Dtype::kComplex64:
-    case Dtype::kComplex128: return std::nullopt;
+    case pickle::Dtype::kFloat64: return at::kDouble;
+    case pickle::Dtype::kFloat32: return at::kFloat;
+    case pickle::Dtype::kFloat16: return at::kHalf;
+    case pickle::Dtype::kBFloat16: return at::kBFloat16;
+    case pickle::Dtype::kInt64: return at::kLong;
+    case pickle::Dtype::kInt32: return at::kInt;
+    case pickle::Dtype::kInt16: return at::kShort;
+    case pickle::Dtype::kInt8: return at::kChar;
+    case pickle::Dtype::kUInt8: return at::kByte;
+    case pickle::Dtype::kBool: return at::kBool;
+    case pickle::Dtype::kComplex64:
+    case pickle::Dtype::kComplex128: return std::nullopt;
   }
   return std::nullopt;
 }
@@ -33,24 +33,24 @@ std::optional<at::ScalarType> ScalarTypeOf(Dtype dtype) {
 }  // namespace
 
 // `name` is the spec's: view.name may be an alias.
-Status TensorTable::Add(const std::string& name, const WeightView& view) {
+Status TensorTable::Add(const std::string& name, const checkpoint::WeightView& view) {
   const auto type = ScalarTypeOf(view.dtype);
   if (!type) {
     return Error{ErrorCode::kUnsupported,
-                 fmt::format("{} is {}: no weight of a MusicGen is complex", name, Name(view.dtype))};
+                 fmt::format("{} is {}: no weight of a MusicGen is complex", name, pickle::Name(view.dtype))};
   }
   const std::byte* data = view.bytes.data();
   const auto options = at::TensorOptions().dtype(*type);
   at::Tensor tensor;
   if (view.bytes.empty()) {
     tensor = at::empty(view.shape, options);
-  } else if (reinterpret_cast<uintptr_t>(data) % SizeOf(view.dtype) == 0) {
+  } else if (reinterpret_cast<uintptr_t>(data) % pickle::SizeOf(view.dtype) == 0) {
     // from_blob takes a pointer to mutable data; nothing in this library writes to a bound tensor (the mapping is
     // read-only: a write would fault).
     tensor = at::from_blob(const_cast<std::byte*>(data), view.shape, view.strides, options);  // NOLINT
   } else {
     // Legacy files, and safetensors of other writers, don't align their payloads: the only weights that get copied.
-    at::Tensor aligned = at::empty({static_cast<int64_t>(view.bytes.size() / SizeOf(view.dtype))}, options);
+    at::Tensor aligned = at::empty({static_cast<int64_t>(view.bytes.size() / pickle::SizeOf(view.dtype))}, options);
     std::copy(data, data + aligned.nbytes(), static_cast<std::byte*>(aligned.data_ptr()));
     tensor = aligned.as_strided(view.shape, view.strides);
   }
@@ -58,28 +58,32 @@ Status TensorTable::Add(const std::string& name, const WeightView& view) {
   return {};
 }
 
-Result<TensorTable> TensorTable::Bind(const Checkpoint& checkpoint, const std::vector<TensorSpec>& specs,
+Result<TensorTable> TensorTable::Bind(const checkpoint::Checkpoint& checkpoint,
+                                      const std::vector<architecture::TensorSpec>& specs,
                                       const std::vector<size_t>& binding) {
   TensorTable table;
   for (size_t i = 0; i < specs.size(); ++i) {
-    const TensorView& view = checkpoint.tensors()[binding[i]];
+    const pickle::TensorView& view = checkpoint.tensors()[binding[i]];
     if (!view.valid) return Error{ErrorCode::kCorrupt, specs[i].name + " reaches beyond its storage"};
     std::span<const std::byte> bytes;
     if (view.num_elements() > 0) {
-      bytes = checkpoint.storages()[view.storage].bytes.subspan(static_cast<size_t>(view.offset) * SizeOf(view.dtype));
+      bytes = checkpoint.storages()[view.storage].bytes.subspan(static_cast<size_t>(view.offset) *
+                                                                pickle::SizeOf(view.dtype));
     }
     HARNESS_RETURN_IF_ERROR(table.Add(specs[i].name, {specs[i].name, view.dtype, view.shape, view.strides, bytes}));
   }
   return table;
 }
 
-Result<TensorTable> TensorTable::Bind(const WeightsFile& weights, const std::vector<TensorSpec>& specs) {
-  std::vector<FoundTensor> found;
-  for (const WeightView& view : weights.weights()) found.push_back({view.name, view.shape});
-  const Agreement agreement = Compare(specs, found);
+Result<TensorTable> TensorTable::Bind(const checkpoint::WeightsFile& weights,
+                                      const std::vector<architecture::TensorSpec>& specs) {
+  std::vector<architecture::FoundTensor> found;
+  for (const checkpoint::WeightView& view : weights.weights()) found.push_back({view.name, view.shape});
+  const architecture::Agreement agreement = architecture::Compare(specs, found);
   std::string problems;
   for (const auto& [group, disagreement] : agreement.groups) {
-    if (!disagreement.empty()) problems += (problems.empty() ? "" : "; ") + DescribeDisagreement(disagreement);
+    if (!disagreement.empty())
+      problems += (problems.empty() ? "" : "; ") + architecture::DescribeDisagreement(disagreement);
   }
   if (!problems.empty()) {
     return Error{ErrorCode::kMismatch, fmt::format("{}: {}", weights.path().string(), problems)};
@@ -113,4 +117,4 @@ at::Tensor TensorTable::Weight(const std::string& name, at::Device device) const
   return device.is_cpu() && as_stored && tensor.is_contiguous() ? tensor : Float(name, device);
 }
 
-}  // namespace harness
+}  // namespace harness::model

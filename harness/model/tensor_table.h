@@ -15,18 +15,20 @@
 #include "harness/checkpoint/checkpoint.h"
 #include "harness/checkpoint/weights_file.h"
 
-namespace harness {
+namespace harness::model {
 
 class TensorTable {
  public:
   // `binding[i]` is the index in checkpoint.tensors() of specs[i], whose shape has been compared already.
   // Errors: kUnsupported (a dtype that ATen can't view), kCorrupt (a view that is not valid).
-  static Result<TensorTable> Bind(const Checkpoint& checkpoint, const std::vector<TensorSpec>& specs,
+  static Result<TensorTable> Bind(const checkpoint::Checkpoint& checkpoint,
+                                  const std::vector<architecture::TensorSpec>& specs,
                                   const std::vector<size_t>& binding);
 
   // By name, shapes compared here. Errors: kMismatch (tensors that are missing, or of another shape: all of them in one
   // message), kUnsupported.
-  static Result<TensorTable> Bind(const WeightsFile& weights, const std::vector<TensorSpec>& specs);
+  static Result<TensorTable> Bind(const checkpoint::WeightsFile& weights,
+                                  const std::vector<architecture::TensorSpec>& specs);
 
   // Precondition: `name` is one of the specs.
   const at::Tensor& operator[](const std::string& name) const;
@@ -42,9 +44,9 @@ class TensorTable {
   at::Tensor Weight(const std::string& name, at::Device device) const;
 
  private:
-  Status Add(const std::string& name, const WeightView& view);
+  Status Add(const std::string& name, const checkpoint::WeightView& view);
 
   std::unordered_map<std::string, at::Tensor> tensors_;
 };
 
-}  // namespace harness
+}  // namespace harness::model

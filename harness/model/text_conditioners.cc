@@ -5,7 +5,7 @@
 #include "harness/model/conditioner.h"
 #include "harness/model/hash_trick.h"
 
-namespace harness {
+namespace harness::model {
 namespace {
 
 bool AnyText(const std::vector<ConditioningInput>& inputs) {
@@ -17,7 +17,7 @@ bool AnyText(const std::vector<ConditioningInput>& inputs) {
 
 class T5Conditioner : public Conditioner {
  public:
-  T5Conditioner(const T5Options& options, ConditionerParts parts)
+  T5Conditioner(const architecture::T5Options& options, ConditionerParts parts)
       : name_(std::move(parts.name)),
         t5_(options),
         projection_(std::move(parts.projection)),
@@ -58,7 +58,7 @@ class T5Conditioner : public Conditioner {
 
  private:
   std::string name_;
-  T5Options t5_;
+  architecture::T5Options t5_;
   OutputProjection projection_;
   std::shared_ptr<const TextEncoder> encoder_;
   at::Device device_;
@@ -66,7 +66,7 @@ class T5Conditioner : public Conditioner {
 
 class LutConditioner : public Conditioner {
  public:
-  LutConditioner(const LutOptions& options, ConditionerParts parts)
+  LutConditioner(const architecture::LutOptions& options, ConditionerParts parts)
       : name_(std::move(parts.name)),
         lut_(options),
         projection_(std::move(parts.projection)),
@@ -95,7 +95,7 @@ class LutConditioner : public Conditioner {
 
  private:
   std::string name_;
-  LutOptions lut_;
+  architecture::LutOptions lut_;
   OutputProjection projection_;
   at::Tensor table_;  // [bins, width]
   at::Device device_;
@@ -103,12 +103,12 @@ class LutConditioner : public Conditioner {
 
 }  // namespace
 
-BuiltConditioner BuildConditioner(const T5Options& options, ConditionerParts parts) {
+BuiltConditioner BuildConditioner(const architecture::T5Options& options, ConditionerParts parts) {
   return std::unique_ptr<Conditioner>(std::make_unique<T5Conditioner>(options, std::move(parts)));
 }
 
-BuiltConditioner BuildConditioner(const LutOptions& options, ConditionerParts parts) {
+BuiltConditioner BuildConditioner(const architecture::LutOptions& options, ConditionerParts parts) {
   return std::unique_ptr<Conditioner>(std::make_unique<LutConditioner>(options, std::move(parts)));
 }
 
-}  // namespace harness
+}  // namespace harness::model

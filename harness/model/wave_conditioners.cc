@@ -6,7 +6,7 @@
 #include "harness/model/conditioner.h"
 #include "harness/model/resample.h"
 
-namespace harness {
+namespace harness::model {
 namespace {
 
 // Note [Null melodies in a batch]
@@ -16,7 +16,7 @@ namespace {
 // its length.
 class ChromaConditioner : public Conditioner {
  public:
-  ChromaConditioner(const ChromaOptions& options, ConditionerParts parts)
+  ChromaConditioner(const architecture::ChromaOptions& options, ConditionerParts parts)
       : name_(std::move(parts.name)),
         chroma_(options),
         projection_(std::move(parts.projection)),
@@ -69,7 +69,7 @@ class ChromaConditioner : public Conditioner {
 
  private:
   std::string name_;
-  ChromaOptions chroma_;
+  architecture::ChromaOptions chroma_;
   OutputProjection projection_;
   ChromaExtractor extractor_;
   at::Device device_;
@@ -104,17 +104,17 @@ class StyleConditioner : public Conditioner {
 
 }  // namespace
 
-BuiltConditioner BuildConditioner(const ChromaOptions& options, ConditionerParts parts) {
+BuiltConditioner BuildConditioner(const architecture::ChromaOptions& options, ConditionerParts parts) {
   return std::unique_ptr<Conditioner>(std::make_unique<ChromaConditioner>(options, std::move(parts)));
 }
 
-BuiltConditioner BuildConditioner(const StyleOptions&, ConditionerParts parts) {
+BuiltConditioner BuildConditioner(const architecture::StyleOptions&, ConditionerParts parts) {
   return std::unique_ptr<Conditioner>(std::make_unique<StyleConditioner>(std::move(parts)));
 }
 
-BuiltConditioner BuildConditioner(const ClapOptions&, ConditionerParts parts) {
+BuiltConditioner BuildConditioner(const architecture::ClapOptions&, ConditionerParts parts) {
   return Error{ErrorCode::kUnsupported,
                fmt::format("conditioners.{}.model is clap, which this suite does not build", parts.name)};
 }
 
-}  // namespace harness
+}  // namespace harness::model

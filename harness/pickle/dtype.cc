@@ -2,7 +2,7 @@
 
 #include <array>
 
-namespace harness {
+namespace harness::pickle {
 namespace {
 
 struct Row {
@@ -64,4 +64,4 @@ std::optional<Dtype> DtypeFromName(std::string_view name) {
   return std::nullopt;
 }
 
-}  // namespace harness
+}  // namespace harness::pickle

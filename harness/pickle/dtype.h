@@ -6,7 +6,7 @@
 #include <optional>
 #include <string_view>
 
-namespace harness {
+namespace harness::pickle {
 
 enum class Dtype {
   kFloat64,
@@ -36,4 +36,4 @@ bool IsFloating(Dtype dtype);
 std::optional<Dtype> DtypeOfStorageClass(std::string_view name);
 std::optional<Dtype> DtypeFromName(std::string_view name);
 
-}  // namespace harness
+}  // namespace harness::pickle

@@ -7,7 +7,7 @@
 
 #include "harness/base/safe_text.h"
 
-namespace harness {
+namespace harness::pickle {
 namespace {
 
 constexpr size_t kMaxSteps = 16;  // of a path that is shown
@@ -68,4 +68,4 @@ std::string KeyPaths::PathTo(NodeId id) const {
   return fmt::format("{}", fmt::join(steps, " → "));
 }
 
-}  // namespace harness
+}  // namespace harness::pickle

@@ -7,7 +7,7 @@
 
 #include "harness/pickle/pickle.h"
 
-namespace harness {
+namespace harness::pickle {
 
 class KeyPaths {
  public:
@@ -27,4 +27,4 @@ class KeyPaths {
   std::vector<Origin> origins_;  // by node
 };
 
-}  // namespace harness
+}  // namespace harness::pickle

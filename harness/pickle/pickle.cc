@@ -6,7 +6,7 @@
 
 #include "harness/base/safe_text.h"
 
-namespace harness {
+namespace harness::pickle {
 
 NodeId Pickle::Find(NodeId dict, std::string_view key) const {
   if (dict == kNoNode) return kNoNode;
@@ -143,4 +143,4 @@ std::string Pickle::Describe(NodeId id, size_t limit) const {
   return Describer(*this, limit).Run(id);
 }
 
-}  // namespace harness
+}  // namespace harness::pickle

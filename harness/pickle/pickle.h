@@ -18,7 +18,7 @@
 
 #include "harness/base/result.h"
 
-namespace harness {
+namespace harness::pickle {
 
 using NodeId = uint32_t;
 inline constexpr NodeId kNoNode = UINT32_MAX;
@@ -71,4 +71,4 @@ struct Pickle {
   std::string Describe(NodeId id, size_t limit = 120) const;
 };
 
-}  // namespace harness
+}  // namespace harness::pickle

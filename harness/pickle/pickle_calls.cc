@@ -6,7 +6,7 @@
 #include "harness/pickle/pickle_machine.h"
 #include "harness/pickle/pickle_opcodes.h"
 
-namespace harness {
+namespace harness::pickle {
 namespace {
 
 constexpr size_t kMaxGlobalName = 512;
@@ -257,4 +257,4 @@ Result<bool> PickleMachine::Call(uint8_t op) {
   }
 }
 
-}  // namespace harness
+}  // namespace harness::pickle

@@ -4,7 +4,7 @@
 #include "harness/pickle/pickle_machine.h"
 #include "harness/pickle/pickle_opcodes.h"
 
-namespace harness {
+namespace harness::pickle {
 
 Status PickleMachine::CheckChangeable(NodeId target) {
   if (!node(target).frozen) return {};
@@ -129,4 +129,4 @@ Result<bool> PickleMachine::Container(uint8_t op) {
   }
 }
 
-}  // namespace harness
+}  // namespace harness::pickle

@@ -9,7 +9,7 @@
 #include "harness/pickle/key_paths.h"
 #include "harness/pickle/pickle_globals.h"
 
-namespace harness {
+namespace harness::pickle {
 namespace {
 
 using Kind = PickleNode::Kind;
@@ -128,4 +128,4 @@ std::optional<std::string> FindRefusedByNewerTorch(const Pickle& pickle, std::st
                   : fmt::format(" and {} more names", more));
 }
 
-}  // namespace harness
+}  // namespace harness::pickle

@@ -12,7 +12,7 @@
 #include "harness/base/result.h"
 #include "harness/pickle/pickle.h"
 
-namespace harness {
+namespace harness::pickle {
 
 // kMismatch where the pickle names something that the reference's Python can't load, so that torch.load raises: with
 // its arguments, its place and what writes it. `source` is the file's name.
@@ -22,4 +22,4 @@ Status CheckLoadsInReference(const Pickle& pickle, std::string_view source);
 // where there are none.
 std::optional<std::string> FindRefusedByNewerTorch(const Pickle& pickle, std::string_view source);
 
-}  // namespace harness
+}  // namespace harness::pickle

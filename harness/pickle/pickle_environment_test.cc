@@ -4,7 +4,7 @@
 #include "harness/testing/matchers.h"
 #include "harness/testing/pickle_writer.h"
 
-namespace harness {
+namespace harness::pickle {
 namespace {
 
 using namespace testing_support;
@@ -28,7 +28,7 @@ std::string InArgs(const std::string& value) {
 class PickleEnvironmentTest : public ::testing::TestWithParam<Case> {};
 
 TEST_P(PickleEnvironmentTest, SaysWhoLoadsIt) {
-  const Checkpoint checkpoint = OpenPickle(GetParam().pickle);
+  const checkpoint::Checkpoint checkpoint = OpenPickle(GetParam().pickle);
   ASSERT_THAT(checkpoint.pickle_status(), Succeeds());
   ASSERT_THAT(checkpoint.safety_status(), Succeeds());
   const Status loads = CheckLoadsInReference(checkpoint.pickle(), "a.bin");
@@ -110,4 +110,4 @@ TEST(PickleEnvironment, AnEmptyPickleAsksForNothing) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::pickle

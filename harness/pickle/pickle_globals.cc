@@ -6,7 +6,7 @@
 
 #include "harness/pickle/dtype.h"
 
-namespace harness {
+namespace harness::pickle {
 namespace {
 
 using Role = GlobalRole;
@@ -176,4 +176,4 @@ std::vector<std::string> KnownNames() {
   return names;
 }
 
-}  // namespace harness
+}  // namespace harness::pickle

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace harness {
+namespace harness::pickle {
 
 enum class GlobalRole {
   kForeign,
@@ -59,4 +59,4 @@ std::string QualifiedName(std::string_view module, std::string_view name, int pr
 // Every name that is listed on its own, for the test that FORMAT.md says who writes it.
 std::vector<std::string> KnownNames();
 
-}  // namespace harness
+}  // namespace harness::pickle

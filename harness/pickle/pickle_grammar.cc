@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <initializer_list>
 
-namespace harness {
+namespace harness::pickle {
 namespace {
 
 using Kind = PickleNode::Kind;
@@ -365,4 +365,4 @@ bool IsWrittenState(const Pickle& pickle, NodeId target, NodeId state) {
   }
 }
 
-}  // namespace harness
+}  // namespace harness::pickle

@@ -13,7 +13,7 @@
 #include "harness/pickle/pickle_globals.h"
 #include "harness/pickle/pickle_reading.h"
 
-namespace harness {
+namespace harness::pickle {
 
 // The opcode of a call. kOther: INST, OBJ, NEWOBJ with keywords: no writer of checkpoints uses them.
 enum class CallForm { kReduce, kNewObject, kOther };
@@ -27,4 +27,4 @@ bool IsWrittenKey(const Pickle& pickle, NodeId id);
 // Whether a writer gives `target`, as it stands, that state by BUILD.
 bool IsWrittenState(const Pickle& pickle, NodeId target, NodeId state);
 
-}  // namespace harness
+}  // namespace harness::pickle

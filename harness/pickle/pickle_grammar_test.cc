@@ -9,7 +9,7 @@
 #include "harness/testing/matchers.h"
 #include "harness/testing/pickle_values.h"
 
-namespace harness {
+namespace harness::pickle {
 namespace {
 
 using namespace testing_support;
@@ -24,7 +24,7 @@ void PrintTo(const UseCase& c, std::ostream* out) { *out << c.name; }
 class UseTest : public ::testing::TestWithParam<UseCase> {};
 
 TEST_P(UseTest, IsJudged) {
-  const Checkpoint checkpoint = OpenPickle(GetParam().pickle);
+  const checkpoint::Checkpoint checkpoint = OpenPickle(GetParam().pickle);
   EXPECT_THAT(checkpoint.pickle_status(), Succeeds());
   if (GetParam().written) {
     EXPECT_THAT(checkpoint.safety_status(), Succeeds());
@@ -181,4 +181,4 @@ TEST(Grammar, EveryNameIsDocumented) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::pickle

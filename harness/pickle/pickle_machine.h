@@ -16,7 +16,7 @@
 #include "harness/pickle/pickle_grammar.h"
 #include "harness/pickle/pickle_reading.h"
 
-namespace harness {
+namespace harness::pickle {
 
 class PickleMachine {
  public:
@@ -104,4 +104,4 @@ Result<T> PickleMachine::Number() {
   return value;
 }
 
-}  // namespace harness
+}  // namespace harness::pickle

@@ -7,7 +7,7 @@
 #include "harness/pickle/pickle_safety.h"
 #include "harness/testing/pickle_values.h"
 
-namespace harness {
+namespace harness::pickle {
 namespace {
 
 using namespace testing_support;
@@ -253,4 +253,4 @@ INSTANTIATE_TEST_SUITE_P(Names, NearMissTest, ::testing::ValuesIn(WrittenUses())
                          [](const auto& row) { return std::string(row.param.name); });
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::pickle

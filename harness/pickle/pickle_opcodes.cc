@@ -1,6 +1,6 @@
 #include "harness/pickle/pickle_opcodes.h"
 
-namespace harness {
+namespace harness::pickle {
 
 std::optional<std::string_view> PickleOpcodeName(uint8_t op) {
   using namespace opcode;  // NOLINT(google-build-using-namespace): a table of all of them
@@ -77,4 +77,4 @@ std::optional<std::string_view> PickleOpcodeName(uint8_t op) {
   }
 }
 
-}  // namespace harness
+}  // namespace harness::pickle

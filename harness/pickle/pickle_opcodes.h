@@ -5,7 +5,7 @@
 #include <optional>
 #include <string_view>
 
-namespace harness::opcode {
+namespace harness::pickle::opcode {
 
 enum : uint8_t {
   kMark = '(',
@@ -82,11 +82,11 @@ enum : uint8_t {
   kReadonlyBuffer = 0x98,
 };
 
-}  // namespace harness::opcode
+}  // namespace harness::pickle::opcode
 
-namespace harness {
+namespace harness::pickle {
 
 // "BININT1", ...; nothing for a byte that is not an opcode.
 std::optional<std::string_view> PickleOpcodeName(uint8_t opcode);
 
-}  // namespace harness
+}  // namespace harness::pickle

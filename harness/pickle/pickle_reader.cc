@@ -10,7 +10,7 @@
 #include "harness/pickle/pickle_opcodes.h"
 #include "harness/pickle/pickle_scan.h"
 
-namespace harness {
+namespace harness::pickle {
 namespace {
 
 // A checkpoint of 3.3 B parameters has a pickle of 0.5 MB and 40,000 values; these leave one to two orders of magnitude
@@ -246,4 +246,4 @@ Result<bool> PickleMachine::Memo(uint8_t op) {
   return true;
 }
 
-}  // namespace harness
+}  // namespace harness::pickle

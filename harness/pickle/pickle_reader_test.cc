@@ -5,7 +5,7 @@
 #include "harness/testing/matchers.h"
 #include "harness/testing/pickle_writer.h"
 
-namespace harness {
+namespace harness::pickle {
 namespace {
 
 using namespace testing_support;
@@ -307,4 +307,4 @@ TEST(PickleReader, TensorsAndParameters) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::pickle

@@ -9,7 +9,7 @@
 #include "harness/pickle/pickle.h"
 #include "harness/pickle/tensor_view.h"
 
-namespace harness {
+namespace harness::pickle {
 
 // A value that could not be made: shown with the key path of its node, where that has one.
 struct NodeProblem {
@@ -34,4 +34,4 @@ struct PickleReading {
 // How many members a persistent id has: the ZIP format names a storage by five, the legacy one by six.
 enum class PersistentIds { kZip, kLegacy };
 
-}  // namespace harness
+}  // namespace harness::pickle

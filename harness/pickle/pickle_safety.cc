@@ -13,7 +13,7 @@
 #include "harness/pickle/pickle_globals.h"
 #include "harness/pickle/pickle_opcodes.h"
 
-namespace harness {
+namespace harness::pickle {
 namespace {
 
 constexpr size_t kShown = 8;
@@ -216,4 +216,4 @@ Status DescribeForeign(const PickleReading& reading, std::string_view place, uin
                std::string(kDoNotLoad) + kSavingOnly};
 }
 
-}  // namespace harness
+}  // namespace harness::pickle

@@ -7,7 +7,7 @@
 #include "harness/base/result.h"
 #include "harness/pickle/pickle_reading.h"
 
-namespace harness {
+namespace harness::pickle {
 
 // kUnsafe where `reading` has something foreign, or breaks off before something that may run: each call with its
 // arguments, offset and key path. `base_offset` is added to offsets. ok() otherwise. `is_loaded`: whether torch.load,
@@ -15,4 +15,4 @@ namespace harness {
 Status DescribeForeign(const PickleReading& reading, std::string_view place, uint64_t base_offset = 0,
                        bool is_loaded = true);
 
-}  // namespace harness
+}  // namespace harness::pickle

@@ -6,7 +6,7 @@
 #include "harness/testing/matchers.h"
 #include "harness/testing/pickle_writer.h"
 
-namespace harness {
+namespace harness::pickle {
 namespace {
 
 using namespace testing_support;
@@ -23,7 +23,7 @@ void PrintTo(const UnsafeCase& c, std::ostream* out) { *out << c.name; }
 class UnsafePickleTest : public ::testing::TestWithParam<UnsafeCase> {};
 
 TEST_P(UnsafePickleTest, IsNamed) {
-  const Checkpoint checkpoint = OpenPickle(GetParam().pickle);
+  const checkpoint::Checkpoint checkpoint = OpenPickle(GetParam().pickle);
   EXPECT_THAT(checkpoint.safety_status(), FailsWith(ErrorCode::kUnsafe, GetParam().words));
   EXPECT_THAT(checkpoint.safety_status(), HasRemedy(GetParam().remedy));
 }
@@ -32,7 +32,7 @@ TEST_P(UnsafePickleTest, IsNamed) {
 TEST_P(UnsafePickleTest, IsNamedWhereThePickleBreaksOff) {
   std::string broken = GetParam().pickle;
   broken.back() = '\xff';
-  const Checkpoint checkpoint = OpenPickle(broken);
+  const checkpoint::Checkpoint checkpoint = OpenPickle(broken);
   EXPECT_FALSE(checkpoint.pickle_status().ok());
   EXPECT_FALSE(checkpoint.safety_status().ok());
   EXPECT_EQ(checkpoint.pickle().Root(), nullptr);
@@ -171,4 +171,4 @@ TEST(PickleSafety, PaddingBehindStopIsNoPickle) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::pickle

@@ -11,7 +11,7 @@
 #include "harness/pickle/pickle_machine.h"
 #include "harness/pickle/pickle_opcodes.h"
 
-namespace harness {
+namespace harness::pickle {
 namespace {
 
 constexpr size_t kMaxDigits = 4300;  // int() of longer text raises from Python 3.8.14, 3.10.7 and 3.11 on
@@ -326,4 +326,4 @@ Result<bool> PickleMachine::Scalar(uint8_t op) {
   }
 }
 
-}  // namespace harness
+}  // namespace harness::pickle

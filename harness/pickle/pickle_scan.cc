@@ -9,7 +9,7 @@
 #include "harness/pickle/pickle_globals.h"
 #include "harness/pickle/pickle_opcodes.h"
 
-namespace harness {
+namespace harness::pickle {
 namespace {
 
 constexpr size_t kMaxNames = 100, kMaxNameBytes = 512;
@@ -229,4 +229,4 @@ Behind ScanBehind(std::span<const std::byte> bytes, size_t at, ScanFrom from, co
   return Scanner(bytes, at, from, read).Run();
 }
 
-}  // namespace harness
+}  // namespace harness::pickle

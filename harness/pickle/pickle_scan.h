@@ -10,7 +10,7 @@
 
 #include "harness/pickle/pickle.h"
 
-namespace harness {
+namespace harness::pickle {
 
 struct Behind {
   std::vector<std::string> names;  // foreign ones, each once, at most 100; of what has no name, words
@@ -27,4 +27,4 @@ struct ScanFrom {
 // stands before. Linear in `bytes`.
 Behind ScanBehind(std::span<const std::byte> bytes, size_t at, ScanFrom from, const Pickle& read);
 
-}  // namespace harness
+}  // namespace harness::pickle

@@ -6,7 +6,7 @@
 #include "harness/testing/bytes.h"
 #include "harness/testing/matchers.h"
 
-namespace harness {
+namespace harness::pickle {
 namespace {
 
 using namespace testing_support;
@@ -96,4 +96,4 @@ TEST(Behind, TooManyValues) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::pickle

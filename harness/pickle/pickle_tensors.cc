@@ -4,7 +4,7 @@
 #include "harness/base/safe_text.h"
 #include "harness/pickle/pickle_machine.h"
 
-namespace harness {
+namespace harness::pickle {
 namespace {
 
 constexpr size_t kMaxKey = 20;  // a pointer's digits, in the legacy format
@@ -125,4 +125,4 @@ NodeId PickleMachine::Tensor(GlobalRole role, NodeId callable, NodeId arguments)
   return made;
 }
 
-}  // namespace harness
+}  // namespace harness::pickle

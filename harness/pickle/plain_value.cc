@@ -9,7 +9,7 @@
 
 #include "harness/base/safe_text.h"
 
-namespace harness {
+namespace harness::pickle {
 namespace {
 
 using Kind = PickleNode::Kind;
@@ -180,4 +180,4 @@ Result<PlainValue> ToPlainValue(const Pickle& pickle, NodeId id) {
   return Converter(pickle).Convert(id);
 }
 
-}  // namespace harness
+}  // namespace harness::pickle

@@ -16,7 +16,7 @@
 #include "harness/base/result.h"
 #include "harness/pickle/pickle.h"
 
-namespace harness {
+namespace harness::pickle {
 
 struct PlainValue {
   enum class Kind { kNull, kBool, kInt, kFloat, kString, kBytes, kList, kDict };
@@ -35,4 +35,4 @@ struct PlainValue {
 // nested more than 200 deep or has more than a million values.
 Result<PlainValue> ToPlainValue(const Pickle& pickle, NodeId id);
 
-}  // namespace harness
+}  // namespace harness::pickle

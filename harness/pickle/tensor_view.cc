@@ -1,6 +1,6 @@
 #include "harness/pickle/tensor_view.h"
 
-namespace harness {
+namespace harness::pickle {
 
 int64_t TensorView::num_elements() const {
   int64_t product = 1;
@@ -21,4 +21,4 @@ bool TensorView::is_contiguous() const {
   return true;
 }
 
-}  // namespace harness
+}  // namespace harness::pickle

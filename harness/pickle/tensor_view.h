@@ -9,7 +9,7 @@
 
 #include "harness/pickle/dtype.h"
 
-namespace harness {
+namespace harness::pickle {
 
 // The bytes that one or more tensors view: `data/KEY` of a ZIP archive, or a run of the legacy stream.
 struct Storage {
@@ -39,4 +39,4 @@ struct TensorView {
   bool is_contiguous() const;
 };
 
-}  // namespace harness
+}  // namespace harness::pickle

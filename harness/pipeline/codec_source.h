@@ -13,17 +13,17 @@
 #include "harness/export/export.h"
 #include "harness/model/compression_model.h"
 
-namespace harness {
+namespace harness::pipeline {
 
 // Precondition: the language model's spec is ok, and every static stage of the codec's file; own weights agree with
 // their config. Throws what LibTorch throws: LoadModels catches it. Errors: kUnsupported (a reference of which only the
 // properties are known: why, and what to do), those of Export::codec(), kMismatch (the wrap, or the codebooks, do not
 // go with the codec).
-Result<std::unique_ptr<CompressionModel>> LoadCodec(Export& source, at::Device device);
+Result<std::unique_ptr<model::CompressionModel>> LoadCodec(exports::Export& source, at::Device device);
 
 // The codec that a reference leads to, without a wrap. `facts`: its own, with the active codebooks. Precondition: it is
 // not an OwnCodec.
-Result<std::unique_ptr<CompressionModel>> LoadReferencedCodec(const CodecDescription& codec, CodecFacts facts,
-                                                              at::Device device);
+Result<std::unique_ptr<model::CompressionModel>> LoadReferencedCodec(const exports::CodecDescription& codec,
+                                                                     architecture::CodecFacts facts, at::Device device);
 
-}  // namespace harness
+}  // namespace harness::pipeline

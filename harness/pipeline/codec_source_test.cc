@@ -13,7 +13,7 @@
 #include "harness/model/tensor_table.h"
 #include "harness/testing/temporary_folder.h"
 
-namespace harness {
+namespace harness::pipeline {
 namespace {
 
 using namespace testing_support;
@@ -21,9 +21,10 @@ namespace fs = std::filesystem;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-CodecPlaces Places() {
+exports::CodecPlaces Places() {
   const fs::path fixtures = HARNESS_FIXTURES_DIR;
-  return {HubCache(fixtures / "hub"), fixtures / "home" / ".cache" / "descript" / "dac", {HARNESS_PIPELINE_TESTDATA}};
+  return {
+      hub::HubCache(fixtures / "hub"), fixtures / "home" / ".cache" / "descript" / "dac", {HARNESS_PIPELINE_TESTDATA}};
 }
 
 struct Reference {
@@ -43,13 +44,13 @@ TEST(CodecSource, DecodesWhatReferencesLeadTo) {
       {"to_hub.bin", kHub, "facebook/encodec_32khz", 50, 4, 512},
       {"to_package.bin", kPackaged, "package/compression_state_dict.bin", 1000, 2, 16},
   };
-  const Checkpoint goldens =
-      Checkpoint::Read(MappedFile::Open(HARNESS_PIPELINE_TESTDATA "/referenced_codecs.bin").value());
-  const Pickle& pickle = goldens.pickle();
+  const checkpoint::Checkpoint goldens =
+      checkpoint::Checkpoint::Read(MappedFile::Open(HARNESS_PIPELINE_TESTDATA "/referenced_codecs.bin").value());
+  const pickle::Pickle& pickle = goldens.pickle();
   const c10::InferenceMode inference;
   for (const Reference& reference : references) {
     SCOPED_TRACE(reference.name);
-    const auto codec = FollowReference(reference.name, Places());
+    const auto codec = exports::FollowReference(reference.name, Places());
     ASSERT_TRUE(codec.ok()) << codec.error().message;
     EXPECT_EQ(codec->source.index(), reference.source);
     EXPECT_THAT(codec->name, testing::EndsWith(reference.leads_to));
@@ -61,7 +62,7 @@ TEST(CodecSource, DecodesWhatReferencesLeadTo) {
     ASSERT_TRUE(model.ok()) << model.error().message;
     const auto golden = [&](const char* key) {
       const size_t tensor = pickle[pickle.Find(pickle.Find(pickle.root, reference.name), key)].tensor;
-      return TensorTable::Bind(goldens, {{key, {}, "", ""}}, {tensor}).value()[key].contiguous();
+      return model::TensorTable::Bind(goldens, {{key, {}, "", ""}}, {tensor}).value()[key].contiguous();
     };
     const at::Tensor audio = (*model)->Decode(golden("codes")), expected = golden("audio");
     ASSERT_EQ(audio.sizes(), expected.sizes());
@@ -73,9 +74,9 @@ TEST(CodecSource, DecodesWhatReferencesLeadTo) {
 
 TEST(CodecSource, KnowsThePropertiesOfWhatIsNotCached) {
   for (const char* reference : {"dac_24khz", "to_nothing.bin"}) {  // by way of a package: the same
-    const auto codec = FollowReference(reference, Places());
+    const auto codec = exports::FollowReference(reference, Places());
     ASSERT_TRUE(codec.ok()) << codec.error().message;
-    const auto* uncached = std::get_if<UncachedCodec>(&codec->source);
+    const auto* uncached = std::get_if<exports::UncachedCodec>(&codec->source);
     ASSERT_NE(uncached, nullptr);
     EXPECT_EQ(codec->facts.codebooks, 32);
     EXPECT_EQ(codec->facts.Samples(3), 3 * 320 - 8);
@@ -111,7 +112,7 @@ TEST(CodecSource, SaysWhatIsWrongWithAReference) {
   };
   for (const Bad& row : bad) {
     SCOPED_TRACE(row.reference);
-    const auto codec = FollowReference(row.reference, Places());
+    const auto codec = exports::FollowReference(row.reference, Places());
     ASSERT_FALSE(codec.ok());
     EXPECT_EQ(codec.error().code, row.code) << codec.error().message;
     EXPECT_THAT(codec.error().message, HasSubstr(row.words));
@@ -125,9 +126,9 @@ TEST(CodecSource, NamesWhatIsBrokenInTheHubCache) {
   fs::copy(fs::path(HARNESS_FIXTURES_DIR) / "hub" / "models--facebook--encodec_32khz",
            hub / "models--facebook--encodec_32khz", fs::copy_options::recursive);
   const fs::path snapshot = hub / "models--facebook--encodec_32khz" / "snapshots" / (std::string(39, '0') + "2");
-  CodecPlaces places = Places();
-  places.hub = HubCache(hub);
-  const auto follow = [&] { return FollowReference("facebook/encodec_32khz", places); };
+  exports::CodecPlaces places = Places();
+  places.hub = hub::HubCache(hub);
+  const auto follow = [&] { return exports::FollowReference("facebook/encodec_32khz", places); };
   ASSERT_TRUE(follow().ok());
 
   const auto size = fs::file_size(snapshot / "model.safetensors");
@@ -140,10 +141,10 @@ TEST(CodecSource, NamesWhatIsBrokenInTheHubCache) {
   fs::remove(snapshot / "model.safetensors");
   codec = follow();
   ASSERT_TRUE(codec.ok()) << "it would be fetched: " << codec.error().message;
-  EXPECT_TRUE(std::holds_alternative<UncachedCodec>(codec->source));
+  EXPECT_TRUE(std::holds_alternative<exports::UncachedCodec>(codec->source));
   EXPECT_EQ(codec->facts.cardinality, 2048);
   EXPECT_THAT(codec->facts.possible_codebooks, ElementsAre(4));
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::pipeline

@@ -14,34 +14,38 @@
 #include "harness/pipeline/codec_source.h"
 #include "harness/text/t5_files.h"
 
-namespace harness {
+namespace harness::pipeline {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
 double SecondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-Result<TensorTable> BindLanguageModel(Export& source) {
-  const CheckedTensors& tensors = source.tensors(Role::kLanguageModel);
-  return TensorTable::Bind(source.file(Role::kLanguageModel).checkpoint(), tensors.specs, tensors.Binding());
+Result<model::TensorTable> BindLanguageModel(exports::Export& source) {
+  const exports::CheckedTensors& tensors = source.tensors(exports::Role::kLanguageModel);
+  return model::TensorTable::Bind(source.file(exports::Role::kLanguageModel).checkpoint(), tensors.specs,
+                                  tensors.Binding());
 }
 
 // From where the reference takes it: the tokenizer of the T5 that the config names, the weights of it or, fine-tuned,
 // of the export. Errors: as FindT5 and T5TextEncoder have them.
-Result<std::shared_ptr<const TextEncoder>> FindTextEncoder(Export& source, const ConditionerSpec& conditioner,
-                                                           const T5Options& t5, const TensorTable& tensors,
-                                                           at::Device device) {
-  HARNESS_ASSIGN_OR_RETURN(const T5Files files,
-                           FindT5(t5.name, source.hub(), conditioner.input_dim, source.working_directory()));
-  if (!t5.finetune) return T5TextEncoder::FromFolder(files.folder, files.spec, device);
-  return T5TextEncoder::FromExport(files.folder, files.spec, tensors, T5Prefix(conditioner.name), device);
+Result<std::shared_ptr<const model::TextEncoder>> FindTextEncoder(exports::Export& source,
+                                                                  const architecture::ConditionerSpec& conditioner,
+                                                                  const architecture::T5Options& t5,
+                                                                  const model::TensorTable& tensors,
+                                                                  at::Device device) {
+  HARNESS_ASSIGN_OR_RETURN(const text::T5Files files,
+                           text::FindT5(t5.name, source.hub(), conditioner.input_dim, source.working_directory()));
+  if (!t5.finetune) return model::T5TextEncoder::FromFolder(files.folder, files.spec, device);
+  return model::T5TextEncoder::FromExport(files.folder, files.spec, tensors, architecture::T5Prefix(conditioner.name),
+                                          device);
 }
 
 // The encoder of each t5 conditioner. What is not there is noted in `without_text`; what is broken is an error.
-Status FindTextEncoders(Export& source, const TensorTable& tensors, at::Device device, TextEncoders& encoders,
-                        std::optional<Error>& without_text) {
-  for (const ConditionerSpec& conditioner : source.lm_spec()->conditioners) {
-    const auto* t5 = std::get_if<T5Options>(&conditioner.options);
+Status FindTextEncoders(exports::Export& source, const model::TensorTable& tensors, at::Device device,
+                        model::TextEncoders& encoders, std::optional<Error>& without_text) {
+  for (const architecture::ConditionerSpec& conditioner : source.lm_spec()->conditioners) {
+    const auto* t5 = std::get_if<architecture::T5Options>(&conditioner.options);
     if (t5 == nullptr) continue;
     if (t5->finetune && t5->tensors.empty()) {
       without_text = Error{
@@ -63,35 +67,37 @@ Status FindTextEncoders(Export& source, const TensorTable& tensors, at::Device d
 
 }  // namespace
 
-Result<Models> LoadModels(Export& source, const Placement& placement) {
-  return CatchTorch<Models>("loading the weights", [&]() -> Result<Models> {
+Result<Models> LoadModels(exports::Export& source, const model::Placement& placement) {
+  return generate::CatchTorch<Models>("loading the weights", [&]() -> Result<Models> {
     const c10::InferenceMode inference;
-    HARNESS_ASSIGN_OR_RETURN(const TensorTable lm_table, BindLanguageModel(source));
-    HARNESS_ASSIGN_OR_RETURN(LanguageModel language_model,
-                             LanguageModel::Build(*source.lm_spec(), lm_table, placement));
-    TextEncoders encoders;
+    HARNESS_ASSIGN_OR_RETURN(const model::TensorTable lm_table, BindLanguageModel(source));
+    HARNESS_ASSIGN_OR_RETURN(model::LanguageModel language_model,
+                             model::LanguageModel::Build(*source.lm_spec(), lm_table, placement));
+    model::TextEncoders encoders;
     std::optional<Error> without_text;
     HARNESS_RETURN_IF_ERROR(FindTextEncoders(source, lm_table, placement.device, encoders, without_text));
-    HARNESS_ASSIGN_OR_RETURN(ConditionProvider conditions,
-                             ConditionProvider::Build(*source.lm_spec(), lm_table, std::move(encoders), placement));
-    HARNESS_ASSIGN_OR_RETURN(std::unique_ptr<CompressionModel> codec, LoadCodec(source, placement.device));
+    HARNESS_ASSIGN_OR_RETURN(
+        model::ConditionProvider conditions,
+        model::ConditionProvider::Build(*source.lm_spec(), lm_table, std::move(encoders), placement));
+    HARNESS_ASSIGN_OR_RETURN(std::unique_ptr<model::CompressionModel> codec, LoadCodec(source, placement.device));
     return Models{std::move(language_model), std::move(conditions), std::move(codec), std::move(without_text)};
   });
 }
 
-Result<LanguageModel> LoadLanguageModel(Export& source, const Placement& placement) {
-  return CatchTorch<LanguageModel>("loading the weights again", [&]() -> Result<LanguageModel> {
+Result<model::LanguageModel> LoadLanguageModel(exports::Export& source, const model::Placement& placement) {
+  return generate::CatchTorch<model::LanguageModel>("loading the weights again", [&]() -> Result<model::LanguageModel> {
     const c10::InferenceMode inference;
-    HARNESS_ASSIGN_OR_RETURN(const TensorTable table, BindLanguageModel(source));
-    return LanguageModel::Build(*source.lm_spec(), table, placement);
+    HARNESS_ASSIGN_OR_RETURN(const model::TensorTable table, BindLanguageModel(source));
+    return model::LanguageModel::Build(*source.lm_spec(), table, placement);
   });
 }
 
-Status ReadMelody(const std::filesystem::path& path, const CodecFacts& codec, ConditioningInput& input) {
-  HARNESS_ASSIGN_OR_RETURN(const Waveform wav, ReadWav(path));
-  const auto converted = CatchTorch<at::Tensor>("converting a melody", [&]() -> Result<at::Tensor> {
+Status ReadMelody(const std::filesystem::path& path, const architecture::CodecFacts& codec,
+                  model::ConditioningInput& input) {
+  HARNESS_ASSIGN_OR_RETURN(const audio::Waveform wav, audio::ReadWav(path));
+  const auto converted = generate::CatchTorch<at::Tensor>("converting a melody", [&]() -> Result<at::Tensor> {
     const at::Tensor audio = at::tensor(at::ArrayRef<float>(wav.samples)).view({-1, wav.channels}).t().contiguous();
-    return ConvertAudio(audio, wav.sample_rate_hz, static_cast<double>(codec.sample_rate_hz), codec.channels);
+    return model::ConvertAudio(audio, wav.sample_rate_hz, static_cast<double>(codec.sample_rate_hz), codec.channels);
   });
   if (!converted.ok()) return converted.error().In(path.string());
   if (converted->size(-1) < 2) {
@@ -103,35 +109,35 @@ Status ReadMelody(const std::filesystem::path& path, const CodecFacts& codec, Co
   return {};
 }
 
-Result<at::Tensor> GenerateMusicCodes(const Models& models, const std::vector<ConditioningInput>& samples,
-                                      int64_t num_frames, const Sampling& sampling,
-                                      const GenerationCallbacks& callbacks) {
-  return CatchTorch<at::Tensor>("generating", [&]() -> Result<at::Tensor> {
+Result<at::Tensor> GenerateMusicCodes(const Models& models, const std::vector<model::ConditioningInput>& samples,
+                                      int64_t num_frames, const generate::Sampling& sampling,
+                                      const generate::GenerationCallbacks& callbacks) {
+  return generate::CatchTorch<at::Tensor>("generating", [&]() -> Result<at::Tensor> {
     const c10::InferenceMode inference;
-    HARNESS_ASSIGN_OR_RETURN(const GuidedConditions conditions,
+    HARNESS_ASSIGN_OR_RETURN(const model::GuidedConditions conditions,
                              models.conditions.Encode(samples, !sampling.two_step_cfg));
-    return GenerateCodes(models.language_model, conditions, static_cast<int64_t>(samples.size()), num_frames, sampling,
-                         callbacks);
+    return generate::GenerateCodes(models.language_model, conditions, static_cast<int64_t>(samples.size()), num_frames,
+                                   sampling, callbacks);
   });
 }
 
-Result<GeneratedMusic> GenerateMusic(const Models& models, const std::vector<ConditioningInput>& samples,
-                                     int64_t num_frames, const Sampling& sampling,
-                                     const GenerationCallbacks& callbacks) {
+Result<GeneratedMusic> GenerateMusic(const Models& models, const std::vector<model::ConditioningInput>& samples,
+                                     int64_t num_frames, const generate::Sampling& sampling,
+                                     const generate::GenerationCallbacks& callbacks) {
   GeneratedMusic music;
   const at::Device device = models.language_model.device();
-  ResetPeakMemory(device);
+  generate::ResetPeakMemory(device);
   auto start = Clock::now();
   HARNESS_ASSIGN_OR_RETURN(music.codes, GenerateMusicCodes(models, samples, num_frames, sampling, callbacks));
   music.generate_s = SecondsSince(start);
   start = Clock::now();
-  HARNESS_ASSIGN_OR_RETURN(music.audio, CatchTorch<at::Tensor>("decoding", [&]() -> Result<at::Tensor> {
+  HARNESS_ASSIGN_OR_RETURN(music.audio, generate::CatchTorch<at::Tensor>("decoding", [&]() -> Result<at::Tensor> {
                              const c10::InferenceMode inference;
                              return models.codec->Decode(music.codes.to(device)).cpu().contiguous();
                            }));
   music.decode_s = SecondsSince(start);
-  if (const auto peak = PeakMemoryBytes(device); peak.ok()) music.peak_memory_bytes = *peak;
+  if (const auto peak = generate::PeakMemoryBytes(device); peak.ok()) music.peak_memory_bytes = *peak;
   return music;
 }
 
-}  // namespace harness
+}  // namespace harness::pipeline

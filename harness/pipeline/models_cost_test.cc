@@ -12,7 +12,7 @@
 #include "harness/model/small_batch_linear.h"
 #include "harness/pipeline/models.h"
 
-namespace harness {
+namespace harness::pipeline {
 namespace {
 
 // Counts what LibTorch's CPU allocator hands out on this thread while it lives.
@@ -37,16 +37,16 @@ class Allocations {
 };
 
 struct Loaded {
-  std::unique_ptr<Export> source;
+  std::unique_ptr<exports::Export> source;
   std::unique_ptr<Models> models;
 };
 
 Loaded LoadFixture(const std::string& name) {
   const auto fixtures = std::filesystem::path(HARNESS_FIXTURES_DIR);
   Loaded loaded;
-  loaded.source = std::make_unique<Export>(fixtures / "exports" / name, HubCache(fixtures / "hub"), ".");
-  for (const Role role : {Role::kLanguageModel, Role::kCodec}) {
-    ExportFile& file = loaded.source->file(role);
+  loaded.source = std::make_unique<exports::Export>(fixtures / "exports" / name, hub::HubCache(fixtures / "hub"), ".");
+  for (const exports::Role role : {exports::Role::kLanguageModel, exports::Role::kCodec}) {
+    exports::ExportFile& file = loaded.source->file(role);
     const bool ok = file.Present().ok() && file.Format().ok() && file.checkpoint().tensor_status().ok();
     if (!ok || !file.package().ok()) return loaded;
   }
@@ -55,7 +55,7 @@ Loaded LoadFixture(const std::string& name) {
   return loaded;
 }
 
-int64_t Elements(const TensorSpec& spec) {
+int64_t Elements(const architecture::TensorSpec& spec) {
   int64_t elements = 1;
   for (const int64_t size : spec.shape) elements *= size;
   return elements;
@@ -67,14 +67,14 @@ TEST_P(ModelsCost, NoMatrixOfTheLanguageModelIsCopied) {
   const Loaded loaded = LoadFixture(GetParam());
   ASSERT_TRUE(loaded.models);
   const c10::InferenceMode inference;
-  const CheckedTensors& tensors = loaded.source->tensors(Role::kLanguageModel);
-  const auto table =
-      TensorTable::Bind(loaded.source->file(Role::kLanguageModel).checkpoint(), tensors.specs, tensors.Binding());
+  const exports::CheckedTensors& tensors = loaded.source->tensors(exports::Role::kLanguageModel);
+  const auto table = model::TensorTable::Bind(loaded.source->file(exports::Role::kLanguageModel).checkpoint(),
+                                              tensors.specs, tensors.Binding());
   ASSERT_TRUE(table.ok());
   const Allocations allocations;
-  ASSERT_TRUE(LanguageModel::Build(*loaded.source->lm_spec(), *table).ok());
+  ASSERT_TRUE(model::LanguageModel::Build(*loaded.source->lm_spec(), *table).ok());
   int64_t vectors = 0;
-  for (const TensorSpec& spec : tensors.specs) {
+  for (const architecture::TensorSpec& spec : tensors.specs) {
     if (spec.shape.size() == 1 && !spec.name.starts_with("condition_provider.")) vectors += 4 * Elements(spec);
   }
   // Biases and norms that are not float32 become it; no matrix has a second copy.
@@ -85,12 +85,12 @@ TEST_P(ModelsCost, AGuidedStepReadsEveryWeightOnce) {
   const Loaded loaded = LoadFixture(GetParam());
   ASSERT_TRUE(loaded.models);
   const c10::InferenceMode inference;
-  const LanguageModel& model = loaded.models->language_model;
-  const LmSpec& spec = model.spec();
+  const model::LanguageModel& model = loaded.models->language_model;
+  const architecture::LmSpec& spec = model.spec();
   const auto conditions = loaded.models->conditions.Encode({{}}, /*together=*/true);
   ASSERT_TRUE(conditions.ok());
   constexpr int64_t kSteps = 40;
-  GuidedModel guided(model, *conditions, 1, kSteps, Sampling{});
+  generate::GuidedModel guided(model, *conditions, 1, kSteps, generate::Sampling{});
   const at::Tensor codes = at::zeros({1, spec.num_codebooks, 1}, at::kLong);
   guided.Logits(codes);
   struct Cost {
@@ -98,10 +98,10 @@ TEST_P(ModelsCost, AGuidedStepReadsEveryWeightOnce) {
   };
   std::vector<Cost> costs;
   for (int64_t step = 1; step < kSteps; ++step) {
-    const SmallBatchCounts before = CountSmallBatches();
+    const model::SmallBatchCounts before = model::CountSmallBatches();
     const Allocations allocations;
     guided.Logits(codes);
-    const SmallBatchCounts after = CountSmallBatches();
+    const model::SmallBatchCounts after = model::CountSmallBatches();
     costs.push_back({after.products - before.products, after.weight_bytes - before.weight_bytes, allocations.count(),
                      allocations.bytes()});
   }
@@ -110,7 +110,7 @@ TEST_P(ModelsCost, AGuidedStepReadsEveryWeightOnce) {
   const int64_t of_layer = spec.cross_attention ? 6 : 4;
   EXPECT_EQ(costs.front().products, spec.num_layers * of_layer + 1);
   int64_t bytes = 0;
-  for (const TensorSpec& tensor : loaded.source->tensors(Role::kLanguageModel).specs) {
+  for (const architecture::TensorSpec& tensor : loaded.source->tensors(exports::Role::kLanguageModel).specs) {
     const bool used =
         tensor.shape.size() == 2 && (tensor.name.starts_with("transformer.") || tensor.name.starts_with("linears."));
     if (!used) continue;
@@ -131,4 +131,4 @@ INSTANTIATE_TEST_SUITE_P(Fixtures, ModelsCost, testing::Values("musicgen-tiny-mo
                          [](const auto& test) { return std::string(test.param).substr(14); });
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::pipeline

@@ -10,7 +10,7 @@
 #include "harness/generate/float16_readiness.h"
 #include "harness/pipeline/models.h"
 
-namespace harness {
+namespace harness::pipeline {
 namespace {
 
 namespace fs = std::filesystem;
@@ -21,36 +21,37 @@ TEST_P(Float16ExportTest, StaysInRangeAndAgrees) {
   at::set_num_threads(1);
   const c10::InferenceMode inference;
   const fs::path fixtures = HARNESS_FIXTURES_DIR;
-  Export source(fixtures / "exports" / GetParam(), HubCache(fixtures / "hub"), ".");
-  for (const Role role : {Role::kLanguageModel, Role::kCodec}) {
+  exports::Export source(fixtures / "exports" / GetParam(), hub::HubCache(fixtures / "hub"), ".");
+  for (const exports::Role role : {exports::Role::kLanguageModel, exports::Role::kCodec}) {
     ASSERT_TRUE(source.file(role).Present().ok());
     ASSERT_TRUE(source.file(role).Format().ok());
     ASSERT_TRUE(source.file(role).checkpoint().tensor_status().ok());
     ASSERT_TRUE(source.file(role).package().ok());
   }
-  const auto float32 = LoadModels(source, {at::kCPU, Precision::kFloat32});
-  const auto float16 = LoadModels(source, {at::kCPU, Precision::kFloat16Autocast});
+  const auto float32 = LoadModels(source, {at::kCPU, model::Precision::kFloat32});
+  const auto float16 = LoadModels(source, {at::kCPU, model::Precision::kFloat16Autocast});
   ASSERT_TRUE(float32.ok()) << float32.error().message;
   ASSERT_TRUE(float16.ok()) << float16.error().message;
-  const LmSpec& spec = float32->language_model.spec();
+  const architecture::LmSpec& spec = float32->language_model.spec();
   const at::Tensor codes = at::arange(spec.num_codebooks * 8).remainder(spec.cardinality).view({spec.num_codebooks, 8});
   const auto conditions = float16->conditions.Encode({{}}, /*together=*/true);
   ASSERT_TRUE(conditions.ok()) << conditions.error().message;
-  for (const Condition& condition : conditions->positive) {
+  for (const model::Condition& condition : conditions->positive) {
     EXPECT_EQ(condition.embedding.scalar_type(), at::kHalf) << condition.name;
   }
   const auto readiness =
-      CheckFloat16Readiness(float16->language_model, float32->language_model, conditions->positive, codes);
+      generate::CheckFloat16Readiness(float16->language_model, float32->language_model, conditions->positive, codes);
   ASSERT_TRUE(readiness.ok()) << readiness.error().message;
-  EXPECT_TRUE(readiness->ready()) << Describe(*readiness);
-  const auto agreement = CompareModels(float32->language_model, float16->language_model, conditions->positive, codes);
+  EXPECT_TRUE(readiness->ready()) << generate::Describe(*readiness);
+  const auto agreement =
+      generate::CompareModels(float32->language_model, float16->language_model, conditions->positive, codes);
   ASSERT_TRUE(agreement.ok()) << agreement.error().message;
-  RecordProperty("readiness", Describe(*readiness));
-  RecordProperty("agreement", Describe(*agreement));
-  EXPECT_TRUE(agreement->agrees()) << Describe(*agreement);
+  RecordProperty("readiness", generate::Describe(*readiness));
+  RecordProperty("agreement", generate::Describe(*agreement));
+  EXPECT_TRUE(agreement->agrees()) << generate::Describe(*agreement);
   EXPECT_GT(agreement->difference, 0);
 
-  Sampling sampling;
+  generate::Sampling sampling;
   sampling.top_k = std::min<int64_t>(sampling.top_k, spec.cardinality);
   const auto music = GenerateMusic(*float16, {{}}, 4, sampling), again = GenerateMusic(*float16, {{}}, 4, sampling);
   ASSERT_TRUE(music.ok()) << music.error().message;
@@ -69,4 +70,4 @@ INSTANTIATE_TEST_SUITE_P(, Float16ExportTest,
                          });
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::pipeline

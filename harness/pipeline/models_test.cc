@@ -15,7 +15,7 @@
 #include "harness/model/encodec_model.h"
 #include "harness/model/pattern.h"
 
-namespace harness {
+namespace harness::pipeline {
 namespace {
 
 namespace fs = std::filesystem;
@@ -84,10 +84,10 @@ std::string CamelCase(const std::string& name) {
 }
 
 at::Tensor Load(const fs::path& path) {
-  if (const auto ints = ReadNpy<int32_t>(path); ints.ok()) {
+  if (const auto ints = audio::ReadNpy<int32_t>(path); ints.ok()) {
     return at::tensor(at::ArrayRef<int32_t>(ints->values)).to(at::kLong).reshape(ints->shape);
   }
-  const auto floats = ReadNpy<float>(path);
+  const auto floats = audio::ReadNpy<float>(path);
   TORCH_CHECK(floats.ok(), path.string(), ": ", floats.ok() ? "" : floats.error().message);
   return at::tensor(at::ArrayRef<float>(floats->values)).reshape(floats->shape);
 }
@@ -104,24 +104,24 @@ class Loaded {
  public:
   void Load(const std::string& name) {
     folder_ = ExportFolder(name);
-    export_ = std::make_unique<Export>(folder_, HubCache(fs::path(HARNESS_FIXTURES_DIR) / "hub"), ".");
+    export_ = std::make_unique<exports::Export>(folder_, hub::HubCache(fs::path(HARNESS_FIXTURES_DIR) / "hub"), ".");
     setenv("HOME", (fs::path(HARNESS_FIXTURES_DIR) / "home").c_str(), /*overwrite=*/1);  // DAC's cache
-    for (const Role role : {Role::kLanguageModel, Role::kCodec}) {
+    for (const exports::Role role : {exports::Role::kLanguageModel, exports::Role::kCodec}) {
       ASSERT_TRUE(export_->file(role).Present().ok());
       ASSERT_TRUE(export_->file(role).Format().ok());
       ASSERT_TRUE(export_->file(role).checkpoint().tensor_status().ok());
       ASSERT_TRUE(export_->file(role).package().ok());
     }
-    auto models = LoadModels(*export_, Placement{});
+    auto models = LoadModels(*export_, model::Placement{});
     ASSERT_TRUE(models.ok()) << models.error().message;
     models_ = std::make_unique<Models>(std::move(models).value());
   }
   bool HasGolden(const std::string& name) const { return fs::exists(folder_ / "golden" / (name + ".npy")); }
-  at::Tensor Golden(const std::string& name) const { return harness::Load(folder_ / "golden" / (name + ".npy")); }
-  GuidedConditions Unconditional() const { return models_->conditions.Encode({{}}, true).value(); }
+  at::Tensor Golden(const std::string& name) const { return pipeline::Load(folder_ / "golden" / (name + ".npy")); }
+  model::GuidedConditions Unconditional() const { return models_->conditions.Encode({{}}, true).value(); }
 
   fs::path folder_;
-  std::unique_ptr<Export> export_;
+  std::unique_ptr<exports::Export> export_;
   std::unique_ptr<Models> models_;
   c10::InferenceMode inference_;
 };
@@ -133,15 +133,15 @@ class GoldenRunTest : public testing::TestWithParam<GoldenRun>, public Loaded {
 
 TEST_P(GoldenRunTest, TokensAndTheirAudio) {
   const GoldenRun& run = GetParam();
-  std::vector<ConditioningInput> samples;
+  std::vector<model::ConditioningInput> samples;
   for (const auto& prompt : run.prompts) samples.emplace_back().description = prompt;
   if (!run.melody.empty()) {
     const auto read = ReadMelody(folder_ / "golden" / run.melody, models_->codec->facts(), samples[0]);
     ASSERT_TRUE(read.ok()) << read.error().message;
   }
   const at::Tensor tokens = Golden(run.name + ".tokens");
-  Sampling sampling;
-  sampling.mode = Sampling::Mode::kGreedy;
+  generate::Sampling sampling;
+  sampling.mode = generate::Sampling::Mode::kGreedy;
   sampling.cfg_coef = run.cfg_coef;
   sampling.two_step_cfg = run.two_step_cfg;
   const auto music = GenerateMusic(*models_, samples, tokens.size(2), sampling);
@@ -174,8 +174,8 @@ TEST_P(GoldenModelTest, LogitsOfAWholeSequence) {
     GTEST_SKIP() << "audiocraft's own streaming differs from its whole pass";
   }
   const at::Tensor codes = Golden("logits.codes").unsqueeze(0);
-  const LanguageModel& lm = models_->language_model;
-  LmState state = lm.Start(Unconditional().positive, 1, codes.size(2));
+  const model::LanguageModel& lm = models_->language_model;
+  model::LmState state = lm.Start(Unconditional().positive, 1, codes.size(2));
   const double error = Difference(lm.Forward(codes, state)[0], Golden("logits"));
   RecordProperty("error", std::to_string(error));
   EXPECT_LE(error, kLogitTolerance);
@@ -184,8 +184,8 @@ TEST_P(GoldenModelTest, LogitsOfAWholeSequence) {
 TEST_P(GoldenModelTest, LogitsStepByStep) {
   if (!HasGolden("logits")) GTEST_SKIP() << "no golden of logits";
   const at::Tensor codes = Golden("logits.codes").unsqueeze(0), expected = Golden("logits");
-  const LanguageModel& lm = models_->language_model;
-  LmState state = lm.Start(Unconditional().positive, 1, codes.size(2));
+  const model::LanguageModel& lm = models_->language_model;
+  model::LmState state = lm.Start(Unconditional().positive, 1, codes.size(2));
   for (int64_t s = 0; s < codes.size(2); ++s) {
     EXPECT_LE(Difference(lm.Forward(codes.narrow(2, s, 1), state)[0], expected.narrow(1, s, 1)), kLogitTolerance)
         << "step " << s;
@@ -194,14 +194,14 @@ TEST_P(GoldenModelTest, LogitsStepByStep) {
 
 TEST_P(GoldenModelTest, DecodedCodes) {
   if (!HasGolden("decode.codes")) GTEST_SKIP() << "no golden of the codec alone";
-  const auto* codec = dynamic_cast<const EncodecModel*>(models_->codec.get());
+  const auto* codec = dynamic_cast<const model::EncodecModel*>(models_->codec.get());
   if (codec == nullptr) GTEST_SKIP() << "the codec is wrapped: the runs show it";
   EXPECT_LE(Difference(codec->Decode(Golden("decode.codes").unsqueeze(0))[0], Golden("decode.audio")), kAudioTolerance);
 }
 
 TEST_P(GoldenModelTest, EncodedAudio) {
   if (!HasGolden("encode.codes")) GTEST_SKIP() << "no golden of the codec alone";
-  const auto* codec = dynamic_cast<const EncodecModel*>(models_->codec.get());
+  const auto* codec = dynamic_cast<const model::EncodecModel*>(models_->codec.get());
   if (codec == nullptr) GTEST_SKIP() << "the codec is wrapped: the runs show it";
   const at::Tensor audio = Golden("encode.audio").unsqueeze(0);
   EXPECT_LE(Difference(codec->EncodeLatent(audio)[0], Golden("encode.latent")), kAudioTolerance);
@@ -224,17 +224,19 @@ class GenerationTest : public testing::Test, public Loaded {
 // What the filters leave of the guided logits, teacher-forced along a sequence that the real model sampled.
 TEST_F(GenerationTest, ProbabilitiesAreThoseOfTheRealModel) {
   const at::Tensor codes = Golden("sampling.codes").unsqueeze(0);  // [1, K, S]
-  Sampling top_k = {.mode = Sampling::Mode::kTopK, .top_k = 50, .temperature = 0.9};
-  Sampling top_p = {.mode = Sampling::Mode::kTopP, .top_p = 0.7, .temperature = 0.9};
-  ConditioningInput sample;
+  generate::Sampling top_k = {.mode = generate::Sampling::Mode::kTopK, .top_k = 50, .temperature = 0.9};
+  generate::Sampling top_p = {.mode = generate::Sampling::Mode::kTopP, .top_p = 0.7, .temperature = 0.9};
+  model::ConditioningInput sample;
   sample.description = GoldenRecord(kMono).at("sampling").at("prompt").get<std::string>();
-  GuidedModel guided(models_->language_model, models_->conditions.Encode({sample}, true).value(), 1, codes.size(2),
-                     top_k);
+  generate::GuidedModel guided(models_->language_model, models_->conditions.Encode({sample}, true).value(), 1,
+                               codes.size(2), top_k);
   for (int64_t s = 0; s < codes.size(2); ++s) {
     const at::Tensor logits = guided.Logits(codes.narrow(2, s, 1))[0];
     EXPECT_LE(Difference(logits, Golden("sampling.logits")[s]), kLogitTolerance) << "step " << s;
-    EXPECT_LE(Difference(Sampler(top_k).Probabilities(logits), Golden("sampling.probs")[s]), 1e-5) << "step " << s;
-    EXPECT_LE(Difference(Sampler(top_p).Probabilities(logits), Golden("sampling.top_p")[s]), 1e-5) << "step " << s;
+    EXPECT_LE(Difference(generate::Sampler(top_k).Probabilities(logits), Golden("sampling.probs")[s]), 1e-5)
+        << "step " << s;
+    EXPECT_LE(Difference(generate::Sampler(top_p).Probabilities(logits), Golden("sampling.top_p")[s]), 1e-5)
+        << "step " << s;
   }
 }
 
@@ -243,8 +245,8 @@ TEST_F(GenerationTest, ProbabilitiesAreThoseOfTheRealModel) {
 // codebooks is judged, so another seed would raise a wrong alarm once in 8700. The seed is fixed.
 TEST_F(GenerationTest, DrawsFollowTheRealModelsProbabilities) {
   const at::Tensor logits = Golden("sampling.logits")[0], expected = Golden("sampling.probs")[0];
-  Sampling sampling = {.mode = Sampling::Mode::kTopK, .top_k = 50, .temperature = 0.9, .seed = 11};
-  Sampler sampler(sampling);
+  generate::Sampling sampling = {.mode = generate::Sampling::Mode::kTopK, .top_k = 50, .temperature = 0.9, .seed = 11};
+  generate::Sampler sampler(sampling);
   constexpr int64_t kDraws = 20000;
   const at::Tensor drawn = sampler.Next(logits.unsqueeze(0).expand({kDraws, -1, -1}));  // [draws, K]
   for (int64_t k = 0; k < logits.size(0); ++k) {
@@ -272,21 +274,21 @@ TEST_F(GenerationTest, DrawsFollowTheRealModelsProbabilities) {
 // With no text both conditions are alike: here they are not. The first step, computed apart for each, must give the
 // token.
 TEST_F(GenerationTest, GuidanceLeadsFromTheNullConditionOn) {
-  const LanguageModel& lm = models_->language_model;
+  const model::LanguageModel& lm = models_->language_model;
   at::manual_seed(5);
-  GuidedConditions conditions = Unconditional();
+  model::GuidedConditions conditions = Unconditional();
   conditions.positive[0].embedding = 3 * at::randn({1, 1, lm.spec().dim});
   const at::Tensor start = at::full({1, lm.spec().num_codebooks, 1}, lm.spec().cardinality, at::kLong);
-  const auto logits = [&](const LmConditions& condition) {
-    LmState state = lm.Start(condition, 1, 1);
+  const auto logits = [&](const model::LmConditions& condition) {
+    model::LmState state = lm.Start(condition, 1, 1);
     return lm.Forward(start, state)[0][0][0];
   };
   const at::Tensor positive = logits(conditions.positive), null = logits(conditions.null);
-  Sampling sampling;
-  sampling.mode = Sampling::Mode::kGreedy;
+  generate::Sampling sampling;
+  sampling.mode = generate::Sampling::Mode::kGreedy;
   for (const double cfg_coef : {0.0, 1.0, 3.0}) {
     sampling.cfg_coef = cfg_coef;
-    const auto codes = GenerateCodes(lm, conditions, 1, 1, sampling);
+    const auto codes = generate::GenerateCodes(lm, conditions, 1, 1, sampling);
     ASSERT_TRUE(codes.ok()) << codes.error().message;
     EXPECT_EQ((*codes)[0][0][0].item<int64_t>(), (null + (positive - null) * cfg_coef).argmax().item<int64_t>())
         << cfg_coef;
@@ -296,7 +298,7 @@ TEST_F(GenerationTest, GuidanceLeadsFromTheNullConditionOn) {
 }
 
 TEST_F(GenerationTest, ASeedGivesTheSameTokensAndAnotherOthers) {
-  Sampling sampling;
+  generate::Sampling sampling;
   sampling.seed = 7;
   const auto first = GenerateMusic(*models_, {{}}, 20, sampling), second = GenerateMusic(*models_, {{}}, 20, sampling);
   sampling.seed = 8;
@@ -307,7 +309,7 @@ TEST_F(GenerationTest, ASeedGivesTheSameTokensAndAnotherOthers) {
 }
 
 TEST_F(GenerationTest, WhatCannotBeGeneratedIsAnError) {
-  Sampling sampling;
+  generate::Sampling sampling;
   sampling.top_k = models_->language_model.spec().cardinality + 1;
   const auto music = GenerateMusic(*models_, {{}}, 4, sampling);
   ASSERT_FALSE(music.ok());
@@ -316,4 +318,4 @@ TEST_F(GenerationTest, WhatCannotBeGeneratedIsAnError) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::pipeline

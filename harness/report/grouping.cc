@@ -9,7 +9,7 @@
 
 #include "harness/report/text.h"
 
-namespace harness {
+namespace harness::report {
 
 std::vector<CheckGroup> GroupBy(const std::vector<CheckResult>& checks,
                                 const std::function<std::string(const CheckResult&)>& key) {
@@ -78,4 +78,4 @@ std::optional<std::string> NoteNothingJudged(const Report& report) {
   return "nothing was judged: no check passed or failed";
 }
 
-}  // namespace harness
+}  // namespace harness::report

@@ -9,7 +9,7 @@
 
 #include "harness/report/report.h"
 
-namespace harness {
+namespace harness::report {
 
 struct CheckGroup {
   std::string key;
@@ -38,4 +38,4 @@ std::string ReadExportPath(const Report& report);
 // What a pass must not leave unsaid: nothing was judged. Nothing to say where something was.
 std::optional<std::string> NoteNothingJudged(const Report& report);
 
-}  // namespace harness
+}  // namespace harness::report

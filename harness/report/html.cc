@@ -13,7 +13,7 @@
 #include "harness/report/html_style.h"
 #include "harness/report/text.h"
 
-namespace harness {
+namespace harness::report {
 namespace {
 
 using nlohmann::json;
@@ -228,4 +228,4 @@ class Page {
 
 std::string RenderHtml(const Report& report) { return Page(report).Render(); }
 
-}  // namespace harness
+}  // namespace harness::report

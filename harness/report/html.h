@@ -7,8 +7,8 @@
 
 #include "harness/report/report.h"
 
-namespace harness {
+namespace harness::report {
 
 std::string RenderHtml(const Report& report);
 
-}  // namespace harness
+}  // namespace harness::report

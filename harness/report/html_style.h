@@ -1,7 +1,7 @@
 // The style sheet of report.html, inlined into it.
 #pragma once
 
-namespace harness {
+namespace harness::report {
 
 inline constexpr const char* kHtmlStyle = R"css(
 :root {
@@ -64,4 +64,4 @@ audio { width: 100%; margin-top: 10px; }
 ul.plain { margin: 0; padding-left: 20px; }
 )css";
 
-}  // namespace harness
+}  // namespace harness::report

@@ -11,7 +11,7 @@
 #include "harness/report/text.h"
 #include "harness/testing/reports.h"
 
-namespace harness {
+namespace harness::report {
 namespace {
 
 using namespace testing_support;
@@ -160,4 +160,4 @@ TEST(Html, ValuesThatAreNoObjects) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::report

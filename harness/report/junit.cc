@@ -5,7 +5,7 @@
 
 #include "harness/report/text.h"
 
-namespace harness {
+namespace harness::report {
 namespace {
 
 // XML has no character references for control characters; CleanText has escaped those of a text.
@@ -78,4 +78,4 @@ std::string RenderJUnit(const std::vector<NamedReport>& reports) {
                      Attributes(total, seconds), suites);
 }
 
-}  // namespace harness
+}  // namespace harness::report

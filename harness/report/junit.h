@@ -8,7 +8,7 @@
 #include "harness/base/result.h"
 #include "harness/report/report.h"
 
-namespace harness {
+namespace harness::report {
 
 struct NamedReport {
   std::string name;       // of the suite: the export as it was given
@@ -19,4 +19,4 @@ struct NamedReport {
 // XML 1.0, UTF-8. Texts out of the exports are cleaned (text.h).
 std::string RenderJUnit(const std::vector<NamedReport>& reports);
 
-}  // namespace harness
+}  // namespace harness::report

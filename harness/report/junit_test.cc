@@ -5,7 +5,7 @@
 
 #include "harness/testing/reports.h"
 
-namespace harness {
+namespace harness::report {
 namespace {
 
 using testing::HasSubstr;
@@ -59,4 +59,4 @@ TEST(JUnit, TextsCantLeaveTheirPlace) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::report

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <set>
 
-namespace harness {
+namespace harness::report {
 
 const char* Name(CheckStatus status) {
   switch (status) {
@@ -72,4 +72,4 @@ CheckCounts Count(const std::vector<CheckResult>& checks) {
   return counts;
 }
 
-}  // namespace harness
+}  // namespace harness::report

@@ -22,7 +22,7 @@
 
 #include "harness/base/result.h"
 
-namespace harness {
+namespace harness::report {
 
 // kSkip: something that the run was not given (a device, a text encoder) keeps the check from running. kBlocked:
 // another check must pass first. kUnsupported: the export holds something that this suite can't judge.
@@ -106,4 +106,4 @@ struct CollectedChecks {
 // Errors: kIo; kUnsupported, as above; kCorrupt; kMismatch, where a file holds the result of another id.
 Result<CollectedChecks> ReadCheckResults(const std::filesystem::path& folder, const std::vector<std::string>& ids);
 
-}  // namespace harness
+}  // namespace harness::report

@@ -14,7 +14,7 @@
 #include "harness/report/report_json.h"
 #include "harness/report/text.h"
 
-namespace harness {
+namespace harness::report {
 namespace {
 
 constexpr uint64_t kMaxFileBytes = uint64_t{64} << 20;
@@ -132,4 +132,4 @@ Result<CollectedChecks> ReadCheckResults(const std::filesystem::path& folder, co
   return collected;
 }
 
-}  // namespace harness
+}  // namespace harness::report

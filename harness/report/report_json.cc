@@ -14,7 +14,7 @@
 #include "harness/base/utf8.h"
 #include "harness/report/text.h"
 
-namespace harness {
+namespace harness::report {
 namespace {
 
 using nlohmann::json;
@@ -291,4 +291,4 @@ std::string Dump(const ordered_json& value) {
   return out + "\n";
 }
 
-}  // namespace harness
+}  // namespace harness::report

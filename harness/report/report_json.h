@@ -8,7 +8,7 @@
 #include "harness/base/result.h"
 #include "harness/report/report.h"
 
-namespace harness {
+namespace harness::report {
 
 nlohmann::ordered_json ToJson(const CheckResult& check);
 nlohmann::ordered_json ToJson(const Report& report);
@@ -24,4 +24,4 @@ std::string Dump(const nlohmann::ordered_json& json);
 // Errors: kNotFound, kIo, kUnsupported (too large), kCorrupt (not JSON; nested too deep).
 Result<nlohmann::json> ReadJsonFile(const std::filesystem::path& path);
 
-}  // namespace harness
+}  // namespace harness::report

@@ -13,7 +13,7 @@
 #include "harness/testing/reports.h"
 #include "harness/testing/temporary_folder.h"
 
-namespace harness {
+namespace harness::report {
 namespace {
 
 using namespace testing_support;
@@ -313,4 +313,4 @@ TEST(CheckResults, BadIdsAndFilesAreRefused) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::report

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace harness {
+namespace harness::report {
 
 // The longest word of a message (a name, a path, a value without blanks), and how much of a longer one is shown.
 inline constexpr size_t kMaxWord = 300, kShownOfWord = 120;
@@ -41,4 +41,4 @@ inline std::string ShortenMessage(std::string_view message) {
   return fmt::format("{}... (a message of {} bytes, cut here)", CutUtf8(text, kMaxMessage), message.size());
 }
 
-}  // namespace harness
+}  // namespace harness::report

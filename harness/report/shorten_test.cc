@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-namespace harness {
+namespace harness::report {
 namespace {
 
 using testing::EndsWith;
@@ -43,4 +43,4 @@ TEST(Shorten, MessagesOfManyWordsAreCut) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::report

@@ -9,7 +9,7 @@
 #include "harness/report/grouping.h"
 #include "harness/report/text.h"
 
-namespace harness {
+namespace harness::report {
 namespace {
 
 constexpr int kMinWidth = 40;
@@ -178,4 +178,4 @@ std::string RenderLine(const Report& report) {
   return line;
 }
 
-}  // namespace harness
+}  // namespace harness::report

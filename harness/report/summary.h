@@ -7,7 +7,7 @@
 
 #include "harness/report/report.h"
 
-namespace harness {
+namespace harness::report {
 
 struct SummaryOptions {
   int width = 100;                         // columns; at least 40 are used
@@ -20,4 +20,4 @@ std::string RenderSummary(const Report& report, const SummaryOptions& options = 
 // "FAIL my-export: 200 passed, 1 failed; first failure: ID", without a line feed: a row of several exports' table.
 std::string RenderLine(const Report& report);
 
-}  // namespace harness
+}  // namespace harness::report

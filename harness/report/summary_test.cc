@@ -9,7 +9,7 @@
 #include "harness/report/text.h"
 #include "harness/testing/reports.h"
 
-namespace harness {
+namespace harness::report {
 namespace {
 
 using namespace testing_support;
@@ -155,4 +155,4 @@ TEST(RenderLine, HoldsVerdictCountsAndFirstFailure) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::report

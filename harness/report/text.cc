@@ -9,7 +9,7 @@
 #include "harness/base/safe_text.h"
 #include "harness/base/utf8.h"
 
-namespace harness {
+namespace harness::report {
 namespace {
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
@@ -153,4 +153,4 @@ std::vector<std::string> Wrap(std::string_view text, int width) {
   return lines;
 }
 
-}  // namespace harness
+}  // namespace harness::report

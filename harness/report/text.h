@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-namespace harness {
+namespace harness::report {
 
 // Valid UTF-8: each maximal broken part (Unicode 15, section 3.9, table 3-7) becomes one U+FFFD.
 std::string ValidUtf8(std::string_view text);
@@ -31,4 +31,4 @@ int DisplayWidth(std::string_view text);
 // copied. Line feeds break; the indentation of a line is kept on what is wrapped from it. No line is empty at the end.
 std::vector<std::string> Wrap(std::string_view text, int width);
 
-}  // namespace harness
+}  // namespace harness::report

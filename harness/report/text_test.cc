@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace harness {
+namespace harness::report {
 namespace {
 
 using testing::ElementsAre;
@@ -165,4 +165,4 @@ TEST(Wrap, LosesNothingAtAnyWidth) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::report

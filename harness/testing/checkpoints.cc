@@ -54,10 +54,10 @@ MappedFile FileOf(std::string_view bytes, const std::string& name) {
   return std::move(file).value();
 }
 
-Checkpoint Open(std::string_view bytes, Checkpoint::Payload deflated) {
-  return Checkpoint::Read(FileOf(bytes), deflated);
+checkpoint::Checkpoint Open(std::string_view bytes, checkpoint::Checkpoint::Payload deflated) {
+  return checkpoint::Checkpoint::Read(FileOf(bytes), deflated);
 }
 
-Checkpoint OpenPickle(std::string_view pickle) { return Open(WriteZip(TorchEntries(pickle, {}))); }
+checkpoint::Checkpoint OpenPickle(std::string_view pickle) { return Open(WriteZip(TorchEntries(pickle, {}))); }
 
 }  // namespace harness::testing_support

@@ -22,7 +22,8 @@ std::vector<ZipEntry> SmallExport();
 
 // `bytes` as a file of that name, opened.
 MappedFile FileOf(std::string_view bytes, const std::string& name = "state_dict.bin");
-Checkpoint Open(std::string_view bytes, Checkpoint::Payload deflated = Checkpoint::Payload::kNow);
-Checkpoint OpenPickle(std::string_view pickle);  // in an archive without storages
+checkpoint::Checkpoint Open(std::string_view bytes,
+                            checkpoint::Checkpoint::Payload deflated = checkpoint::Checkpoint::Payload::kNow);
+checkpoint::Checkpoint OpenPickle(std::string_view pickle);  // in an archive without storages
 
 }  // namespace harness::testing_support

@@ -30,17 +30,17 @@ seanet: {n_filters: 4, dimension: 8, ratios: [5, 2], n_residual_layers: 1, norm:
 rvq: {n_q: 2, bins: 32}
 )";
 
-inline Environment NoEnvironment() {
+inline config::Environment NoEnvironment() {
   return [](const std::string&) -> std::optional<std::string> { return std::nullopt; };
 }
 
-inline Result<Config> ParseText(std::string_view yaml) {
-  return Config::Parse(yaml, "file.bin: xp.cfg", NoEnvironment());
+inline Result<config::Config> ParseText(std::string_view yaml) {
+  return config::Config::Parse(yaml, "file.bin: xp.cfg", NoEnvironment());
 }
 
 // Throws where the text is not a config.
-inline Config Parse(std::string_view yaml) { return ParseText(yaml).value(); }
+inline config::Config Parse(std::string_view yaml) { return ParseText(yaml).value(); }
 
-inline ConfigValue Text(const char* text) { return {std::string(text)}; }
+inline config::ConfigValue Text(const char* text) { return {std::string(text)}; }
 
 }  // namespace harness::testing_support

@@ -12,12 +12,12 @@ int main(int argc, char** argv) {
     return 2;
   }
   const std::filesystem::path folder = argv[1];
-  const std::pair<const char*, harness::Report> samples[] = {
+  const std::pair<const char*, harness::report::Report> samples[] = {
       {"full.json", harness::testing_support::FullReport()},
       {"empty.json", {}},
       {"hostile.json", harness::testing_support::HostileReport()}};
   for (const auto& [name, report] : samples) {
-    if (const auto status = harness::WriteReport(folder / name, report); !status.ok()) {
+    if (const auto status = harness::report::WriteReport(folder / name, report); !status.ok()) {
       std::cerr << status.error().message << "\n";
       return 1;
     }

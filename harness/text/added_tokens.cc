@@ -14,7 +14,7 @@
 #include "harness/base/mapped_file.h"
 #include "harness/base/safe_text.h"
 
-namespace harness {
+namespace harness::text {
 namespace {
 
 namespace fs = std::filesystem;
@@ -258,4 +258,4 @@ Result<AddedTokens> CollectAddedTokens(const TokenizerSettings& settings,
   return out;
 }
 
-}  // namespace harness
+}  // namespace harness::text

@@ -15,7 +15,7 @@ namespace sentencepiece {
 class SentencePieceProcessor;
 }
 
-namespace harness {
+namespace harness::text {
 
 struct AddedToken {
   std::string content;
@@ -54,4 +54,4 @@ struct AddedTokens {
 Result<AddedTokens> CollectAddedTokens(const TokenizerSettings& settings,
                                        const sentencepiece::SentencePieceProcessor& pieces, const std::string& folder);
 
-}  // namespace harness
+}  // namespace harness::text

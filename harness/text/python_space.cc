@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-namespace harness {
+namespace harness::text {
 namespace {
 
 // Every code point for which Python 3.11's str.isspace() holds.
@@ -33,4 +33,4 @@ std::string StripRight(std::string_view text) {
   }
 }
 
-}  // namespace harness
+}  // namespace harness::text

@@ -4,10 +4,10 @@
 #include <string>
 #include <string_view>
 
-namespace harness {
+namespace harness::text {
 
 // `text` is UTF-8.
 std::string StripLeft(std::string_view text);
 std::string StripRight(std::string_view text);
 
-}  // namespace harness
+}  // namespace harness::text

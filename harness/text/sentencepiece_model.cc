@@ -9,7 +9,7 @@
 #include <optional>
 #include <string_view>
 
-namespace harness {
+namespace harness::text {
 namespace {
 
 // Fields of ModelProto and NormalizerSpec.
@@ -151,4 +151,4 @@ Result<std::shared_ptr<const sentencepiece::SentencePieceProcessor>> LoadSentenc
   return std::shared_ptr<const sentencepiece::SentencePieceProcessor>(std::move(processor));
 }
 
-}  // namespace harness
+}  // namespace harness::text

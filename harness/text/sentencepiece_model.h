@@ -14,7 +14,7 @@ namespace sentencepiece {
 class SentencePieceProcessor;
 }
 
-namespace harness {
+namespace harness::text {
 
 // `model`: the file's bytes. `dummy_prefix` false: as if the model said add_dummy_prefix: false.
 // Errors: kCorrupt; kUnsupported where there are too many pieces; `file` starts the message.
@@ -22,4 +22,4 @@ Result<std::shared_ptr<const sentencepiece::SentencePieceProcessor>> LoadSentenc
                                                                                        bool dummy_prefix,
                                                                                        const std::string& file);
 
-}  // namespace harness
+}  // namespace harness::text

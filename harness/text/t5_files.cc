@@ -12,7 +12,7 @@
 #include "harness/checkpoint/weights_file.h"
 #include "harness/text/t5_tokenizer.h"
 
-namespace harness {
+namespace harness::text {
 namespace {
 
 namespace fs = std::filesystem;
@@ -54,7 +54,8 @@ Status CheckAllFiles(const std::string& name, const T5Files& files) {
 
 }  // namespace
 
-Result<T5Files> FindT5(const std::string& name, const HubCache& hub, int64_t dim, const fs::path& working_directory) {
+Result<T5Files> FindT5(const std::string& name, const hub::HubCache& hub, int64_t dim,
+                       const fs::path& working_directory) {
   T5Files files;
   std::error_code error;
   const fs::path local = working_directory / name;
@@ -82,7 +83,7 @@ Result<T5Files> FindT5(const std::string& name, const HubCache& hub, int64_t dim
   const fs::path config = files.folder / "config.json";
   HARNESS_ASSIGN_OR_RETURN(const MappedFile file, MappedFile::Open(config));
   const std::string_view text(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
-  HARNESS_ASSIGN_OR_RETURN(files.spec, ReadT5Spec(text, config.string()));
+  HARNESS_ASSIGN_OR_RETURN(files.spec, architecture::ReadT5Spec(text, config.string()));
   if (dim != 0 && files.spec.d_model != dim) {
     return Error{ErrorCode::kMismatch,
                  fmt::format("{}: d_model is {}, and T5Conditioner expects {} of {}: another model under that name",
@@ -92,22 +93,22 @@ Result<T5Files> FindT5(const std::string& name, const HubCache& hub, int64_t dim
   return files;
 }
 
-Status CheckT5(const std::string& name, const HubCache& hub, int64_t dim, const fs::path& working_directory) {
+Status CheckT5(const std::string& name, const hub::HubCache& hub, int64_t dim, const fs::path& working_directory) {
   HARNESS_ASSIGN_OR_RETURN(const T5Files files, FindT5(name, hub, dim, working_directory));
   HARNESS_ASSIGN_OR_RETURN(const T5Tokenizer tokenizer, T5Tokenizer::FromFolder(files.folder));
-  HARNESS_ASSIGN_OR_RETURN(const WeightsFile weights, WeightsFile::Find(files.folder));
-  std::vector<FoundTensor> found;
-  for (const WeightView& weight : weights.weights()) found.push_back({weight.name, weight.shape});
-  const Agreement agreement = Compare(T5CheckpointTensors(files.spec), found);
+  HARNESS_ASSIGN_OR_RETURN(const checkpoint::WeightsFile weights, checkpoint::WeightsFile::Find(files.folder));
+  std::vector<architecture::FoundTensor> found;
+  for (const checkpoint::WeightView& weight : weights.weights()) found.push_back({weight.name, weight.shape});
+  const architecture::Agreement agreement = architecture::Compare(architecture::T5CheckpointTensors(files.spec), found);
   for (const auto& [group, disagreement] : agreement.groups) {
     if (disagreement.empty()) continue;
     return Error{ErrorCode::kMismatch,
                  fmt::format("{}: {}. from_pretrained leaves what is missing at random, with a warning that audiocraft "
                              "silences",
-                             weights.path().string(), DescribeDisagreement(disagreement)),
+                             weights.path().string(), architecture::DescribeDisagreement(disagreement)),
                  MakeWay(name, files)};
   }
   return {};
 }
 
-}  // namespace harness
+}  // namespace harness::text

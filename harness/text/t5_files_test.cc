@@ -7,7 +7,7 @@
 
 #include "harness/testing/temporary_folder.h"
 
-namespace harness {
+namespace harness::text {
 namespace {
 
 using namespace testing_support;
@@ -37,7 +37,7 @@ class T5Hub : public testing::Test {
 
   const TemporaryFolder temporary_;
   const fs::path folder_ = temporary_.path();
-  const HubCache hub_{folder_ / "hub"};
+  const hub::HubCache hub_{folder_ / "hub"};
   const fs::path work_ = folder_ / "work";
   fs::path snapshot_;
 };
@@ -136,4 +136,4 @@ TEST_F(T5Hub, NamesADamagedFile) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::text

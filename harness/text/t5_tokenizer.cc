@@ -15,7 +15,7 @@
 #include "harness/text/python_space.h"
 #include "harness/text/sentencepiece_model.h"
 
-namespace harness {
+namespace harness::text {
 namespace {
 
 constexpr std::string_view kUnderline = "\xe2\x96\x81";  // U+2581, SentencePiece's space
@@ -202,4 +202,4 @@ T5Tokenizer::T5Tokenizer(T5Tokenizer&&) noexcept = default;
 T5Tokenizer& T5Tokenizer::operator=(T5Tokenizer&&) noexcept = default;
 T5Tokenizer::~T5Tokenizer() = default;
 
-}  // namespace harness
+}  // namespace harness::text

@@ -15,7 +15,7 @@
 
 #include "harness/base/result.h"
 
-namespace harness {
+namespace harness::text {
 
 // The longest text, in bytes: what generation is asked for on one line, many times over.
 inline constexpr size_t kMaxTextBytes = 32'768;
@@ -51,4 +51,4 @@ class T5Tokenizer {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace harness
+}  // namespace harness::text

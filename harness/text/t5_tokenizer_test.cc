@@ -10,7 +10,7 @@
 #include "harness/text/python_space.h"
 #include "harness/text/sentencepiece_model.h"
 
-namespace harness {
+namespace harness::text {
 namespace {
 
 using namespace testing_support;
@@ -210,4 +210,4 @@ TEST(PythonSpace, StripsOneSide) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::text

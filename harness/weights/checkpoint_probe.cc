@@ -24,11 +24,11 @@
 #include "harness/pickle/pickle_safety.h"
 #include "harness/weights/payload.h"
 
-namespace harness {
+namespace harness::weights {
 namespace {
 
 using Json = nlohmann::ordered_json;
-using Kind = PickleNode::Kind;
+using Kind = pickle::PickleNode::Kind;
 
 // Shared values are written out again at each place: a bound keeps the tree small. "cut" and "object" equal anything.
 constexpr size_t kMaxDepth = 40, kMaxValues = 4000;
@@ -50,12 +50,12 @@ std::string Hex(std::string_view bytes) {
 // A value as [kind, ...]: the comparing program knows Python's counterpart of each.
 class ValueWriter {
  public:
-  explicit ValueWriter(const PickleReading& reading) : reading_(reading), pickle_(reading.pickle) {}
+  explicit ValueWriter(const pickle::PickleReading& reading) : reading_(reading), pickle_(reading.pickle) {}
 
-  Json Write(NodeId id, size_t depth = 0) {
-    if (id == kNoNode) return Json::array({"absent"});
+  Json Write(pickle::NodeId id, size_t depth = 0) {
+    if (id == pickle::kNoNode) return Json::array({"absent"});
     if (depth > kMaxDepth || ++written_ > kMaxValues) return Json::array({"cut"});
-    const PickleNode& node = pickle_[id];
+    const pickle::PickleNode& node = pickle_[id];
     switch (node.kind) {
       case Kind::kNone: return Json::array({"none"});
       case Kind::kBool: return Json::array({"bool", node.boolean});
@@ -75,7 +75,7 @@ class ValueWriter {
       case Kind::kGlobal: return Json::array({"global", node.text});
       case Kind::kStorage: return Json::array({"storage", StorageOf(node.storage)});
       case Kind::kTensor: {
-        const TensorView& view = reading_.tensors[node.tensor];
+        const pickle::TensorView& view = reading_.tensors[node.tensor];
         return Json::array(
             {"tensor", StorageOf(view.storage), view.offset, view.shape, view.strides, Write(node.state, depth + 1)});
       }
@@ -86,20 +86,20 @@ class ValueWriter {
 
  private:
   Json StorageOf(size_t index) const {
-    const Storage& storage = reading_.storages[index];
+    const pickle::Storage& storage = reading_.storages[index];
     return Json::array({storage.key, Name(storage.dtype), storage.num_elements});
   }
 
-  Json Items(const PickleNode& node, size_t depth) {
+  Json Items(const pickle::PickleNode& node, size_t depth) {
     Json out = Json::array();
-    for (const NodeId item : node.items) {
+    for (const pickle::NodeId item : node.items) {
       out.push_back(Write(item, depth + 1));
       if (written_ > kMaxValues) return Json::array({Json::array({"cut"})});
     }
     return out;
   }
 
-  Json Pairs(const PickleNode& node, size_t depth) {
+  Json Pairs(const pickle::PickleNode& node, size_t depth) {
     Json out = Json::array();
     for (const auto& [key, value] : node.pairs) {
       out.push_back(Json::array({Write(key, depth + 1), Write(value, depth + 1)}));
@@ -108,23 +108,23 @@ class ValueWriter {
     return out;
   }
 
-  const PickleReading& reading_;
-  const Pickle& pickle_;
+  const pickle::PickleReading& reading_;
+  const pickle::Pickle& pickle_;
   size_t written_ = 0;
 };
 
 Json JudgePickle(std::span<const std::byte> bytes) {
-  const PickleReading reading = ReadPickle(bytes, "pickle");
-  const Status safety = DescribeForeign(reading, "pickle");
+  const pickle::PickleReading reading = pickle::ReadPickle(bytes, "pickle");
+  const Status safety = pickle::DescribeForeign(reading, "pickle");
   Json foreign = Json::array(), known = Json::array();
-  for (const NodeId id : reading.foreign) {
+  for (const pickle::NodeId id : reading.foreign) {
     if (reading.pickle[id].kind == Kind::kGlobal) foreign.push_back(reading.pickle[id].text);
   }
-  for (const PickleNode& node : reading.pickle.nodes) {
+  for (const pickle::PickleNode& node : reading.pickle.nodes) {
     if (node.kind == Kind::kGlobal) known.push_back(node.text);
   }
   const bool accepted = reading.status.ok() && safety.ok() && reading.storage_problems.empty() &&
-                        reading.tensor_problems.empty() && CheckLoadsInReference(reading.pickle, "pickle").ok();
+                        reading.tensor_problems.empty() && pickle::CheckLoadsInReference(reading.pickle, "pickle").ok();
   Json out = {{"accepted", accepted},   {"status", Text(reading.status)},
               {"safety", Text(safety)}, {"foreign", foreign},
               {"known", known},         {"end", reading.end}};
@@ -133,15 +133,15 @@ Json JudgePickle(std::span<const std::byte> bytes) {
 }
 
 // CRC-32 of the elements in row-major order.
-uint32_t ElementsCrc(const TensorView& view, std::span<const std::byte> storage) {
-  const size_t element = SizeOf(view.dtype);
+uint32_t ElementsCrc(const pickle::TensorView& view, std::span<const std::byte> storage) {
+  const size_t element = pickle::SizeOf(view.dtype);
   uint32_t crc = 0;
   const int64_t count = view.num_elements();
   std::vector<int64_t> index(view.shape.size(), 0);
   for (int64_t done = 0; done < count; ++done) {
     int64_t at = view.offset;
     for (size_t d = 0; d < index.size(); ++d) at += index[d] * view.strides[d];
-    crc = Crc32(crc, storage.subspan(static_cast<size_t>(at) * element, element));
+    crc = archive::Crc32(crc, storage.subspan(static_cast<size_t>(at) * element, element));
     for (size_t d = index.size(); d-- > 0;) {
       if (++index[d] < view.shape[d]) break;
       index[d] = 0;
@@ -150,7 +150,7 @@ uint32_t ElementsCrc(const TensorView& view, std::span<const std::byte> storage)
   return crc;
 }
 
-Status CheckChecksums(const Checkpoint& checkpoint) {
+Status CheckChecksums(const checkpoint::Checkpoint& checkpoint) {
   const Result<PayloadScan> scan = ScanPayload(checkpoint);
   if (!scan.ok()) return scan.error();
   for (const RecordChecksum& record : scan->records) {
@@ -162,10 +162,10 @@ Status CheckChecksums(const Checkpoint& checkpoint) {
 Json JudgeFile(const std::string& path) {
   Result<MappedFile> file = MappedFile::Open(path);
   if (!file.ok()) return {{"accepted", false}, {"structure", file.error().message}};
-  const Checkpoint checkpoint = Checkpoint::Read(std::move(*file));
+  const checkpoint::Checkpoint checkpoint = checkpoint::Checkpoint::Read(std::move(*file));
   // As file_presence does with what is not a checkpoint.
-  const Status safety = checkpoint.format() == Checkpoint::Format::kUnknown
-                            ? CheckStrayPickles(checkpoint.file().bytes(), checkpoint.file().name())
+  const Status safety = checkpoint.format() == checkpoint::Checkpoint::Format::kUnknown
+                            ? checkpoint::CheckStrayPickles(checkpoint.file().bytes(), checkpoint.file().name())
                             : checkpoint.safety_status();
   Json out = {{"accepted", false},
               {"structure", Text(checkpoint.structure_status())},
@@ -178,19 +178,21 @@ Json JudgeFile(const std::string& path) {
                          checkpoint.pickle_status().ok() && checkpoint.storage_status().ok() &&
                          checkpoint.tensor_status().ok();
   if (!stages_ok) return out;
-  const Status loads = CheckLoadsInReference(checkpoint.pickle(), "file"), checksums = CheckChecksums(checkpoint);
-  const Result<Package> package = ReadPackage(checkpoint, PackageKind::kLanguageModel);
+  const Status loads = pickle::CheckLoadsInReference(checkpoint.pickle(), "file"),
+               checksums = CheckChecksums(checkpoint);
+  const Result<checkpoint::Package> package =
+      checkpoint::ReadPackage(checkpoint, checkpoint::PackageKind::kLanguageModel);
   out["loads"] = Text(loads);
   out["checksums"] = Text(checksums);
   out["package"] = package.ok() ? "" : package.error().message;
   if (!loads.ok() || !checksums.ok() || !package.ok()) return out;
   out["accepted"] = true;
   Json known = Json::array(), state = Json::array();
-  for (const PickleNode& node : checkpoint.pickle().nodes) {
+  for (const pickle::PickleNode& node : checkpoint.pickle().nodes) {
     if (node.kind == Kind::kGlobal) known.push_back(node.text);
   }
-  for (const NamedTensor& named : package->best_state) {
-    const TensorView& view = checkpoint.tensors()[named.tensor];
+  for (const checkpoint::NamedTensor& named : package->best_state) {
+    const pickle::TensorView& view = checkpoint.tensors()[named.tensor];
     const std::span<const std::byte> bytes = checkpoint.storages()[view.storage].bytes;
     state.push_back(Json::array({named.name, Name(view.dtype), view.shape, ElementsCrc(view, bytes)}));
   }
@@ -217,6 +219,6 @@ int Run(bool pickles) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::weights
 
-int main(int argc, char** argv) { return harness::Run(argc > 1 && std::string_view(argv[1]) == "--pickles"); }
+int main(int argc, char** argv) { return harness::weights::Run(argc > 1 && std::string_view(argv[1]) == "--pickles"); }

@@ -8,7 +8,7 @@
 #include "harness/weights/payload.h"
 #include "harness/weights/sharing.h"
 
-namespace harness {
+namespace harness::weights {
 namespace {
 
 using namespace testing_support;
@@ -21,8 +21,8 @@ struct View {
 };
 
 // Tensors t0, t1, ... over one storage of bytes, and what else lies in the archive.
-Checkpoint OfBytes(const std::string& storage, const std::vector<View>& views,
-                   const std::vector<std::pair<std::string, std::string>>& others = {}) {
+checkpoint::Checkpoint OfBytes(const std::string& storage, const std::vector<View>& views,
+                               const std::vector<std::pair<std::string, std::string>>& others = {}) {
   PickleWriter pickle;
   pickle.Raw("}(");
   for (size_t i = 0; i < views.size(); ++i) {
@@ -35,8 +35,8 @@ Checkpoint OfBytes(const std::string& storage, const std::vector<View>& views,
   return Open(WriteZip(TorchEntries(pickle.Raw("u").Stop(), storages)));
 }
 
-std::vector<NamedTensor> Names(const Checkpoint& checkpoint) {
-  std::vector<NamedTensor> named;
+std::vector<checkpoint::NamedTensor> Names(const checkpoint::Checkpoint& checkpoint) {
+  std::vector<checkpoint::NamedTensor> named;
   for (size_t i = 0; i < checkpoint.tensors().size(); ++i) named.push_back({"t" + std::to_string(i), i});
   return named;
 }
@@ -49,16 +49,17 @@ std::vector<View> Shifted(size_t count) {
 
 TEST(ViewLimit, AStorageIsShownSixtyFourTimes) {
   EXPECT_THAT(OfBytes(std::string(kMega + 128, 'x'), Shifted(64)).tensor_status(), Succeeds());
-  const Checkpoint past = OfBytes(std::string(kMega + 128, 'x'), Shifted(65));
+  const checkpoint::Checkpoint past = OfBytes(std::string(kMega + 128, 'x'), Shifted(65));
   EXPECT_THAT(past.tensor_status(),
               FailsWith(ErrorCode::kUnsupported,
                         "t64 and other views of storage 0 show its 1048704 elements more than 64 times over"));
   EXPECT_THAT(past.tensor_status(), HasRemedy("clone() each tensor"));
-  for (const TensorView& view : past.tensors()) EXPECT_FALSE(view.valid);
+  for (const pickle::TensorView& view : past.tensors()) EXPECT_FALSE(view.valid);
 }
 
 TEST(ViewLimit, OneViewOfAHundredThousandNamesIsOne) {
-  const Checkpoint checkpoint = OfBytes(std::string(kMega, 'x'), std::vector<View>(1000, {{kMega / 2}, {2}, 0}));
+  const checkpoint::Checkpoint checkpoint =
+      OfBytes(std::string(kMega, 'x'), std::vector<View>(1000, {{kMega / 2}, {2}, 0}));
   EXPECT_THAT(checkpoint.tensor_status(), Succeeds());
   const Result<PayloadScan> scan = ScanPayload(checkpoint);
   ASSERT_THAT(scan, Succeeds());
@@ -79,7 +80,7 @@ TEST(ViewLimit, ViewsOfASmallStorageAreFree) {
 TEST(RecordLimit, WhatNoStorageIsIsReadUpToABound) {
   const std::vector<std::pair<std::string, std::string>> unnamed = {{"1", std::string(40 * kMega, 'u')},
                                                                     {"2", std::string(23 * kMega, 'v')}};
-  const Checkpoint at = OfBytes("x", {{{1}, {1}, 0}}, unnamed);
+  const checkpoint::Checkpoint at = OfBytes("x", {{{1}, {1}, 0}}, unnamed);
   const Result<PayloadScan> all = ScanPayload(at);
   ASSERT_THAT(all, Succeeds());
   EXPECT_EQ(all->records_left_out, 0u);
@@ -87,7 +88,7 @@ TEST(RecordLimit, WhatNoStorageIsIsReadUpToABound) {
 
   auto more = unnamed;
   more.emplace_back("3", std::string(2 * kMega, 'w'));
-  const Checkpoint past = OfBytes("x", {{{1}, {1}, 0}}, more);
+  const checkpoint::Checkpoint past = OfBytes("x", {{{1}, {1}, 0}}, more);
   const Result<PayloadScan> some = ScanPayload(past);
   ASSERT_THAT(some, Succeeds());
   EXPECT_EQ(some->records_left_out, 1u);
@@ -99,13 +100,13 @@ TEST(SharingLimit, StridedViewsAreComparedUpToABound) {
   std::string storage(5 * kMega, 'x');
   for (size_t i = 0; i < storage.size(); ++i) storage[i] = static_cast<char>(i % 251);
   const auto count = static_cast<int64_t>(storage.size() / 2 - 1);
-  const Checkpoint at = OfBytes(storage, {{{count}, {2}, 0}, {{count}, {2}, 1}});
+  const checkpoint::Checkpoint at = OfBytes(storage, {{{count}, {2}, 0}, {{count}, {2}, 1}});
   Sharing sharing = FindSharedElements(at, Names(at));
   EXPECT_EQ(sharing.left_open, std::nullopt);
   EXPECT_TRUE(sharing.found.empty());
 
   storage += storage;
-  const Checkpoint past = OfBytes(storage, {{{2 * count}, {2}, 0}, {{2 * count}, {2}, 1}});
+  const checkpoint::Checkpoint past = OfBytes(storage, {{{2 * count}, {2}, 0}, {{2 * count}, {2}, 1}});
   sharing = FindSharedElements(past, Names(past));
   EXPECT_EQ(sharing.left_open, "t1");
   EXPECT_TRUE(sharing.found.empty());
@@ -114,7 +115,7 @@ TEST(SharingLimit, StridedViewsAreComparedUpToABound) {
 TEST(SharingLimit, TheSameStridedViewNeedsNoComparison) {
   std::string storage(kMega, 'x');
   storage[0] = 'y';
-  const Checkpoint checkpoint = OfBytes(storage, std::vector<View>(300, {{kMega / 2}, {2}, 0}));
+  const checkpoint::Checkpoint checkpoint = OfBytes(storage, std::vector<View>(300, {{kMega / 2}, {2}, 0}));
   const Sharing sharing = FindSharedElements(checkpoint, Names(checkpoint));
   EXPECT_EQ(sharing.left_open, std::nullopt);
   ASSERT_EQ(sharing.found.size(), 1u);
@@ -122,19 +123,20 @@ TEST(SharingLimit, TheSameStridedViewNeedsNoComparison) {
   EXPECT_EQ(sharing.found[0].elements, static_cast<int64_t>(kMega / 2));
 }
 
-Result<Package> WithName(size_t size) {
+Result<checkpoint::Package> WithName(size_t size) {
   PickleWriter pickle;
   pickle.Raw("}(").Str("best_state").Raw("}(").Str(std::string(size, 'n'));
   pickle.Tensor("0", "ByteStorage", 1, {1}, {1}, 0).Raw("u").Str("xp.cfg").Str("a: 1").Raw("u");
-  return ReadPackage(Open(WriteZip(TorchEntries(pickle.Stop(), {{"0", "x"}}))), PackageKind::kLanguageModel);
+  return checkpoint::ReadPackage(Open(WriteZip(TorchEntries(pickle.Stop(), {{"0", "x"}}))),
+                                 checkpoint::PackageKind::kLanguageModel);
 }
 
 TEST(NameLimit, ATensorsNameHasAThousandBytes) {
-  EXPECT_THAT(WithName(kMaxTensorName), Succeeds());
-  EXPECT_THAT(WithName(kMaxTensorName + 1),
+  EXPECT_THAT(WithName(checkpoint::kMaxTensorName), Succeeds());
+  EXPECT_THAT(WithName(checkpoint::kMaxTensorName + 1),
               FailsWith(ErrorCode::kMismatch,
                         Parts{"best_state has a key of 1001 bytes (nnnn", "more than 1000", "strict loading raises"}));
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::weights

@@ -16,7 +16,7 @@
 #include "harness/archive/zip_archive.h"
 #include "harness/weights/statistics.h"
 
-namespace harness {
+namespace harness::weights {
 namespace {
 
 // Note [One pass]
@@ -47,11 +47,11 @@ struct Job {
 
 // Statistics of a strided view over its storage's bytes, in row-major order.
 // Dimensions of stride 0 show the same elements again: these are read once and counted as often as they are shown.
-TensorStatistics StridedStatistics(size_t index, const TensorView& view, std::span<const std::byte> bytes) {
+TensorStatistics StridedStatistics(size_t index, const pickle::TensorView& view, std::span<const std::byte> bytes) {
   TensorStatistics s = EmptyStatistics(index);
   const int64_t total = view.num_elements();
   if (total == 0) return s;
-  const size_t size = SizeOf(view.dtype);
+  const size_t size = pickle::SizeOf(view.dtype);
   if (view.is_contiguous()) {
     AddElements(view.dtype, bytes.data() + static_cast<size_t>(view.offset) * size, total, 0, s);
     return s;
@@ -99,11 +99,11 @@ TensorStatistics StridedStatistics(size_t index, const TensorView& view, std::sp
 }
 
 // What a view shows: storage, element type, offset, shape, strides.
-using View = std::tuple<size_t, Dtype, int64_t, std::vector<int64_t>, std::vector<int64_t>>;
+using View = std::tuple<size_t, pickle::Dtype, int64_t, std::vector<int64_t>, std::vector<int64_t>>;
 
 class Scanner {
  public:
-  Scanner(const Checkpoint& checkpoint, const std::function<void(uint64_t, uint64_t)>& progress)
+  Scanner(const checkpoint::Checkpoint& checkpoint, const std::function<void(uint64_t, uint64_t)>& progress)
       : checkpoint_(checkpoint), progress_(progress) {}
 
   Result<PayloadScan> Run() {
@@ -140,7 +140,7 @@ class Scanner {
   void Read(Job& job, std::span<const std::byte> bytes, bool release) const;
   PayloadScan Collect();
 
-  const Checkpoint& checkpoint_;
+  const checkpoint::Checkpoint& checkpoint_;
   const std::function<void(uint64_t, uint64_t)>& progress_;
   std::vector<std::vector<size_t>> tensors_of_;  // by storage: valid, not empty, each view once
   std::vector<size_t> same_as_;                  // of each tensor, the one whose statistics are its own, too
@@ -165,14 +165,14 @@ void Scanner::Segments(Job prototype, std::span<const std::byte> bytes) {
 }
 
 void Scanner::Plan() {
-  const std::vector<Storage>& storages = checkpoint_.storages();
-  const std::vector<TensorView>& tensors = checkpoint_.tensors();
+  const std::vector<pickle::Storage>& storages = checkpoint_.storages();
+  const std::vector<pickle::TensorView>& tensors = checkpoint_.tensors();
   tensors_of_.resize(storages.size());
   same_as_.resize(tensors.size());
   std::map<View, size_t> seen;  // a storage of a hundred thousand names is read once
   for (size_t i = 0; i < tensors.size(); ++i) {
     same_as_[i] = i;
-    const TensorView& view = tensors[i];
+    const pickle::TensorView& view = tensors[i];
     if (!view.valid || view.num_elements() == 0) continue;
     same_as_[i] = seen.try_emplace({view.storage, view.dtype, view.offset, view.shape, view.strides}, i).first->second;
     if (same_as_[i] == i) tensors_of_[view.storage].push_back(i);
@@ -181,7 +181,7 @@ void Scanner::Plan() {
   for (size_t i = 0; i < storages.size(); ++i) {
     if (tensors_of_[i].size() == 1 && tensors[tensors_of_[i][0]].is_contiguous()) fused[i] = tensors_of_[i][0];
   }
-  const ZipArchive* archive = checkpoint_.archive();
+  const archive::ZipArchive* archive = checkpoint_.archive();
   if (archive != nullptr) {
     std::vector<size_t> storage_of(archive->records().size(), kNone);
     for (size_t i = 0; i < storages.size(); ++i) {
@@ -189,7 +189,7 @@ void Scanner::Plan() {
     }
     uint64_t unnamed = 0;
     for (size_t r = 0; r < archive->records().size(); ++r) {
-      const ZipRecord& record = archive->records()[r];
+      const archive::ZipRecord& record = archive->records()[r];
       if (!record.readable) continue;
       if (storage_of[r] == kNone && (record.size > kMaxUnnamedPayload - unnamed)) {
         ++records_left_out_;
@@ -266,12 +266,12 @@ Status Scanner::Do(Job& job) const {
 void Scanner::Read(Job& job, std::span<const std::byte> bytes, bool release) const {
   const MappedFile& file = checkpoint_.file();
   uint64_t first = 0, last = 0, size = 1;  // of the tensor's elements, in the payload's bytes
-  Dtype dtype = Dtype::kUInt8;
+  pickle::Dtype dtype = pickle::Dtype::kUInt8;
   TensorStatistics* statistics = nullptr;
   if (job.fused != kNone) {
-    const TensorView& view = checkpoint_.tensors()[job.fused];
+    const pickle::TensorView& view = checkpoint_.tensors()[job.fused];
     dtype = view.dtype;
-    size = SizeOf(dtype);
+    size = pickle::SizeOf(dtype);
     first = static_cast<uint64_t>(view.offset) * size;
     last = first + static_cast<uint64_t>(view.num_elements()) * size;
     statistics = &job.statistics.emplace_back(EmptyStatistics(job.fused));
@@ -279,7 +279,7 @@ void Scanner::Read(Job& job, std::span<const std::byte> bytes, bool release) con
   if (release) file.Prefetch(job.file_offset, bytes.size());
   for (size_t at = 0; at < bytes.size(); at += kChunk) {
     const std::span<const std::byte> chunk = bytes.subspan(at, std::min(kChunk, bytes.size() - at));
-    if (job.record != kNone) job.crc = Crc32(job.crc, chunk);
+    if (job.record != kNone) job.crc = archive::Crc32(job.crc, chunk);
     const uint64_t chunk_first = std::max(first, job.begin + at),
                    chunk_last = std::min(last, job.begin + at + chunk.size());
     if (statistics == nullptr || chunk_first >= chunk_last) continue;
@@ -295,15 +295,15 @@ PayloadScan Scanner::Collect() {
   scan.bytes_read = total_;
   size_t last_record = kNone;
   std::vector<TensorStatistics> of_tensor;
-  const std::vector<TensorView>& tensors = checkpoint_.tensors();
+  const std::vector<pickle::TensorView>& tensors = checkpoint_.tensors();
   of_tensor.reserve(tensors.size());
   for (size_t i = 0; i < tensors.size(); ++i) of_tensor.push_back(EmptyStatistics(i));
   for (const Job& job : jobs_) {  // segments of a record follow each other
     if (job.record != kNone && job.record == last_record) {
       RecordChecksum& sum = scan.records.back();
-      sum.computed = Crc32Combine(sum.computed, job.crc, job.size);
+      sum.computed = archive::Crc32Combine(sum.computed, job.crc, job.size);
     } else if (job.record != kNone) {
-      const ZipRecord& record = checkpoint_.archive()->records()[job.record];
+      const archive::ZipRecord& record = checkpoint_.archive()->records()[job.record];
       scan.records.push_back({record.name, record.data_offset, record.size, record.crc, job.crc});
       last_record = job.record;
     }
@@ -321,8 +321,9 @@ PayloadScan Scanner::Collect() {
 
 }  // namespace
 
-Result<PayloadScan> ScanPayload(const Checkpoint& checkpoint, const std::function<void(uint64_t, uint64_t)>& progress) {
+Result<PayloadScan> ScanPayload(const checkpoint::Checkpoint& checkpoint,
+                                const std::function<void(uint64_t, uint64_t)>& progress) {
   return Scanner(checkpoint, progress).Run();
 }
 
-}  // namespace harness
+}  // namespace harness::weights

@@ -11,7 +11,7 @@
 #include "harness/checkpoint/checkpoint.h"
 #include "harness/weights/statistics.h"
 
-namespace harness {
+namespace harness::weights {
 
 struct RecordChecksum {
   std::string record;        // name in the archive
@@ -37,7 +37,7 @@ struct PayloadScan {
 
 // `progress(done_bytes, total_bytes)` is called now and then, from one thread at a time; may be empty.
 // Errors: kCorrupt, where a deflated record doesn't inflate; kUnsupported, for more than kMaxPayload bytes.
-Result<PayloadScan> ScanPayload(const Checkpoint& checkpoint,
+Result<PayloadScan> ScanPayload(const checkpoint::Checkpoint& checkpoint,
                                 const std::function<void(uint64_t, uint64_t)>& progress = {});
 
-}  // namespace harness
+}  // namespace harness::weights

@@ -12,18 +12,18 @@
 #include "harness/testing/pickle_writer.h"
 #include "harness/weights/statistics.h"
 
-namespace harness {
+namespace harness::weights {
 namespace {
 
 using namespace testing_support;
 
 TEST(Crc32, KnownValuesAndCombination) {
-  EXPECT_EQ(Crc32(0, Bytes("123456789")), 0xcbf43926u);  // the check value of the CRC catalogue
-  EXPECT_EQ(Crc32(0, {}), 0u);
+  EXPECT_EQ(archive::Crc32(0, Bytes("123456789")), 0xcbf43926u);  // the check value of the CRC catalogue
+  EXPECT_EQ(archive::Crc32(0, {}), 0u);
   const std::string text = "the quick brown fox jumps over the lazy dog";
   for (size_t cut = 0; cut <= text.size(); ++cut) {
-    const uint32_t a = Crc32(0, Bytes(text.substr(0, cut))), b = Crc32(0, Bytes(text.substr(cut)));
-    EXPECT_EQ(Crc32Combine(a, b, text.size() - cut), Crc32(0, Bytes(text))) << cut;
+    const uint32_t a = archive::Crc32(0, Bytes(text.substr(0, cut))), b = archive::Crc32(0, Bytes(text.substr(cut)));
+    EXPECT_EQ(archive::Crc32Combine(a, b, text.size() - cut), archive::Crc32(0, Bytes(text))) << cut;
   }
 }
 
@@ -76,7 +76,7 @@ void ExpectSame(const TensorStatistics& a, const TensorStatistics& b) {
 
 // `raw` holds elements of `Element`, behind one byte, so that nothing is aligned.
 template <class Element, class ToDouble>
-void Compare(Dtype dtype, const std::vector<Element>& elements, ToDouble to_double, bool floating = true) {
+void Compare(pickle::Dtype dtype, const std::vector<Element>& elements, ToDouble to_double, bool floating = true) {
   std::string raw = "x";
   std::vector<double> values;
   for (const Element element : elements) {
@@ -91,21 +91,21 @@ void Compare(Dtype dtype, const std::vector<Element>& elements, ToDouble to_doub
 TEST(Statistics, EveryFloat16) {
   std::vector<uint16_t> all(65536);
   for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<uint16_t>(i);
-  Compare(Dtype::kFloat16, all, HalfToDouble);
+  Compare(pickle::Dtype::kFloat16, all, HalfToDouble);
   std::vector<uint16_t> finite;
   for (const uint16_t h : all) {
     if ((h & 0x7c00) != 0x7c00) finite.push_back(h);
   }
-  Compare(Dtype::kFloat16, finite, HalfToDouble);
-  for (const uint16_t h : all) Compare(Dtype::kFloat16, std::vector<uint16_t>{h}, HalfToDouble);
+  Compare(pickle::Dtype::kFloat16, finite, HalfToDouble);
+  for (const uint16_t h : all) Compare(pickle::Dtype::kFloat16, std::vector<uint16_t>{h}, HalfToDouble);
 }
 
 TEST(Statistics, EveryBFloat16) {
   const auto widen = [](uint16_t b) { return static_cast<double>(std::bit_cast<float>(uint32_t{b} << 16)); };
   std::vector<uint16_t> all(65536);
   for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<uint16_t>(i);
-  Compare(Dtype::kBFloat16, all, widen);
-  for (const uint16_t b : all) Compare(Dtype::kBFloat16, std::vector<uint16_t>{b}, widen);
+  Compare(pickle::Dtype::kBFloat16, all, widen);
+  for (const uint16_t b : all) Compare(pickle::Dtype::kBFloat16, std::vector<uint16_t>{b}, widen);
 }
 
 TEST(Statistics, WideFloatsAroundTheEdges) {
@@ -119,33 +119,34 @@ TEST(Statistics, WideFloatsAroundTheEdges) {
       for (double& d : doubles) d = normal(random);
       doubles[at] = edge;
       std::vector<float> floats(doubles.begin(), doubles.end());
-      Compare(Dtype::kFloat64, doubles, [](double d) { return d; });
-      Compare(Dtype::kFloat32, floats, [](float f) { return static_cast<double>(f); });
+      Compare(pickle::Dtype::kFloat64, doubles, [](double d) { return d; });
+      Compare(pickle::Dtype::kFloat32, floats, [](float f) { return static_cast<double>(f); });
     }
   }
 }
 
 TEST(Statistics, Integers) {
   Compare<int8_t>(
-      Dtype::kInt8, {-128, 0, 127, 0}, [](int8_t v) { return v; }, false);
+      pickle::Dtype::kInt8, {-128, 0, 127, 0}, [](int8_t v) { return v; }, false);
   Compare<uint8_t>(
-      Dtype::kUInt8, {255, 0, 3}, [](uint8_t v) { return v; }, false);
+      pickle::Dtype::kUInt8, {255, 0, 3}, [](uint8_t v) { return v; }, false);
   Compare<uint8_t>(
-      Dtype::kBool, {1, 1}, [](uint8_t v) { return v; }, false);
+      pickle::Dtype::kBool, {1, 1}, [](uint8_t v) { return v; }, false);
   Compare<int16_t>(
-      Dtype::kInt16, {-32768, 5}, [](int16_t v) { return v; }, false);
+      pickle::Dtype::kInt16, {-32768, 5}, [](int16_t v) { return v; }, false);
   Compare<int32_t>(
-      Dtype::kInt32, {std::numeric_limits<int32_t>::min(), 0}, [](int32_t v) { return v; }, false);
+      pickle::Dtype::kInt32, {std::numeric_limits<int32_t>::min(), 0}, [](int32_t v) { return v; }, false);
   Compare<int64_t>(
-      Dtype::kInt64, {100'000, 0, -7}, [](int64_t v) { return static_cast<double>(v); }, false);
+      pickle::Dtype::kInt64, {100'000, 0, -7}, [](int64_t v) { return static_cast<double>(v); }, false);
   Compare<int64_t>(
-      Dtype::kInt64, {}, [](int64_t v) { return static_cast<double>(v); }, false);
+      pickle::Dtype::kInt64, {}, [](int64_t v) { return static_cast<double>(v); }, false);
 }
 
 // --- scans
 
-Checkpoint WithFloats(size_t count, const std::vector<int64_t>& shape, const std::vector<int64_t>& strides,
-                      int64_t offset, bool deflate = false, Checkpoint::Payload payload = Checkpoint::Payload::kNow) {
+checkpoint::Checkpoint WithFloats(size_t count, const std::vector<int64_t>& shape, const std::vector<int64_t>& strides,
+                                  int64_t offset, bool deflate = false,
+                                  checkpoint::Checkpoint::Payload payload = checkpoint::Checkpoint::Payload::kNow) {
   std::string data;
   for (size_t i = 0; i < count; ++i)
     data += Little(i == 5 ? NAN : i == 7 ? HUGE_VALF : i == 8 ? 1e6f : static_cast<float>(i));
@@ -158,7 +159,7 @@ Checkpoint WithFloats(size_t count, const std::vector<int64_t>& shape, const std
 
 TEST(PayloadScan, LongPayloadsInSegments) {
   const size_t count = 5'000'000;  // 20 MB: five segments
-  const Checkpoint checkpoint = WithFloats(count, {1000, 5000}, {5000, 1}, 0);
+  const checkpoint::Checkpoint checkpoint = WithFloats(count, {1000, 5000}, {5000, 1}, 0);
   uint64_t last = 0, total = 0;
   const Result<PayloadScan> scan = ScanPayload(checkpoint, [&](uint64_t done, uint64_t all) {
     EXPECT_GE(done, last);
@@ -193,10 +194,10 @@ TEST(PayloadScan, ViewsCountWhatTheyShow) {
         Row{"expanded behind", {3, 2}, {1, 0}, 4, 6, 2, 2, 0, 4}, Row{"scalar", {}, {}, 5, 1, 1, 0, 0, HUGE_VAL},
         Row{"empty", {0, 2}, {2, 1}, 0, 0, 0, -1, 0, HUGE_VAL},
         Row{"hugely expanded", {int64_t{1} << 40, 2}, {0, 1}, 5, int64_t{1} << 41, int64_t{1} << 40, 0, 0, 6}}) {
-    for (const auto& [deflate, payload] : {std::pair(false, Checkpoint::Payload::kNow),
-                                           {true, Checkpoint::Payload::kNow},
-                                           {true, Checkpoint::Payload::kLater}}) {
-      const Checkpoint checkpoint = WithFloats(12, row.shape, row.strides, row.offset, deflate, payload);
+    for (const auto& [deflate, payload] : {std::pair(false, checkpoint::Checkpoint::Payload::kNow),
+                                           {true, checkpoint::Checkpoint::Payload::kNow},
+                                           {true, checkpoint::Checkpoint::Payload::kLater}}) {
+      const checkpoint::Checkpoint checkpoint = WithFloats(12, row.shape, row.strides, row.offset, deflate, payload);
       const Result<PayloadScan> scan = ScanPayload(checkpoint);
       ASSERT_THAT(scan, Succeeds());
       ASSERT_EQ(scan->statistics.size(), 1u) << row.name;
@@ -218,7 +219,7 @@ TEST(PayloadScan, SharedStoragesAreReadOnceForTheirChecksum) {
                                  .Tensor("0", "FloatStorage", 4, {2}, {1}, 2)
                                  .Raw("t")
                                  .Stop();
-  const Checkpoint checkpoint =
+  const checkpoint::Checkpoint checkpoint =
       Open(WriteZip(TorchEntries(pickle, {{"0", Little(1.f) + Little(2.f) + Little(3.f) + Little(4.f)}})));
   const Result<PayloadScan> scan = ScanPayload(checkpoint);
   ASSERT_THAT(scan, Succeeds());
@@ -232,8 +233,8 @@ TEST(PayloadScan, FlippedBitsAreSeenInAnyRecord) {
   const std::vector<ZipEntry> good = SmallExport();
   for (size_t i = 0; i < good.size(); ++i) {
     std::vector<ZipEntry> entries = good;
-    entries[i].crc = Crc32(0, Bytes(entries[i].data)) ^ 1;
-    const Checkpoint checkpoint = Open(WriteZip(entries));
+    entries[i].crc = archive::Crc32(0, Bytes(entries[i].data)) ^ 1;
+    const checkpoint::Checkpoint checkpoint = Open(WriteZip(entries));
     const Result<PayloadScan> scan = ScanPayload(checkpoint);
     ASSERT_THAT(scan, Succeeds());
     for (size_t j = 0; j < good.size(); ++j) {
@@ -241,7 +242,7 @@ TEST(PayloadScan, FlippedBitsAreSeenInAnyRecord) {
       EXPECT_EQ(scan->records[j].record, good[j].name);
     }
     entries[i].crc = 0;  // not computed
-    const Checkpoint without = Open(WriteZip(entries));
+    const checkpoint::Checkpoint without = Open(WriteZip(entries));
     EXPECT_TRUE(ScanPayload(without)->records[i].matches());
   }
 }
@@ -249,7 +250,7 @@ TEST(PayloadScan, FlippedBitsAreSeenInAnyRecord) {
 TEST(PayloadScan, InvalidTensorsAreLeftOut) {
   std::vector<ZipEntry> entries = SmallExport();
   entries[2].data.pop_back();
-  const Checkpoint checkpoint = Open(WriteZip(entries));
+  const checkpoint::Checkpoint checkpoint = Open(WriteZip(entries));
   const Result<PayloadScan> scan = ScanPayload(checkpoint);
   ASSERT_THAT(scan, Succeeds());
   ASSERT_EQ(scan->statistics.size(), 1u);
@@ -261,12 +262,12 @@ TEST(PayloadScan, InvalidTensorsAreLeftOut) {
 TEST(PayloadScan, DeflatedRecordThatDoesNotInflate) {
   std::vector<ZipEntry> entries = SmallExport();
   entries.push_back({.name = "archive/extra", .data = "\xff\xff\xff", .method = 8, .size = 24, .compressed_size = 3});
-  const Checkpoint checkpoint = Open(WriteZip(entries));
+  const checkpoint::Checkpoint checkpoint = Open(WriteZip(entries));
   EXPECT_THAT(ScanPayload(checkpoint), FailsWith(ErrorCode::kCorrupt, Parts{"record archive/extra", "deflate stream"}));
 }
 
 TEST(PayloadScan, NothingToScan) {
-  const Checkpoint checkpoint = Open("hello");
+  const checkpoint::Checkpoint checkpoint = Open("hello");
   const Result<PayloadScan> scan = ScanPayload(checkpoint);
   ASSERT_THAT(scan, Succeeds());
   EXPECT_TRUE(scan->records.empty());
@@ -274,4 +275,4 @@ TEST(PayloadScan, NothingToScan) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::weights

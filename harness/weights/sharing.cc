@@ -6,7 +6,7 @@
 #include <string_view>
 #include <unordered_set>
 
-namespace harness {
+namespace harness::weights {
 namespace {
 
 // A strided view is compared element by element: of one pair of views, and of a file that makes a thousand of them.
@@ -15,8 +15,8 @@ constexpr size_t kMaxOpen = 64;  // views that begin before another one and reac
 
 // The elements of a view: from `first` up to `end`, in units of its own element size.
 struct Range {
-  const NamedTensor* named;
-  const TensorView* view;
+  const checkpoint::NamedTensor* named;
+  const pickle::TensorView* view;
   int64_t first, end;
   int64_t walked = 1;  // positions that its strides visit; a dimension of stride 0 visits one
   bool apart = true;   // each stride steps beyond all that the smaller ones reach: no position is visited twice
@@ -24,7 +24,7 @@ struct Range {
 };
 
 // `view` is valid: nothing overflows.
-Range RangeOf(const NamedTensor& named, const TensorView& view) {
+Range RangeOf(const checkpoint::NamedTensor& named, const pickle::TensorView& view) {
   std::vector<std::pair<int64_t, int64_t>> steps;  // stride, size
   for (size_t i = 0; i < view.shape.size(); ++i) {
     if (view.shape[i] > 1 && view.strides[i] != 0) steps.emplace_back(view.strides[i], view.shape[i]);
@@ -43,7 +43,7 @@ Range RangeOf(const NamedTensor& named, const TensorView& view) {
 
 // Calls visit(position) for each distinct element of a view, relative to its first one.
 template <class Visit>
-void ForEachPosition(const TensorView& view, Visit visit) {
+void ForEachPosition(const pickle::TensorView& view, Visit visit) {
   std::vector<std::pair<int64_t, int64_t>> steps;  // stride, size
   for (size_t i = 0; i < view.shape.size(); ++i) {
     if (view.strides[i] != 0 && view.shape[i] > 1) steps.emplace_back(view.strides[i], view.shape[i]);
@@ -80,7 +80,7 @@ struct Budget {
   }
 };
 
-bool SameView(const TensorView& a, const TensorView& b) {
+bool SameView(const pickle::TensorView& a, const pickle::TensorView& b) {
   return a.offset == b.offset && a.shape == b.shape && a.strides == b.strides;
 }
 
@@ -110,8 +110,8 @@ int64_t Repeated(const Range& range, Budget& budget) {
   return elements - std::count(marked.begin(), marked.end(), true);
 }
 
-bool AllEqual(const Storage& storage, const Range& range) {
-  const size_t size = SizeOf(range.view->dtype);
+bool AllEqual(const pickle::Storage& storage, const Range& range) {
+  const size_t size = pickle::SizeOf(range.view->dtype);
   const auto bytes = storage.bytes.subspan(static_cast<size_t>(range.first) * size,
                                            static_cast<size_t>(range.end - range.first) * size);
   return std::memcmp(bytes.data(), bytes.data() + size, bytes.size() - size) == 0;
@@ -147,10 +147,11 @@ bool IsTie(const Range& a, const Range& b) {
 
 }  // namespace
 
-Sharing FindSharedElements(const Checkpoint& checkpoint, const std::vector<NamedTensor>& tensors) {
+Sharing FindSharedElements(const checkpoint::Checkpoint& checkpoint,
+                           const std::vector<checkpoint::NamedTensor>& tensors) {
   std::map<size_t, std::vector<Range>> by_storage;
-  for (const NamedTensor& named : tensors) {
-    const TensorView& view = checkpoint.tensors()[named.tensor];
+  for (const checkpoint::NamedTensor& named : tensors) {
+    const pickle::TensorView& view = checkpoint.tensors()[named.tensor];
     if (!view.valid || view.num_elements() == 0 || checkpoint.storages()[view.storage].bytes.empty()) continue;
     // Views of one storage by another element type have no common unit.
     if (view.dtype != checkpoint.storages()[view.storage].dtype) continue;
@@ -218,4 +219,4 @@ Sharing FindSharedElements(const Checkpoint& checkpoint, const std::vector<Named
   return sharing;
 }
 
-}  // namespace harness
+}  // namespace harness::weights

@@ -20,7 +20,7 @@
 #include "harness/checkpoint/checkpoint.h"
 #include "harness/checkpoint/package.h"
 
-namespace harness {
+namespace harness::weights {
 
 // Two or more tensors, each on elements of the one before; or one, whose strides bring it back onto its own.
 struct SharedElements {
@@ -38,6 +38,7 @@ struct Sharing {
 
 // `tensors`: those whose values are read. Passed over: views that are not valid, and storages that are not available or
 // not yet inflated.
-Sharing FindSharedElements(const Checkpoint& checkpoint, const std::vector<NamedTensor>& tensors);
+Sharing FindSharedElements(const checkpoint::Checkpoint& checkpoint,
+                           const std::vector<checkpoint::NamedTensor>& tensors);
 
-}  // namespace harness
+}  // namespace harness::weights

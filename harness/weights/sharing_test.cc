@@ -6,7 +6,7 @@
 #include "harness/testing/matchers.h"
 #include "harness/testing/pickle_writer.h"
 
-namespace harness {
+namespace harness::weights {
 namespace {
 
 using namespace testing_support;
@@ -34,9 +34,9 @@ std::vector<SharedElements> Find(const std::vector<View>& views, const std::stri
   for (const View& view : views) {
     pickle.Str(view.name).Tensor("0", "FloatStorage", 12, view.shape, view.strides, view.offset);
   }
-  const Checkpoint checkpoint = Open(WriteZip(TorchEntries(pickle.Raw("u").Stop(), {{"0", storage}})));
+  const checkpoint::Checkpoint checkpoint = Open(WriteZip(TorchEntries(pickle.Raw("u").Stop(), {{"0", storage}})));
   EXPECT_THAT(checkpoint.tensor_status(), Succeeds());
-  std::vector<NamedTensor> named;
+  std::vector<checkpoint::NamedTensor> named;
   for (size_t i = 0; i < views.size(); ++i) named.push_back({views[i].name, i});
   const Sharing sharing = FindSharedElements(checkpoint, named);
   EXPECT_EQ(sharing.left_open, std::nullopt);
@@ -125,4 +125,4 @@ TEST(Sharing, ManyViewsOfOneBuffer) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::weights

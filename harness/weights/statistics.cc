@@ -7,7 +7,7 @@
 
 #include "harness/base/little_endian.h"
 
-namespace harness {
+namespace harness::weights {
 namespace {
 
 // Note [Floats as integers]
@@ -181,21 +181,21 @@ TensorStatistics EmptyStatistics(size_t tensor) {
   return statistics;
 }
 
-void AddElements(Dtype dtype, const std::byte* data, int64_t count, int64_t first_index, TensorStatistics& s) {
+void AddElements(pickle::Dtype dtype, const std::byte* data, int64_t count, int64_t first_index, TensorStatistics& s) {
   s.elements += count;
   switch (dtype) {
-    case Dtype::kFloat64: return AddFloats<Float64>(data, count, first_index, s);
-    case Dtype::kFloat32: return AddFloats<Float32>(data, count, first_index, s);
-    case Dtype::kFloat16: return AddFloats<Float16>(data, count, first_index, s);
-    case Dtype::kBFloat16: return AddFloats<BFloat16>(data, count, first_index, s);
-    case Dtype::kInt64: return AddIntegers<int64_t>(data, count, s);
-    case Dtype::kInt32: return AddIntegers<int32_t>(data, count, s);
-    case Dtype::kInt16: return AddIntegers<int16_t>(data, count, s);
-    case Dtype::kInt8: return AddIntegers<int8_t>(data, count, s);
-    case Dtype::kUInt8:
-    case Dtype::kBool: return AddIntegers<uint8_t>(data, count, s);
-    case Dtype::kComplex64:
-    case Dtype::kComplex128: return;
+    case pickle::Dtype::kFloat64: return AddFloats<Float64>(data, count, first_index, s);
+    case pickle::Dtype::kFloat32: return AddFloats<Float32>(data, count, first_index, s);
+    case pickle::Dtype::kFloat16: return AddFloats<Float16>(data, count, first_index, s);
+    case pickle::Dtype::kBFloat16: return AddFloats<BFloat16>(data, count, first_index, s);
+    case pickle::Dtype::kInt64: return AddIntegers<int64_t>(data, count, s);
+    case pickle::Dtype::kInt32: return AddIntegers<int32_t>(data, count, s);
+    case pickle::Dtype::kInt16: return AddIntegers<int16_t>(data, count, s);
+    case pickle::Dtype::kInt8: return AddIntegers<int8_t>(data, count, s);
+    case pickle::Dtype::kUInt8:
+    case pickle::Dtype::kBool: return AddIntegers<uint8_t>(data, count, s);
+    case pickle::Dtype::kComplex64:
+    case pickle::Dtype::kComplex128: return;
   }
 }
 
@@ -212,4 +212,4 @@ void Merge(const TensorStatistics& other, TensorStatistics& into) {
   if (other.first_beyond_float16 >= 0) First(other.first_beyond_float16, into.first_beyond_float16);
 }
 
-}  // namespace harness
+}  // namespace harness::weights

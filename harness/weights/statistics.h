@@ -6,7 +6,7 @@
 
 #include "harness/pickle/dtype.h"
 
-namespace harness {
+namespace harness::weights {
 
 // The first float32 that PyTorch rounds to infinity in float16; what is below rounds to 65504 at most.
 inline constexpr int kFloat16Overflow = 65520;
@@ -32,9 +32,10 @@ TensorStatistics EmptyStatistics(size_t tensor);
 
 // Adds `count` elements at `data` (any alignment), the first of which has flat index `first_index`. Complex elements
 // are only counted. Fast where nothing is NaN, infinite or beyond float16, which is looked for first; exact elsewhere.
-void AddElements(Dtype dtype, const std::byte* data, int64_t count, int64_t first_index, TensorStatistics& statistics);
+void AddElements(pickle::Dtype dtype, const std::byte* data, int64_t count, int64_t first_index,
+                 TensorStatistics& statistics);
 
 // Adds what was counted over other elements of the same tensor.
 void Merge(const TensorStatistics& other, TensorStatistics& into);
 
-}  // namespace harness
+}  // namespace harness::weights

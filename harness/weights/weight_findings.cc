@@ -11,7 +11,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
-namespace harness {
+namespace harness::weights {
 namespace {
 
 constexpr std::string_view kLayers = "transformer.layers.";
@@ -91,18 +91,18 @@ std::vector<std::pair<std::string, Module>> Modules(const std::vector<Weight>& w
 
 }  // namespace
 
-std::vector<Weight> WeightsOf(const Checkpoint& checkpoint, const std::vector<NamedTensor>& best_state,
-                              const PayloadScan& scan) {
+std::vector<Weight> WeightsOf(const checkpoint::Checkpoint& checkpoint,
+                              const std::vector<checkpoint::NamedTensor>& best_state, const PayloadScan& scan) {
   std::unordered_map<size_t, const TensorStatistics*> by_tensor;
   for (const TensorStatistics& statistics : scan.statistics) by_tensor[statistics.tensor] = &statistics;
   std::vector<Weight> weights;
-  for (const NamedTensor& named : best_state) {
-    const TensorView& view = checkpoint.tensors()[named.tensor];
+  for (const checkpoint::NamedTensor& named : best_state) {
+    const pickle::TensorView& view = checkpoint.tensors()[named.tensor];
     Weight weight{named.name, view.dtype, view.shape, nullptr, {}};
     if (const auto found = by_tensor.find(named.tensor); found != by_tensor.end()) weight.statistics = found->second;
     if (view.valid && view.is_contiguous() && view.storage < checkpoint.storages().size()) {
       const std::span<const std::byte> storage = checkpoint.storages()[view.storage].bytes;
-      const size_t size = SizeOf(view.dtype), offset = static_cast<size_t>(view.offset) * size,
+      const size_t size = pickle::SizeOf(view.dtype), offset = static_cast<size_t>(view.offset) * size,
                    length = static_cast<size_t>(view.num_elements()) * size;
       if (offset <= storage.size() && length <= storage.size() - offset) weight.bytes = storage.subspan(offset, length);
     }
@@ -224,4 +224,4 @@ std::vector<DeadEntries> CountDeadEntries(const std::vector<Weight>& weights) {
   return counts;
 }
 
-}  // namespace harness
+}  // namespace harness::weights

@@ -14,20 +14,20 @@
 #include "harness/checkpoint/package.h"
 #include "harness/weights/payload.h"
 
-namespace harness {
+namespace harness::weights {
 
 // A tensor of best_state.
 struct Weight {
   std::string name;
-  Dtype dtype = Dtype::kFloat32;
+  pickle::Dtype dtype = pickle::Dtype::kFloat32;
   std::vector<int64_t> shape;
   const TensorStatistics* statistics = nullptr;  // null where it could not be read
   std::span<const std::byte> bytes;              // its elements, row-major; empty where they don't lie in one piece
 };
 
 // In file order. The result views both arguments.
-std::vector<Weight> WeightsOf(const Checkpoint& checkpoint, const std::vector<NamedTensor>& best_state,
-                              const PayloadScan& scan);
+std::vector<Weight> WeightsOf(const checkpoint::Checkpoint& checkpoint,
+                              const std::vector<checkpoint::NamedTensor>& best_state, const PayloadScan& scan);
 
 // Statistics of the training that inference never reads: any values do.
 bool IsTrainingOnly(const std::string& name);
@@ -61,4 +61,4 @@ struct DeadEntries {
 };
 std::vector<DeadEntries> CountDeadEntries(const std::vector<Weight>& weights);
 
-}  // namespace harness
+}  // namespace harness::weights

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <deque>
 
-namespace harness {
+namespace harness::weights {
 namespace {
 
 using testing::ElementsAre;
@@ -24,7 +24,7 @@ class Model {
     auto& bytes = bytes_.emplace_back(values.size() * sizeof(float));
     if (!values.empty()) std::memcpy(bytes.data(), values.data(), bytes.size());
     statistics_.push_back(s);
-    weights_.push_back({std::move(name), Dtype::kFloat32, std::move(shape), &statistics_.back(), bytes});
+    weights_.push_back({std::move(name), pickle::Dtype::kFloat32, std::move(shape), &statistics_.back(), bytes});
     return *this;
   }
   // A transformer layer whose matrix holds `first` and its double.
@@ -134,4 +134,4 @@ TEST(WeightFindings, DeadEntries) {
 }
 
 }  // namespace
-}  // namespace harness
+}  // namespace harness::weights

@@ -9,9 +9,9 @@ namespace conformance {
 
 Outcome CheckCodebookUse(Context& context, const GenerationCase& of) {
   const GenerationRun& run = context.GetRun(of);
-  const auto codes = harness::ReadNpy<int32_t>(context.settings().output_dir / run.tokens);
+  const auto codes = harness::audio::ReadNpy<int32_t>(context.settings().output_dir / run.tokens);
   if (!codes.ok()) return FromStatus(codes.error());
-  const auto statistics = harness::ComputeTokenStatistics(codes->values, run.num_codebooks, run.frames);
+  const auto statistics = harness::audio::ComputeTokenStatistics(codes->values, run.num_codebooks, run.frames);
   if (!statistics.ok()) return FromStatus(statistics.error());
   const double max_share = context.GetLimit("tokens.max_dominant_share");
   const double max_run = context.GetLimit("tokens.max_run_share");

@@ -8,7 +8,7 @@ namespace conformance {
 struct Figure {
   const char* limit;  // its name in the catalogue
   bool at_least;      // the limit is a minimum
-  double (*value)(const harness::SignalMeasures&);
+  double (*value)(const harness::audio::SignalMeasures&);
   const char* what;   // "WHAT is {value}, ..."
   const char* cause;  // what a bad one means
   const char* remedy;

@@ -4,7 +4,7 @@
 
 namespace conformance {
 
-using harness::SignalMeasures;
+using harness::audio::SignalMeasures;
 
 Outcome CheckFiniteSound(Context& context, const GenerationCase& of) {
   const auto& sound = context.Sound(context.GetRun(of).audio);

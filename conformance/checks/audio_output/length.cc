@@ -7,7 +7,7 @@ namespace conformance {
 
 Outcome CheckLength(Context& context, const GenerationCase& of) {
   const GenerationRun& run = context.GetRun(of);
-  const auto audio = harness::ReadWav(context.settings().output_dir / run.audio);
+  const auto audio = harness::audio::ReadWav(context.settings().output_dir / run.audio);
   if (!audio.ok()) return FromStatus(audio.error());
   const int64_t expected = run.samples;
   const nlohmann::json measured = {

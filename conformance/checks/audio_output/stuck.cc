@@ -2,7 +2,7 @@
 
 namespace conformance {
 
-using harness::SignalMeasures;
+using harness::audio::SignalMeasures;
 
 Outcome CheckStuck(Context& context, const GenerationCase& of) {
   static constexpr Figure kRun = {"audio.max_constant_s",
@@ -19,9 +19,9 @@ Outcome CheckStuck(Context& context, const GenerationCase& of) {
       "The model is stuck in a loop: it draws the same codes again and again, or the codebooks decode them alike",
       "Look at the codebooks (quantizer.vq) and at the codes in tokens.npy, or export an earlier checkpoint"};
   Outcome run = CheckFigure(context, of, kRun);
-  if (run.status != harness::CheckStatus::kPass) return run;
+  if (run.status != harness::report::CheckStatus::kPass) return run;
   Outcome repeat = CheckFigure(context, of, kRepeat);
-  if (repeat.status != harness::CheckStatus::kPass) return repeat;
+  if (repeat.status != harness::report::CheckStatus::kPass) return repeat;
   return Pass({{"constant_s", run.measured}, {"repeated_share", repeat.measured}},
               {{"constant_s", run.limit}, {"repeated_share", repeat.limit}});
 }

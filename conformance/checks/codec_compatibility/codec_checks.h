@@ -14,8 +14,8 @@ namespace conformance::codec_checks {
 
 // A codec to hold a language model against, whatever it is.
 struct Codec {
-  const harness::CodecDescription& description;
-  const harness::CodecFacts& facts;
+  const harness::exports::CodecDescription& description;
+  const harness::architecture::CodecFacts& facts;
   int64_t seanet_channels = 0;  // what it decodes, where that is another number than it announces
 
   // A model of the hub or DAC: known by its name, not by its config.
@@ -30,17 +30,17 @@ inline constexpr const char* kExportTrainedCodec = "Export the codec that the mo
 std::optional<int64_t> ReadLmNumber(Context& context, const char* key);
 
 // Precondition: the language model's options are ok, and the codec could be described.
-using CodecCheck = Outcome (*)(Context&, const harness::LmSpec&, const Codec&);
+using CodecCheck = Outcome (*)(Context&, const harness::architecture::LmSpec&, const Codec&);
 
 // What the codes are: codec_codes.cc.
-Outcome CheckCodebooks(Context& context, const harness::LmSpec& lm, const Codec& codec);
-Outcome CheckCardinality(Context& context, const harness::LmSpec& lm, const Codec& codec);
+Outcome CheckCodebooks(Context& context, const harness::architecture::LmSpec& lm, const Codec& codec);
+Outcome CheckCardinality(Context& context, const harness::architecture::LmSpec& lm, const Codec& codec);
 Outcome CheckDelays(Context& context);
 
 // What they decode to: codec_sound.cc.
-Outcome CheckSampleRate(Context& context, const harness::LmSpec& lm, const Codec& codec);
-Outcome CheckFrameRate(Context& context, const harness::LmSpec& lm, const Codec& codec);
-Outcome CheckStereo(Context& context, const harness::LmSpec& lm, const Codec& codec);
-Outcome CheckChannels(Context& context, const harness::LmSpec& lm, const Codec& codec);
+Outcome CheckSampleRate(Context& context, const harness::architecture::LmSpec& lm, const Codec& codec);
+Outcome CheckFrameRate(Context& context, const harness::architecture::LmSpec& lm, const Codec& codec);
+Outcome CheckStereo(Context& context, const harness::architecture::LmSpec& lm, const Codec& codec);
+Outcome CheckChannels(Context& context, const harness::architecture::LmSpec& lm, const Codec& codec);
 
 }  // namespace conformance::codec_checks

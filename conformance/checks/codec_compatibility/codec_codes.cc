@@ -10,7 +10,7 @@
 
 namespace conformance::codec_checks {
 
-using harness::LmSpec;
+using harness::architecture::LmSpec;
 
 namespace {
 
@@ -25,7 +25,7 @@ std::string SuggestCodebooks(const LmSpec& lm, const Codec& codec, int64_t activ
            "state_dict.bin, as the model was trained: with either of them they agree";
   }
   const int64_t wanted = lm.num_codebooks / (lm.interleave_stereo && !lm.stereo_per_timestep ? 2 : 1);
-  if (wanted <= codec.facts.codebooks && harness::WithCodebooks(codec.facts, wanted).ok()) {
+  if (wanted <= codec.facts.codebooks && harness::architecture::WithCodebooks(codec.facts, wanted).ok()) {
     return fmt::format(
         "If the model was trained so, set compression_model_n_q: {} in state_dict.bin, with which they "
         "agree; if not, export the codec that it was trained with",
@@ -45,7 +45,7 @@ Outcome CheckCodebooks(Context& context, const LmSpec& lm, const Codec& codec) {
                             *lm.compression_model_n_q, codec.facts.codebooks, codec.NameKey("rvq.n_q")))
         .WithRemedy(set_trained + ", or to null for all of them");
   }
-  if (lm.compression_model_n_q && !harness::WithCodebooks(codec.facts, *lm.compression_model_n_q).ok()) {
+  if (lm.compression_model_n_q && !harness::architecture::WithCodebooks(codec.facts, *lm.compression_model_n_q).ok()) {
     return Fail(fmt::format("state_dict.bin: compression_model_n_q is {}, but the bandwidths of the codec allow {} "
                             "codebooks ({}). MusicGen.get_pretrained raises a ValueError (set_num_codebooks)",
                             *lm.compression_model_n_q, fmt::join(codec.facts.possible_codebooks, " or "),
@@ -84,11 +84,11 @@ Outcome CheckCardinality(Context&, const LmSpec& lm, const Codec& codec) {
 
 Outcome CheckDelays(Context& context) {
   const LmSpec& lm = *context.exported().lm_spec();
-  const harness::Status pattern = harness::CheckPattern(lm.pattern, lm.num_codebooks);
+  const harness::Status pattern = harness::architecture::CheckPattern(lm.pattern, lm.num_codebooks);
   if (pattern.ok()) return Pass(lm.pattern.delays);
   // What MusicGen's own configs have, where that is not it already.
   std::string usual;
-  if (lm.pattern.kind == harness::PatternSpec::Kind::kDelay) {
+  if (lm.pattern.kind == harness::architecture::PatternSpec::Kind::kDelay) {
     const int64_t share = lm.interleave_stereo && !lm.stereo_per_timestep ? 2 : 1;
     std::vector<int64_t> delays;
     for (int64_t k = 0; k < std::min<int64_t>(lm.num_codebooks, 64); ++k) delays.push_back(k / share);

@@ -16,8 +16,8 @@ namespace {
 
 using codec_checks::Codec;
 using codec_checks::CodecCheck;
-using harness::LmSpec;
-using harness::Role;
+using harness::architecture::LmSpec;
+using harness::exports::Role;
 
 const std::optional<std::string>& GetReference(Context& context) {
   return context.exported().file(Role::kCodec).package()->pretrained;
@@ -25,9 +25,9 @@ const std::optional<std::string>& GetReference(Context& context) {
 
 // Precondition: codec_compatibility/reference passed, and the codec's options where it has a config of its own.
 Codec DescribeCodec(Context& context) {
-  const harness::CodecDescription& description = *context.exported().codec();
+  const harness::exports::CodecDescription& description = *context.exported().codec();
   Codec codec{description, description.facts, description.facts.channels};
-  if (const harness::CodecSpec* spec = description.encodec(); spec != nullptr) {
+  if (const harness::architecture::CodecSpec* spec = description.encodec(); spec != nullptr) {
     codec.seanet_channels = spec->encoder.channels != spec->channels ? spec->encoder.channels : spec->decoder.channels;
   }
   return codec;
@@ -56,7 +56,7 @@ Outcome CheckReference(Context& context) {
   const auto& codec = context.exported().codec();
   if (!codec.ok()) return FromStatus(codec.error().In("compression_state_dict.bin"));
   Outcome outcome = Pass(*reference);
-  if (const auto* uncached = std::get_if<harness::UncachedCodec>(&codec->source)) {
+  if (const auto* uncached = std::get_if<harness::exports::UncachedCodec>(&codec->source)) {
     outcome.message = "only the known properties of the codec are checked: " + uncached->why.message;
     outcome.remedy = uncached->why.remedy;
   }
@@ -78,7 +78,7 @@ Outcome CheckTrainedWith(Context& context, const LmSpec&, const Codec& codec) {
                 codec.description.name, name)
         .WithRemedy(export_again);
   }
-  const harness::KnownCodec* known = harness::FindKnownCodec(name);
+  const harness::architecture::KnownCodec* known = harness::architecture::FindKnownCodec(name);
   if (known == nullptr) return Pass(trained_on);
   if (known->facts.sample_rate_hz != codec.facts.sample_rate_hz || known->facts.channels != codec.facts.channels ||
       known->facts.frame_rate_hz != codec.facts.frame_rate_hz) {
@@ -100,8 +100,8 @@ Outcome CheckCodecWeights(Context& context) {
     const Outcome& own = context.GetOutcome(ids::kUnexpected(Role::kCodec));
     return own.failed() ? Blocked(ids::kUnexpected(Role::kCodec)) : own;
   }
-  const harness::CodecDescription& description = *context.exported().codec();
-  const auto* uncached = std::get_if<harness::UncachedCodec>(&description.source);
+  const harness::exports::CodecDescription& description = *context.exported().codec();
+  const auto* uncached = std::get_if<harness::exports::UncachedCodec>(&description.source);
   if (uncached == nullptr) return Pass(description.name);
   return Skip(reason::kNotInCache, uncached->why.message).WithRemedy(uncached->why.remedy);
 }
@@ -119,7 +119,7 @@ Outcome CheckWithCodec(Context& context, CodecCheck check, const std::vector<con
   for (const char* cause : causes) {
     const Outcome& outcome = context.GetOutcome(cause);
     if (outcome.failed()) return Blocked(cause);
-    if (outcome.status == harness::CheckStatus::kBlocked) return outcome;
+    if (outcome.status == harness::report::CheckStatus::kBlocked) return outcome;
   }
   return check(context, *context.exported().lm_spec(), DescribeCodec(context));
 }

@@ -5,10 +5,10 @@
 
 namespace conformance::codec_checks {
 
-using harness::LmSpec;
+using harness::architecture::LmSpec;
 
 std::optional<int64_t> ReadLmNumber(Context& context, const char* key) {
-  const auto value = context.exported().file(harness::Role::kLanguageModel).config()->GetInt(key);
+  const auto value = context.exported().file(harness::exports::Role::kLanguageModel).config()->GetInt(key);
   return value.ok() ? std::optional(*value) : std::nullopt;
 }
 

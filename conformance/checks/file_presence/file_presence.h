@@ -7,6 +7,6 @@
 namespace conformance {
 
 Outcome CheckFolderName(Context& context);
-Outcome CheckFormat(Context& context, harness::Role role);
+Outcome CheckFormat(Context& context, harness::exports::Role role);
 
 }  // namespace conformance

@@ -4,13 +4,13 @@
 
 namespace conformance {
 
-Outcome CheckFormat(Context& context, harness::Role role) {
-  harness::ExportFile& file = context.exported().file(role);
+Outcome CheckFormat(Context& context, harness::exports::Role role) {
+  harness::exports::ExportFile& file = context.exported().file(role);
   Outcome outcome = FromStatus(file.Format());
   if (outcome.passed() && !file.of_export()) {
     outcome.message =
         fmt::format("{} is a link to a file outside of the export: a copy of the folder may hold the link only",
-                    harness::FileName(role));
+                    harness::exports::FileName(role));
     outcome.remedy = "Put the file itself there before the folder is published";
   }
   return outcome;

@@ -9,7 +9,7 @@ namespace conformance {
 namespace {
 
 namespace fs = std::filesystem;
-using harness::CheckStatus;
+using harness::report::CheckStatus;
 using testing::HasSubstr;
 
 GenerationRecord Recorded() {

@@ -9,7 +9,7 @@ namespace conformance {
 
 Outcome CheckCodes(Context& context, const GenerationCase& of) {
   const GenerationRun& run = context.GetRun(of);
-  const auto codes = harness::ReadNpy<int32_t>(context.settings().output_dir / run.tokens);
+  const auto codes = harness::audio::ReadNpy<int32_t>(context.settings().output_dir / run.tokens);
   if (!codes.ok()) return FromStatus(codes.error());
   const std::vector<int64_t> expected = {run.num_codebooks, run.frames};
   if (codes->shape != expected) {

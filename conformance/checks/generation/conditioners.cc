@@ -5,7 +5,7 @@ namespace conformance {
 
 // What MusicGen gives to the conditioners is what they ask for.
 Outcome CheckConditioners(Context& context) {
-  const auto problem = harness::FindInputProblem(*context.exported().lm_spec());
+  const auto problem = harness::architecture::FindInputProblem(*context.exported().lm_spec());
   return problem ? Fail("state_dict.bin: " + *problem) : Pass();
 }
 

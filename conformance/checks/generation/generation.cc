@@ -5,7 +5,7 @@
 namespace conformance {
 namespace {
 
-using harness::Role;
+using harness::exports::Role;
 
 // Whatever would make the sound wrong, or the run raise, for a reason that has a name of its own.
 std::vector<std::string> ListStaticChecks() {

@@ -12,7 +12,7 @@ constexpr int64_t kDefaultTopK = 250;
 }  // namespace
 
 Outcome CheckProductionDefaults(Context& context) {
-  const harness::LmSpec& spec = *context.exported().lm_spec();
+  const harness::architecture::LmSpec& spec = *context.exported().lm_spec();
   const nlohmann::json measured = {{"segment_duration_s", spec.segment_duration_s}, {"cardinality", spec.cardinality}};
   const nlohmann::json limit = {{"segment_duration_s", kExtendStrideS}, {"cardinality", kDefaultTopK}};
   if (!(spec.segment_duration_s > kExtendStrideS)) {

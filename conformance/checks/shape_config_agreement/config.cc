@@ -8,7 +8,7 @@
 
 namespace conformance {
 
-using harness::Role;
+using harness::exports::Role;
 
 namespace {
 
@@ -23,20 +23,21 @@ const std::vector<std::string>& ListSubtreesRead(Role role) {
 }
 
 // The key paths below `value` that are still `???`.
-void FindMissing(const harness::ConfigValue& value, const std::string& path, std::vector<std::string>& missing) {
+void FindMissing(const harness::config::ConfigValue& value, const std::string& path,
+                 std::vector<std::string>& missing) {
   if (!value.environment.empty()) return;  // its keys are not shown
   if (const auto* text = std::get_if<std::string>(&value.data); text != nullptr && *text == "???")
     missing.push_back(path);
-  if (const auto* map = std::get_if<harness::ConfigValue::Map>(&value.data)) {
+  if (const auto* map = std::get_if<harness::config::ConfigValue::Map>(&value.data)) {
     for (const auto& [key, item] : *map) FindMissing(item, path + "." + key, missing);
   }
-  if (const auto* list = std::get_if<harness::ConfigValue::List>(&value.data)) {
+  if (const auto* list = std::get_if<harness::config::ConfigValue::List>(&value.data)) {
     for (size_t i = 0; i < list->size(); ++i) FindMissing((*list)[i], fmt::format("{}[{}]", path, i), missing);
   }
 }
 
 // The first key on the way to `path` that is not there; empty where the whole path is, or can't be followed.
-std::string FindFirstAbsent(const harness::Config& config, const std::string& path) {
+std::string FindFirstAbsent(const harness::config::Config& config, const std::string& path) {
   for (size_t end = path.find('.'); end != std::string::npos; end = path.find('.', end + 1)) {
     const std::string parent = path.substr(0, end);
     if (!config.Has(parent)) return parent;
@@ -47,13 +48,13 @@ std::string FindFirstAbsent(const harness::Config& config, const std::string& pa
 
 // The keys that the builders' options check refuses.
 std::vector<std::string> ListRefusedKeys(Context& context, Role role) {
-  harness::Export& exported = context.exported();
+  harness::exports::Export& exported = context.exported();
   if (role == Role::kLanguageModel)
     return exported.lm_spec().ok() ? std::vector<std::string>() : exported.lm_spec().error().keys;
   return exported.codec_spec().ok() ? std::vector<std::string>() : exported.codec_spec().error().keys;
 }
 
-bool Holds(const harness::Config& config, const std::string& path, const std::string& text) {
+bool Holds(const harness::config::Config& config, const std::string& path, const std::string& text) {
   const auto value = config.GetString(path);
   return value.ok() && *value == text;
 }
@@ -67,30 +68,32 @@ struct Explanation {
 // How the config of the other role got into this file, by what the other file holds.
 Explanation ExplainOtherConfig(Context& context, Role role) {
   const Role other = GetOtherRole(role);
-  harness::ExportFile& beside = context.exported().file(other);
+  harness::exports::ExportFile& beside = context.exported().file(other);
   const bool readable = context.GetOutcome(ids::kPackage(other)).passed();
   const bool has_config = readable && !beside.package()->pretrained && beside.config().ok();
-  const std::string export_it = fmt::format("Write {} with {}", harness::FileName(role), harness::ExporterCall(role));
+  const std::string export_it =
+      fmt::format("Write {} with {}", harness::exports::FileName(role), harness::exports::ExporterCall(role));
   if (has_config && beside.config()->Has(ListSubtreesRead(role).front())) {
-    return {
-        fmt::format("The two files are swapped: {} holds the {}", harness::FileName(other), harness::Describe(role)),
-        "Exchange the names of the two files"};
+    return {fmt::format("The two files are swapped: {} holds the {}", harness::exports::FileName(other),
+                        harness::exports::Describe(role)),
+            "Exchange the names of the two files"};
   }
   if (has_config && beside.config()->Has(ListSubtreesRead(other).front())) {
-    return {
-        fmt::format("The {} was exported twice: {} holds one, too", harness::Describe(other), harness::FileName(other)),
-        export_it};
+    return {fmt::format("The {} was exported twice: {} holds one, too", harness::exports::Describe(other),
+                        harness::exports::FileName(other)),
+            export_it};
   }
-  return {fmt::format("The two files are swapped, or the {} was exported twice", harness::Describe(other)), export_it};
+  return {fmt::format("The two files are swapped, or the {} was exported twice", harness::exports::Describe(other)),
+          export_it};
 }
 
-Outcome CheckSubtrees(Context& context, const harness::Config& config, Role role) {
+Outcome CheckSubtrees(Context& context, const harness::config::Config& config, Role role) {
   const Role other = GetOtherRole(role);
   if (!config.Has(ListSubtreesRead(role).front()) && config.Has(ListSubtreesRead(other).front())) {
     Explanation explanation = ExplainOtherConfig(context, role);
     return Fail(fmt::format("{}: has no {}, but {}: this is the config of a {}. {}", config.source(),
-                            ListSubtreesRead(role).front(), ListSubtreesRead(other).front(), harness::Describe(other),
-                            explanation.cause))
+                            ListSubtreesRead(role).front(), ListSubtreesRead(other).front(),
+                            harness::exports::Describe(other), explanation.cause))
         .WithRemedy(std::move(explanation.remedy));
   }
   std::vector<std::string> absent, problems, never_given;
@@ -123,7 +126,7 @@ Outcome CheckSubtrees(Context& context, const harness::Config& config, Role role
   std::vector<std::string> sentences, remedies;
   if (!absent.empty()) {
     sentences.push_back(fmt::format("has no {}, which the {} is built from: a part of the config was lost",
-                                    fmt::join(absent, ", "), harness::Describe(role)));
+                                    fmt::join(absent, ", "), harness::exports::Describe(role)));
     remedies.push_back(fmt::format("Export the run's whole config, as audiocraft.utils.export.{} does",
                                    role == Role::kLanguageModel ? "export_lm" : "export_encodec"));
   }
@@ -147,7 +150,7 @@ Outcome CheckSubtrees(Context& context, const harness::Config& config, Role role
 }  // namespace
 
 Outcome CheckConfig(Context& context, Role role) {
-  harness::ExportFile& file = context.exported().file(role);
+  harness::exports::ExportFile& file = context.exported().file(role);
   if (file.package()->pretrained) {
     return Skip(
         reason::kNothingToJudge,

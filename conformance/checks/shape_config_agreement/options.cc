@@ -5,22 +5,22 @@
 
 namespace conformance {
 
-using harness::Role;
+using harness::exports::Role;
 
 namespace {
 
 // What get_pretrained fetches beside the export.
-std::vector<std::string> ListFetches(const harness::LmSpec& spec) {
+std::vector<std::string> ListFetches(const harness::architecture::LmSpec& spec) {
   std::vector<std::string> fetches;
-  for (const harness::ConditionerSpec& conditioner : spec.conditioners)
+  for (const harness::architecture::ConditionerSpec& conditioner : spec.conditioners)
     fetches.insert(fetches.end(), conditioner.fetches.begin(), conditioner.fetches.end());
   return fetches;
 }
 
 // Says in `outcome` which conditioner the newest audiocraft on PyPI can't build, if there is one.
-void NoteNewerAudiocraft(const harness::LmSpec& spec, Outcome& outcome) {
-  for (const harness::ConditionerSpec& conditioner : spec.conditioners) {
-    const harness::ConditionerKind& kind = harness::KindOf(conditioner);
+void NoteNewerAudiocraft(const harness::architecture::LmSpec& spec, Outcome& outcome) {
+  for (const harness::architecture::ConditionerSpec& conditioner : spec.conditioners) {
+    const harness::architecture::ConditionerKind& kind = harness::architecture::KindOf(conditioner);
     if (kind.needs_audiocraft == nullptr) continue;
     outcome.message = fmt::format(
         "state_dict.bin: conditioners.{}.model is {}, which audiocraft knows from {} on. With 1.3.0, the newest release "
@@ -34,7 +34,7 @@ void NoteNewerAudiocraft(const harness::LmSpec& spec, Outcome& outcome) {
 }  // namespace
 
 Outcome CheckOptions(Context& context, Role role) {
-  harness::Export& exported = context.exported();
+  harness::exports::Export& exported = context.exported();
   if (role == Role::kLanguageModel) {
     const auto& spec = exported.lm_spec();
     if (!spec.ok()) return FromStatus(spec.error());

@@ -4,7 +4,7 @@
 
 namespace conformance {
 
-using harness::Role;
+using harness::exports::Role;
 
 std::vector<Check> ListShapeConfigAgreementChecks() {
   std::vector<Check> checks;

@@ -7,10 +7,10 @@
 
 namespace conformance {
 
-Outcome CheckConfig(Context& context, harness::Role role);
-Outcome CheckOptions(Context& context, harness::Role role);
+Outcome CheckConfig(Context& context, harness::exports::Role role);
+Outcome CheckOptions(Context& context, harness::exports::Role role);
 // Tensors of one group of modules ("embeddings", ...), and those that belong to none.
-Outcome CheckGroup(Context& context, harness::Role role, const std::string& group);
-Outcome CheckUnexpected(Context& context, harness::Role role);
+Outcome CheckGroup(Context& context, harness::exports::Role role, const std::string& group);
+Outcome CheckUnexpected(Context& context, harness::exports::Role role);
 
 }  // namespace conformance

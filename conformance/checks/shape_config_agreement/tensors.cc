@@ -7,14 +7,14 @@
 
 namespace conformance {
 
-using harness::Role;
+using harness::exports::Role;
 
 namespace {
 
 // A failure of strict loading: what is wrong, the likely cause, and what would make config and weights agree.
 Outcome FailToLoad(Context& context, Role role, std::string message, size_t count) {
-  const harness::CheckedTensors& tensors = context.exported().tensors(role);
-  const auto cause = harness::FindLikelyCause(tensors.specs, tensors.found, tensors.agreement);
+  const harness::exports::CheckedTensors& tensors = context.exported().tensors(role);
+  const auto cause = harness::architecture::FindLikelyCause(tensors.specs, tensors.found, tensors.agreement);
   message += ". MusicGen.get_pretrained raises (load_state_dict is strict)";
   if (cause) message += ". Likely cause: " + cause->text;
   std::string remedy = cause ? cause->remedy : "";
@@ -23,7 +23,8 @@ Outcome FailToLoad(Context& context, Role role, std::string message, size_t coun
     remedy += fmt::format(
         "{}With `{}` in its xp.cfg{} config and weights would agree. If these are the right weights, export them again "
         "with the config that they were trained with",
-        remedy.empty() ? "" : ". ", edit->Text(), now.ok() ? fmt::format(" (now {})", harness::YamlText(*now)) : "");
+        remedy.empty() ? "" : ". ", edit->Text(),
+        now.ok() ? fmt::format(" (now {})", harness::architecture::YamlText(*now)) : "");
   } else if (!cause) {
     message += ": the config and the weights are of different runs";
     remedy = "Export both from one checkpoint, with audiocraft.utils.export";
@@ -34,13 +35,14 @@ Outcome FailToLoad(Context& context, Role role, std::string message, size_t coun
 }  // namespace
 
 Outcome CheckGroup(Context& context, Role role, const std::string& group) {
-  const harness::CheckedTensors& tensors = context.exported().tensors(role);
+  const harness::exports::CheckedTensors& tensors = context.exported().tensors(role);
   const auto& groups = tensors.agreement.groups;
   const auto entry = groups.find(group);
   size_t count = 0;
   for (const auto& spec : tensors.specs) count += spec.group == group ? 1 : 0;
   if (entry == groups.end() || entry->second.empty()) return Pass({{"tensors", count}});
-  std::string message = fmt::format("{}: {}", harness::FileName(role), harness::DescribeDisagreement(entry->second));
+  std::string message = fmt::format("{}: {}", harness::exports::FileName(role),
+                                    harness::architecture::DescribeDisagreement(entry->second));
   std::vector<std::string> others;
   for (const auto& [name, disagreement] : groups) {
     if (name != group && !disagreement.empty()) {
@@ -53,13 +55,13 @@ Outcome CheckGroup(Context& context, Role role, const std::string& group) {
 }
 
 Outcome CheckUnexpected(Context& context, Role role) {
-  const harness::CheckedTensors& tensors = context.exported().tensors(role);
+  const harness::exports::CheckedTensors& tensors = context.exported().tensors(role);
   const auto& unexpected = tensors.agreement.unexpected;
   if (unexpected.empty()) return Pass({{"tensors", tensors.specs.size()}});
   return FailToLoad(
       context, role,
-      fmt::format("{}: {} tensor{} to no module of the config: {}", harness::FileName(role), unexpected.size(),
-                  unexpected.size() == 1 ? " belongs" : "s belong", harness::FoldNames(unexpected)),
+      fmt::format("{}: {} tensor{} to no module of the config: {}", harness::exports::FileName(role), unexpected.size(),
+                  unexpected.size() == 1 ? " belongs" : "s belong", harness::architecture::FoldNames(unexpected)),
       unexpected.size());
 }
 

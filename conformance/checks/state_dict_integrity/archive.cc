@@ -2,7 +2,7 @@
 
 namespace conformance {
 
-using harness::Role;
+using harness::exports::Role;
 
 Outcome CheckArchive(Context& context, Role role) {
   Outcome outcome = FromStatus(context.exported().file(role).checkpoint().structure_status());

@@ -13,11 +13,11 @@ namespace conformance {
 
 // Gives `body` the weights of a file, with what the one pass over its payloads found.
 template <class Body>
-Outcome CheckWeights(Context& context, harness::Role role, Body&& body) {
+Outcome CheckWeights(Context& context, harness::exports::Role role, Body&& body) {
   const auto& scan = context.Payload(role);
   if (!scan.ok()) return FromStatus(scan.error());
-  harness::ExportFile& file = context.exported().file(role);
-  return body(harness::WeightsOf(file.checkpoint(), file.package()->best_state, *scan));
+  harness::exports::ExportFile& file = context.exported().file(role);
+  return body(harness::weights::WeightsOf(file.checkpoint(), file.package()->best_state, *scan));
 }
 
 inline std::string FormatCount(size_t count, const char* one, const char* many) {

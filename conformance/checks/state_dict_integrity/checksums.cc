@@ -8,26 +8,26 @@
 
 namespace conformance {
 
-using harness::Role;
+using harness::exports::Role;
 
 namespace {
 
 // The tensors that lie in `record`, for the person who knows names and not records.
-std::string ListTensorsIn(harness::ExportFile& file, const std::string& record) {
+std::string ListTensorsIn(harness::exports::ExportFile& file, const std::string& record) {
   if (!file.checkpoint().pickle_status().ok() || !file.package().ok()) return "";
   std::vector<std::string> names;
-  for (const harness::NamedTensor& tensor : file.package()->best_state) {
+  for (const harness::checkpoint::NamedTensor& tensor : file.package()->best_state) {
     const auto& view = file.checkpoint().tensors()[tensor.tensor];
     if (view.storage < file.checkpoint().storages().size() &&
         file.checkpoint().storages()[view.storage].record == record) {
       names.push_back(tensor.name);
     }
   }
-  return names.empty() ? "" : fmt::format(", which holds {}", harness::FoldNames(names, 3));
+  return names.empty() ? "" : fmt::format(", which holds {}", harness::architecture::FoldNames(names, 3));
 }
 
-std::string DescribeBadRecord(harness::ExportFile& file, const std::string& record, uint64_t offset, uint64_t size,
-                              uint32_t stored, uint32_t computed) {
+std::string DescribeBadRecord(harness::exports::ExportFile& file, const std::string& record, uint64_t offset,
+                              uint64_t size, uint32_t stored, uint32_t computed) {
   return fmt::format("record {} (bytes {} to {} of the file{}) has CRC-32 {:08x}, but the archive says {:08x}", record,
                      offset, offset + size, ListTensorsIn(file, record), computed, stored);
 }
@@ -35,15 +35,15 @@ std::string DescribeBadRecord(harness::ExportFile& file, const std::string& reco
 }  // namespace
 
 // Those records are the pickle and its companions, a megabyte at most as a rule.
-std::optional<std::string> FindDamagedMetadata(harness::ExportFile& file) {
-  const harness::ZipArchive* archive = file.checkpoint().archive();
+std::optional<std::string> FindDamagedMetadata(harness::exports::ExportFile& file) {
+  const harness::archive::ZipArchive* archive = file.checkpoint().archive();
   if (archive == nullptr) return std::nullopt;
   for (size_t i = 0; i < archive->records().size(); ++i) {
-    const harness::ZipRecord& record = archive->records()[i];
+    const harness::archive::ZipRecord& record = archive->records()[i];
     if (record.name.find("/data/") != std::string::npos || record.crc == 0) continue;
     const auto read = archive->ReadOnce(i);
     if (!read.ok()) return read.error().message;
-    const uint32_t computed = harness::Crc32(0, read->bytes);
+    const uint32_t computed = harness::archive::Crc32(0, read->bytes);
     if (computed != record.crc) {
       return DescribeBadRecord(file, record.name, record.data_offset, record.compressed_size, record.crc, computed);
     }
@@ -52,12 +52,12 @@ std::optional<std::string> FindDamagedMetadata(harness::ExportFile& file) {
 }
 
 Outcome CheckChecksums(Context& context, Role role) {
-  harness::ExportFile& file = context.exported().file(role);
+  harness::exports::ExportFile& file = context.exported().file(role);
   const std::string cause =
       "Bytes changed after the file was written (a bad copy, disk or download): audiocraft loads them without an error";
   const std::string remedy = "Copy the file again, or export it again";
   if (const auto damage = FindDamagedMetadata(file))
-    return Fail(fmt::format("{}: {}. {}", harness::FileName(role), *damage, cause)).WithRemedy(remedy);
+    return Fail(fmt::format("{}: {}. {}", harness::exports::FileName(role), *damage, cause)).WithRemedy(remedy);
   if (!file.checkpoint().storage_status().ok()) return Blocked(ids::kStorages(role));
   if (file.checkpoint().archive() == nullptr) return Pass("the legacy format has no checksums");
   const auto& scan = context.Payload(role);
@@ -74,7 +74,7 @@ Outcome CheckChecksums(Context& context, Role role) {
     }
   }
   if (bad.count > 0) {
-    return Fail(fmt::format("{}: {} of {} records do not have their checksum: {}. {}", harness::FileName(role),
+    return Fail(fmt::format("{}: {} of {} records do not have their checksum: {}. {}", harness::exports::FileName(role),
                             bad.count, scan->records.size(), bad.Join(), cause),
                 bad.count, 0)
         .WithRemedy(remedy);
@@ -85,7 +85,8 @@ Outcome CheckChecksums(Context& context, Role role) {
         fmt::format(
             "{}: {} records of {} bytes in all belong to no tensor, and were not read: this suite reads {} bytes of "
             "such",
-            harness::FileName(role), scan->records_left_out, scan->bytes_left_out, harness::kMaxUnnamedPayload),
+            harness::exports::FileName(role), scan->records_left_out, scan->bytes_left_out,
+            harness::weights::kMaxUnnamedPayload),
         "Export the model again, without them"});
   }
   return Pass({{"records", scan->records.size()}, {"without_checksum", without}, {"bytes", scan->bytes_read}},

@@ -4,18 +4,19 @@
 
 namespace conformance {
 
-using harness::Role;
+using harness::exports::Role;
 
 Outcome CheckCopies(Context& context, Role role) {
-  return CheckWeights(context, role, [&](const std::vector<harness::Weight>& weights) {
+  return CheckWeights(context, role, [&](const std::vector<harness::weights::Weight>& weights) {
     FaultList copies;
-    for (const auto& group : harness::CopiedModules(weights)) copies.Add(harness::FoldNames(group));
+    for (const auto& group : harness::weights::CopiedModules(weights))
+      copies.Add(harness::architecture::FoldNames(group));
     const nlohmann::json measured = {{"copies", copies.count}}, limit = {{"copies", 0}};
     if (copies.count == 0) return Pass(measured, limit);
     return Fail(fmt::format("{}: {} are copies of each other, bit for bit. Training leaves no two alike: a script that "
                             "renamed, merged or added {} wrote one over the other, or a model that was extended by "
                             "copies was never trained",
-                            harness::FileName(role), copies.Join(),
+                            harness::exports::FileName(role), copies.Join(),
                             role == Role::kLanguageModel ? "layers" : "codebooks"),
                 measured, limit)
         .WithRemedy("Export the trained checkpoint again, without that script");

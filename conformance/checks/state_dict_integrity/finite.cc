@@ -4,27 +4,27 @@
 
 namespace conformance {
 
-using harness::Role;
+using harness::exports::Role;
 
 Outcome CheckFinite(Context& context, Role role) {
-  return CheckWeights(context, role, [&](const std::vector<harness::Weight>& weights) {
+  return CheckWeights(context, role, [&](const std::vector<harness::weights::Weight>& weights) {
     FaultList bad;
     int64_t elements = 0;
-    for (const harness::Weight& weight : weights) {
-      const harness::TensorStatistics* s = weight.statistics;
-      if (s == nullptr || harness::IsTrainingOnly(weight.name)) continue;
+    for (const harness::weights::Weight& weight : weights) {
+      const harness::weights::TensorStatistics* s = weight.statistics;
+      if (s == nullptr || harness::weights::IsTrainingOnly(weight.name)) continue;
       elements += s->elements;
       if (s->nan == 0 && s->infinite == 0) continue;
       const int64_t first = s->nan > 0 ? s->first_nan : s->first_infinite;
       bad.Add(fmt::format("{} {} ({} NaN and {} infinite of {}, the first at flat index {})", weight.name,
-                          harness::ShapeText(weight.shape), s->nan, s->infinite, s->elements, first));
+                          harness::architecture::ShapeText(weight.shape), s->nan, s->infinite, s->elements, first));
     }
     if (bad.count == 0) return Pass({{"elements", elements}, {"not_finite", 0}}, {{"not_finite", 0}});
-    return Fail(
-               fmt::format("{}: {} values that are not finite: {}. The training diverged, or a cast to half "
-                           "precision overflowed before the export",
-                           harness::FileName(role), FormatCount(bad.count, "tensor holds", "tensors hold"), bad.Join()),
-               bad.count, 0)
+    return Fail(fmt::format("{}: {} values that are not finite: {}. The training diverged, or a cast to half "
+                            "precision overflowed before the export",
+                            harness::exports::FileName(role), FormatCount(bad.count, "tensor holds", "tensors hold"),
+                            bad.Join()),
+                bad.count, 0)
         .WithRemedy("Export an earlier checkpoint, whose weights are finite");
   });
 }

@@ -3,19 +3,20 @@
 
 namespace conformance {
 
-using harness::Role;
+using harness::exports::Role;
 
 Outcome CheckInitialValues(Context& context, Role role) {
-  return CheckWeights(context, role, [&](const std::vector<harness::Weight>& weights) {
-    const auto initial = harness::LayersAtInitialValues(weights);
+  return CheckWeights(context, role, [&](const std::vector<harness::weights::Weight>& weights) {
+    const auto initial = harness::weights::LayersAtInitialValues(weights);
     const nlohmann::json measured = {{"initial_layers", initial.size()}}, limit = {{"initial_layers", 0}};
     if (initial.empty()) return Pass(measured, limit);
     return Fail(fmt::format(
                     "{}: {} initial values: {}. Every norm there is exactly 1 and its bias 0, which one training "
                     "step changes, while the norms of other layers have learned. Such layers were not gathered "
                     "from the other ranks (FSDP), or were missing when a checkpoint was loaded with strict=False",
-                    harness::FileName(role), FormatCount(initial.size(), "layer is at its", "layers are at their"),
-                    harness::FoldNames(initial)),
+                    harness::exports::FileName(role),
+                    FormatCount(initial.size(), "layer is at its", "layers are at their"),
+                    harness::architecture::FoldNames(initial)),
                 measured, limit)
         .WithRemedy(
             "Gather the full state dict (audiocraft: fsdp_best_state) or load the checkpoint with strict=True, "

@@ -2,7 +2,7 @@
 
 namespace conformance {
 
-using harness::Role;
+using harness::exports::Role;
 
 Outcome CheckPackage(Context& context, Role role) {
   const auto& package = context.exported().file(role).package();

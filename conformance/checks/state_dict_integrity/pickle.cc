@@ -3,10 +3,10 @@
 
 namespace conformance {
 
-using harness::Role;
+using harness::exports::Role;
 
 Outcome CheckPickle(Context& context, Role role) {
-  harness::ExportFile& file = context.exported().file(role);
+  harness::exports::ExportFile& file = context.exported().file(role);
   if (FindDamagedMetadata(file)) return Blocked(ids::kChecksums(role));
   Outcome outcome = FromStatus(file.checkpoint().pickle_status());
   if (outcome.failed()) {
@@ -14,9 +14,9 @@ Outcome CheckPickle(Context& context, Role role) {
     if (outcome.remedy.empty()) outcome.remedy = "Export it again";
     return outcome;
   }
-  return outcome.passed()
-             ? FromStatus(harness::CheckLoadsInReference(file.checkpoint().pickle(), harness::FileName(role)))
-             : outcome;
+  return outcome.passed() ? FromStatus(harness::pickle::CheckLoadsInReference(file.checkpoint().pickle(),
+                                                                              harness::exports::FileName(role)))
+                          : outcome;
 }
 
 }  // namespace conformance

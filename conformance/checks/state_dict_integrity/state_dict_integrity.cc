@@ -6,7 +6,7 @@
 
 namespace conformance {
 
-using harness::Role;
+using harness::exports::Role;
 
 static constexpr Role kLm = Role::kLanguageModel, kCodec = Role::kCodec;
 

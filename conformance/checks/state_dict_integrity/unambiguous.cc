@@ -2,10 +2,10 @@
 
 namespace conformance {
 
-using harness::Role;
+using harness::exports::Role;
 
 Outcome CheckUnambiguous(Context& context, Role role) {
-  const harness::Checkpoint& checkpoint = context.exported().file(role).checkpoint();
+  const harness::checkpoint::Checkpoint& checkpoint = context.exported().file(role).checkpoint();
   if (!checkpoint.unambiguous_status().ok()) return FromStatus(checkpoint.unambiguous_status());
   if (!checkpoint.structure_status().ok()) return Blocked(ids::kArchive(role));
   return Pass();

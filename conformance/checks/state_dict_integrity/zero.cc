@@ -5,7 +5,7 @@
 
 namespace conformance {
 
-using harness::Role;
+using harness::exports::Role;
 
 namespace {
 
@@ -45,14 +45,14 @@ Advice ExplainZeros(const std::vector<std::string>& zero) {
 }  // namespace
 
 Outcome CheckZero(Context& context, Role role) {
-  return CheckWeights(context, role, [&](const std::vector<harness::Weight>& weights) {
-    const auto zero = harness::ZeroTensors(weights);
+  return CheckWeights(context, role, [&](const std::vector<harness::weights::Weight>& weights) {
+    const auto zero = harness::weights::ZeroTensors(weights);
     const nlohmann::json measured = {{"zero", zero.size()}}, limit = {{"zero", 0}};
     if (zero.empty()) return Pass(measured, limit);
     const Advice advice = ExplainZeros(zero);
-    return Fail(fmt::format("{}: {} all zero: {}. {}", harness::FileName(role),
-                            FormatCount(zero.size(), "tensor is", "tensors are"), harness::FoldNames(zero),
-                            advice.cause),
+    return Fail(fmt::format("{}: {} all zero: {}. {}", harness::exports::FileName(role),
+                            FormatCount(zero.size(), "tensor is", "tensors are"),
+                            harness::architecture::FoldNames(zero), advice.cause),
                 measured, limit)
         .WithRemedy(advice.remedy);
   });

@@ -54,7 +54,7 @@ Applicable FindApplicable(const Settings& settings, const std::function<harness:
     if (const auto cuda = asks_cuda ? can_use_cuda() : harness::Status(); !cuda.ok()) {
       found.cuda = settings.require.contains("cuda");
       found.cpu = true;
-      found.cuda_problem = harness::FullText(cuda.error()).substr(0, kMaxProblem);
+      found.cuda_problem = harness::JoinSentences(cuda.error()).substr(0, kMaxProblem);
     }
     LookAtExport(settings, found);
     return found.ToText() + "\n" + found.cuda_problem;

@@ -24,7 +24,7 @@ void RunAsTest(const Check& check) {
   if (!outcome.reason.empty()) testing::Test::RecordProperty("reason", outcome.reason);
   if (settings.staged && settings.export_dir) {
     const auto status = harness::report::WriteCheckResult(settings.output_dir / "checks", ToResult(check, outcome));
-    if (!status.ok()) context.FailRun(harness::FullText(status.error()));
+    if (!status.ok()) context.FailRun(harness::JoinSentences(status.error()));
   }
   if (outcome.passed() && !outcome.message.empty())
     testing::Test::RecordProperty("note", harness::JoinRemedy(outcome.message, outcome.remedy));

@@ -49,7 +49,7 @@ Outcome ExplainNoCuda(const Settings& settings, std::string problem,
         .WithRemedy("Run this suite on a machine with a GPU before people use the export on one");
   }
   if (problem.empty() && can_use_cuda) {
-    if (const auto status = can_use_cuda(); !status.ok()) problem = harness::FullText(status.error());
+    if (const auto status = can_use_cuda(); !status.ok()) problem = harness::JoinSentences(status.error());
   }
   return Skip(reason::kDeviceUnusable, fmt::format("cuda is not run: {}. This run takes the CPU", problem))
       .WithRemedy("Set CONFORMANCE_REQUIRE=cuda, or devices: [cuda] in the profile, to make that a failure");

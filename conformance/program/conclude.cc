@@ -16,7 +16,7 @@ void Print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), s
 
 int ReportStatus(const harness::Status& status) {
   if (status.ok()) return EXIT_SUCCESS;
-  const std::string line = harness::SafeLine(harness::FullText(status.error())) + "\n";
+  const std::string line = harness::SafeLine(harness::JoinSentences(status.error())) + "\n";
   std::fwrite(line.data(), 1, line.size(), stderr);
   return kUsageExitCode;
 }
@@ -30,7 +30,7 @@ int Conclude(Context& context, harness::report::Report report, std::optional<int
   harness::report::SummaryOptions style;
   style.report_path = context.settings().output_dir / "report.json";
   if (auto status = WriteReports(context, report); !status.ok()) {
-    context.FailRun(harness::FullText(status.error()));
+    context.FailRun(harness::JoinSentences(status.error()));
     mark_failed();
     style.report_path.clear();
   }

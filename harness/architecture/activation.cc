@@ -86,7 +86,7 @@ ActivationSpec ReadActivation(config::OptionReader& options, std::string_view na
   config::ConfigValue::Map given;
   if (params == nullptr && default_alpha) {
     given.emplace_back("alpha", config::ConfigValue{1.0});
-  } else if (params != nullptr && (default_alpha || config::Truthy(params))) {  // final_activation_params or {}
+  } else if (params != nullptr && (default_alpha || config::IsTruthy(params))) {  // final_activation_params or {}
     const auto* map = config::AsMap(*params);
     if (map == nullptr) {
       options.Wrong(params_key, "must be a mapping, found " + params->Describe());

@@ -65,7 +65,7 @@ int CountModules(const std::vector<std::string>& names, std::string_view prefix)
   return count;
 }
 
-std::string ShapeText(const std::vector<int64_t>& shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
+std::string FormatShape(const std::vector<int64_t>& shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
 
 bool Agreement::complete() const {
   return unexpected.empty() &&
@@ -151,7 +151,7 @@ std::string DescribeDisagreement(const Disagreement& disagreement) {
     std::vector<std::string> order;
     std::unordered_map<std::string, Group> groups;
     for (const auto& mismatch : disagreement.mismatched) {
-      const std::string key = fmt::format("{} {} {}", ShapeText(mismatch.expected.shape), ShapeText(mismatch.found),
+      const std::string key = fmt::format("{} {} {}", FormatShape(mismatch.expected.shape), FormatShape(mismatch.found),
                                           mismatch.expected.origin);
       const auto [group, added] = groups.try_emplace(key, Group{&mismatch, {}});
       if (added) order.push_back(key);
@@ -164,8 +164,8 @@ std::string DescribeDisagreement(const Disagreement& disagreement) {
       const bool told = origin == mismatch->expected.origin;
       origin = mismatch->expected.origin;
       lines.push_back(fmt::format("{}: expected {}{}, found {}", FoldNames(names, 4),
-                                  ShapeText(mismatch->expected.shape), told ? "" : fmt::format(" (from {})", origin),
-                                  ShapeText(mismatch->found)));
+                                  FormatShape(mismatch->expected.shape), told ? "" : fmt::format(" (from {})", origin),
+                                  FormatShape(mismatch->found)));
     }
     if (order.size() > 6) lines.push_back(fmt::format("and {} more kinds", order.size() - 6));
     sentences.push_back(fmt::format("{} tensor{} another shape: {}", disagreement.mismatched.size(),

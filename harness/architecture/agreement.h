@@ -41,7 +41,7 @@ struct Agreement {
 };
 
 // Names are matched exactly, as load_state_dict(strict=True) does, aliases included. Of tensors under one of
-// `unchecked_prefixes` (conditioner_spec.h: UncheckedPrefixes) nothing is known here.
+// `unchecked_prefixes` (conditioner_spec.h: ListUncheckedPrefixes) nothing is known here.
 Agreement Compare(const std::vector<TensorSpec>& specs, const std::vector<FoundTensor>& found,
                   const std::vector<std::string>& unchecked_prefixes = {});
 

@@ -18,7 +18,7 @@ using testing::HasSubstr;
 
 std::vector<std::string> Names(const std::vector<TensorSpec>& specs) {
   std::vector<std::string> names;
-  for (const TensorSpec& spec : specs) names.push_back(spec.name + " " + ShapeText(spec.shape));
+  for (const TensorSpec& spec : specs) names.push_back(spec.name + " " + FormatShape(spec.shape));
   return names;
 }
 
@@ -26,7 +26,7 @@ TEST(LmSpec, ImpliesTheTensorsOfItsOptions) {
   const auto spec = DescribeLm(Parse(kLm));
   ASSERT_TRUE(spec.ok()) << spec.error().message;
   EXPECT_THAT(spec->not_run, testing::IsEmpty());
-  const auto names = Names(LmTensors(*spec));
+  const auto names = Names(ListLmTensors(*spec));
   EXPECT_THAT(
       names,
       testing::ElementsAre(
@@ -82,7 +82,7 @@ TEST(LmSpec, FollowsEachOption) {
     const auto spec = DescribeLm(Parse(kLm).With(option.path, option.value));
     ASSERT_TRUE(spec.ok()) << spec.error().message;
     if (*option.adds != '\0') {
-      EXPECT_THAT(Names(LmTensors(*spec)), Contains(option.adds));
+      EXPECT_THAT(Names(ListLmTensors(*spec)), Contains(option.adds));
     }
     if (*option.not_run == '\0') {
       EXPECT_THAT(spec->not_run, testing::IsEmpty());
@@ -225,7 +225,7 @@ TEST(CodecSpec, ImpliesTheLayersOfItsOptions) {
   ASSERT_TRUE(spec.ok()) << spec.error().message;
   EXPECT_EQ(spec->encoder.hop_length(), 10);
   EXPECT_EQ(spec->frame_rate_hz(), 3200);
-  const auto names = Names(CodecTensors(*spec));
+  const auto names = Names(ListCodecTensors(*spec));
   // The encoder goes through the ratios in reverse: stride 2 first.
   EXPECT_THAT(names, Contains("encoder.model.3.conv.conv.weight_v [8, 4, 4]"));
   EXPECT_THAT(names, Contains("encoder.model.6.conv.conv.weight_v [16, 8, 10]"));
@@ -260,7 +260,7 @@ TEST(CodecSpec, FollowsEachOption) {
     SCOPED_TRACE(option.name);
     const auto spec = DescribeCodec(Parse(kCodec).With(option.path, option.value));
     ASSERT_TRUE(spec.ok()) << spec.error().message;
-    EXPECT_THAT(Names(CodecTensors(*spec)), Contains(option.adds));
+    EXPECT_THAT(Names(ListCodecTensors(*spec)), Contains(option.adds));
   }
 }
 

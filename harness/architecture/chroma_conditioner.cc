@@ -12,7 +12,7 @@ namespace {
 
 // `value or fallback`, for an integer.
 int64_t IntOr(config::OptionReader& options, std::string_view key, int64_t fallback, int64_t min) {
-  return config::Truthy(options.Raw(key)) ? options.Int(key, fallback, min) : fallback;
+  return config::IsTruthy(options.Raw(key)) ? options.Int(key, fallback, min) : fallback;
 }
 
 // Of dataset.segment_duration, where the window and the sizes are in order.
@@ -52,7 +52,7 @@ void ReadChroma(const ConditionerArguments& arguments, ConditionerSpec& conditio
   }
   chroma.n_chroma = ReadStrictInt(options, "n_chroma");
   // winlen or 2 ** radix2_exp; nfft or winlen; winhop or winlen // 4.
-  if (config::Truthy(options.Raw("winlen"))) {
+  if (config::IsTruthy(options.Raw("winlen"))) {
     chroma.window_length = options.Int("winlen", 2);
     options.Ignore({"radix2_exp"});
     if (!options.Has("radix2_exp")) options.Wrong("radix2_exp", "is missing: ChromaStemConditioner needs it");
@@ -61,7 +61,7 @@ void ReadChroma(const ConditionerArguments& arguments, ConditionerSpec& conditio
   }
   chroma.n_fft = IntOr(options, "nfft", chroma.window_length, 1);
   chroma.hop_length = IntOr(options, "winhop", chroma.window_length / 4, 1);
-  chroma.argmax = config::Truthy(options.Raw("argmax"));
+  chroma.argmax = config::IsTruthy(options.Raw("argmax"));
   chroma.norm = std::numeric_limits<double>::infinity();
   if (const config::ConfigValue* norm = options.Raw("norm"); norm != nullptr) {
     const auto* text = std::get_if<std::string>(&norm->data);

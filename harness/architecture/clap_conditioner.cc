@@ -24,7 +24,7 @@ void ReadClap(const ConditionerArguments& arguments, ConditionerSpec& conditione
   const int64_t codebooks = options.Int("n_q", std::nullopt, 1, 4096);
   const int64_t bins = options.Int("bins", std::nullopt);
   options.Ignore({"batch_size", "autocast_dtype", "cache_path"});
-  if (config::Truthy(options.Raw("quantize"))) {
+  if (config::IsTruthy(options.Raw("quantize"))) {
     clap.quantizer = {.codebooks = codebooks, .cardinality = bins};
     options.Ignore({"q_dropout", "decay", "kmeans_init", "kmeans_iters", "threshold_ema_dead_code",
                     "orthogonal_reg_weight", "orthogonal_reg_active_codes_only", "orthogonal_reg_max_codes"});

@@ -118,7 +118,7 @@ std::string CodecSpec::Codebook(int64_t k) const {
                      k);
 }
 
-CodecFacts FactsOf(const CodecSpec& spec) {
+CodecFacts SummarizeCodec(const CodecSpec& spec) {
   return {.sample_rate_hz = spec.sample_rate_hz,
           .frame_rate_hz = static_cast<double>(spec.frame_rate_hz()),
           .hop_length = spec.decoder.hop_length(),
@@ -129,7 +129,7 @@ CodecFacts FactsOf(const CodecSpec& spec) {
           .encode_gives_scale = spec.renormalize};
 }
 
-std::vector<TensorSpec> CodecTensors(const CodecSpec& spec) {
+std::vector<TensorSpec> ListCodecTensors(const CodecSpec& spec) {
   std::vector<TensorSpec> list;
   AppendSeanetTensors(spec.encoder, "encoder", list);
   AppendSeanetTensors(spec.decoder, "decoder", list);

@@ -36,9 +36,9 @@ struct CodecSpec {
 Result<CodecSpec> DescribeCodec(const config::Config& config);
 
 // With every codebook active.
-CodecFacts FactsOf(const CodecSpec& spec);
+CodecFacts SummarizeCodec(const CodecSpec& spec);
 
 // Groups: encoder, decoder, quantizer.
-std::vector<TensorSpec> CodecTensors(const CodecSpec& spec);
+std::vector<TensorSpec> ListCodecTensors(const CodecSpec& spec);
 
 }  // namespace harness::architecture

@@ -15,20 +15,20 @@ std::vector<const ConditionerKind*> ListKinds(std::type_identity<std::variant<Op
 
 }  // namespace
 
-const std::vector<const ConditionerKind*>& ConditionerKinds() {
+const std::vector<const ConditionerKind*>& ListConditionerKinds() {
   static const std::vector<const ConditionerKind*> kinds = ListKinds(std::type_identity<ConditionerOptions>());
   return kinds;
 }
 
-const ConditionerKind& KindOf(const ConditionerSpec& conditioner) {
-  return *ConditionerKinds()[conditioner.options.index()];
+const ConditionerKind& FindConditionerKind(const ConditionerSpec& conditioner) {
+  return *ListConditionerKinds()[conditioner.options.index()];
 }
 
 ConditionerTensors::ConditionerTensors(const ConditionerSpec& conditioner, std::vector<TensorSpec>& list)
     : conditioner_(conditioner),
       list_(list),
       prefix_(ConditionerPrefix(conditioner.name)),
-      key_(fmt::format("conditioners.{}.{}.", conditioner.name, KindOf(conditioner).model)) {}
+      key_(fmt::format("conditioners.{}.{}.", conditioner.name, FindConditionerKind(conditioner).model)) {}
 
 void ConditionerTensors::Add(const std::string& leaf, std::vector<int64_t> shape, const std::string& origin,
                              bool training_only) {

@@ -32,7 +32,7 @@ class ConditionerTensors {
 
   void Add(const std::string& leaf, std::vector<int64_t> shape, const std::string& origin, bool training_only = false);
   void Add(const std::vector<TensorSpec>& tensors) { list_.insert(list_.end(), tensors.begin(), tensors.end()); }
-  // ResidualVectorQuantizer; see CodecTensors. `count`: the option that gives the number of codebooks.
+  // ResidualVectorQuantizer; see ListCodecTensors. `count`: the option that gives the number of codebooks.
   void AddQuantizer(const std::string& leaf, const ConditionerQuantizer& quantizer, const std::string& count);
   // "conditioners.description.lut.dim"
   std::string Key(const std::string& option) const { return key_ + option; }
@@ -72,8 +72,8 @@ struct ConditionerKind {
 };
 
 // In the order of ConditionerOptions.
-const std::vector<const ConditionerKind*>& ConditionerKinds();
-const ConditionerKind& KindOf(const ConditionerSpec& conditioner);
+const std::vector<const ConditionerKind*>& ListConditionerKinds();
+const ConditionerKind& FindConditionerKind(const ConditionerSpec& conditioner);
 
 // For `read`: a bool is not taken for a number, as torch.empty and range don't.
 int64_t ReadStrictInt(config::OptionReader& options, std::string_view key);

@@ -23,7 +23,7 @@ struct T5Options {
   bool finetune = false;
   bool normalize_text = false;  // texts go through spaCy first
   // T5's own tensors under their full names, which an export holds where `finetune` is set. They follow from T5's
-  // config.json: whoever has found it fills this in (t5_spec.h). Empty: they are not checked, see UncheckedPrefixes.
+  // config.json: whoever has found it fills this in (t5_spec.h). Empty: they are not checked, see ListUncheckedPrefixes.
   std::vector<TensorSpec> tensors = {};
   static const ConditionerKind kKind;
 };

@@ -4,9 +4,9 @@
 
 namespace harness::architecture {
 
-int64_t MostTensors(const ConditionerSpec& conditioner) {
+int64_t CountMostTensors(const ConditionerSpec& conditioner) {
   constexpr int64_t kFew = 8;  // output_proj, and what a kind has once
-  const auto count = KindOf(conditioner).more_tensors;
+  const auto count = FindConditionerKind(conditioner).more_tensors;
   return kFew + (count != nullptr ? count(conditioner) : 0);
 }
 
@@ -14,13 +14,14 @@ void AppendConditionerTensors(const ConditionerSpec& conditioner, int64_t dim, s
   ConditionerTensors tensors(conditioner, list);
   tensors.Add("output_proj.weight", {dim, conditioner.input_dim}, "transformer_lm.dim, " + conditioner.input_origin);
   tensors.Add("output_proj.bias", {dim}, "transformer_lm.dim");
-  if (const auto append = KindOf(conditioner).append_tensors; append != nullptr) append(conditioner, tensors);
+  if (const auto append = FindConditionerKind(conditioner).append_tensors; append != nullptr)
+    append(conditioner, tensors);
 }
 
-std::vector<std::string> UncheckedPrefixes(const std::vector<ConditionerSpec>& conditioners) {
+std::vector<std::string> ListUncheckedPrefixes(const std::vector<ConditionerSpec>& conditioners) {
   std::vector<std::string> prefixes;
   for (const ConditionerSpec& conditioner : conditioners) {
-    const auto unchecked = KindOf(conditioner).unchecked;
+    const auto unchecked = FindConditionerKind(conditioner).unchecked;
     if (unchecked == nullptr) continue;
     if (const auto leaf = unchecked(conditioner)) prefixes.push_back(ConditionerPrefix(conditioner.name) + *leaf);
   }

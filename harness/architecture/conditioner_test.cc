@@ -87,10 +87,10 @@ std::string Disagreement(const json& row) {
   if (!runs) return "";
 
   std::map<std::string, std::vector<int64_t>> tensors;
-  for (const TensorSpec& tensor : LmTensors(*spec)) {
+  for (const TensorSpec& tensor : ListLmTensors(*spec)) {
     if (tensor.name.starts_with("condition_provider.")) tensors[tensor.name] = tensor.shape;
   }
-  const auto prefixes = UncheckedPrefixes(spec->conditioners);
+  const auto prefixes = ListUncheckedPrefixes(spec->conditioners);
   for (const auto& [tensor, shape] : row[4].items()) {
     const std::string& name = tensor;
     if (std::any_of(prefixes.begin(), prefixes.end(), [&](const auto& prefix) { return name.starts_with(prefix); }))
@@ -157,18 +157,18 @@ TEST(Conditioners, SayWhatIsWrong) {
 }
 
 TEST(Conditioners, AreReadAsTheKindThatTheyName) {
-  ASSERT_EQ(ConditionerKinds().size(), std::variant_size_v<ConditionerOptions>);
+  ASSERT_EQ(ListConditionerKinds().size(), std::variant_size_v<ConditionerOptions>);
   std::set<std::string> read;
   for (const json& row : Table()["rows"]) {
     const auto spec = DescribeLm(Edited(row[1]));
     if (!spec.ok()) continue;
     for (const ConditionerSpec& conditioner : spec->conditioners) {
       const auto model = Edited(row[1]).GetString("conditioners." + conditioner.name + ".model");
-      EXPECT_EQ(*model, KindOf(conditioner).model) << row[0];
+      EXPECT_EQ(*model, FindConditionerKind(conditioner).model) << row[0];
       read.insert(*model);
     }
   }
-  EXPECT_EQ(read.size(), ConditionerKinds().size()) << "a kind without a row in conditioner_cases.json";
+  EXPECT_EQ(read.size(), ListConditionerKinds().size()) << "a kind without a row in conditioner_cases.json";
 }
 
 // CheckTensorCount sizes nothing that it has not counted before.
@@ -178,7 +178,7 @@ TEST(Conditioners, NeverImplyMoreTensorsThanTheyCount) {
     for (const ConditionerSpec& conditioner : spec.ok() ? spec->conditioners : std::vector<ConditionerSpec>{}) {
       std::vector<TensorSpec> tensors;
       AppendConditionerTensors(conditioner, 16, tensors);
-      EXPECT_LE(tensors.size(), static_cast<size_t>(MostTensors(conditioner))) << row[0];
+      EXPECT_LE(tensors.size(), static_cast<size_t>(CountMostTensors(conditioner))) << row[0];
     }
   }
 }
@@ -196,7 +196,7 @@ TEST(Conditioners, TellWhatLoadingFetches) {
 TEST(Conditioners, LeaveWhatTheyCannotKnowUnchecked) {
   const json edits = json::array({json::array({"conditioners.description.t5.finetune", true})});
   auto spec = DescribeLm(Edited(edits)).value();
-  const auto prefixes = UncheckedPrefixes(spec.conditioners);
+  const auto prefixes = ListUncheckedPrefixes(spec.conditioners);
   ASSERT_THAT(prefixes, ElementsAre("condition_provider.conditioners.description.t5."));
   const Agreement agreement = Compare({}, {{prefixes[0] + "shared.weight", {192, 512}}, {"other", {1}}}, prefixes);
   EXPECT_THAT(agreement.unchecked, ElementsAre(prefixes[0] + "shared.weight"));
@@ -204,7 +204,7 @@ TEST(Conditioners, LeaveWhatTheyCannotKnowUnchecked) {
   // With T5's config at hand they are tensors as all others.
   std::get<T5Options>(spec.conditioners[1].options).tensors = {
       {.name = prefixes[0] + "shared.weight", .shape = {192, 512}, .group = "conditioners", .origin = ""}};
-  EXPECT_THAT(UncheckedPrefixes(spec.conditioners), IsEmpty());
+  EXPECT_THAT(ListUncheckedPrefixes(spec.conditioners), IsEmpty());
   std::vector<TensorSpec> list;
   AppendConditionerTensors(spec.conditioners[1], 16, list);
   EXPECT_EQ(list.back().name, prefixes[0] + "shared.weight");
@@ -216,8 +216,9 @@ TEST(Conditioners, NameTheStyleCodecThatTheyDoNotKnow) {
   edits.push_back({"conditioners.self_wav.style.encodec_checkpoint", "//pretrained/someone/codec"});
   const auto known = DescribeLm(Edited(edits));
   ASSERT_TRUE(known.ok()) << known.error().message;
-  EXPECT_THAT(UncheckedPrefixes(known->conditioners), ElementsAre("condition_provider.conditioners.self_wav.embed."));
-  EXPECT_STREQ(KindOf(known->conditioners[0]).needs_audiocraft, "1.4");
+  EXPECT_THAT(ListUncheckedPrefixes(known->conditioners),
+              ElementsAre("condition_provider.conditioners.self_wav.embed."));
+  EXPECT_STREQ(FindConditionerKind(known->conditioners[0]).needs_audiocraft, "1.4");
   edits.back()[1] = "//sig/1234abcd";
   const auto local = DescribeLm(Edited(edits));
   ASSERT_FALSE(local.ok());

@@ -38,7 +38,7 @@ int64_t ConvSize(const FoundShapes& found, const std::string& conv, size_t dimen
 
 }  // namespace
 
-std::vector<ConfigEdit> LmEdits(const config::Config& config, const std::vector<FoundTensor>& tensors) {
+std::vector<ConfigEdit> ListLmEdits(const config::Config& config, const std::vector<FoundTensor>& tensors) {
   const auto spec = DescribeLm(config);
   if (!spec.ok()) return {};
   const FoundShapes found(tensors);
@@ -77,7 +77,7 @@ std::vector<ConfigEdit> LmEdits(const config::Config& config, const std::vector<
     edits.Flag("transformer_lm.custom", on);
   }
   for (const ConditionerSpec& conditioner : spec->conditioners) {
-    const ConditionerKind& kind = KindOf(conditioner);
+    const ConditionerKind& kind = FindConditionerKind(conditioner);
     if (kind.add_edits == nullptr) continue;
     kind.add_edits({.key = fmt::format("conditioners.{}.{}.", conditioner.name, kind.model),
                     .prefix = ConditionerPrefix(conditioner.name),
@@ -87,7 +87,7 @@ std::vector<ConfigEdit> LmEdits(const config::Config& config, const std::vector<
   return edits.Take();
 }
 
-std::vector<ConfigEdit> CodecEdits(const config::Config& config, const std::vector<FoundTensor>& tensors) {
+std::vector<ConfigEdit> ListCodecEdits(const config::Config& config, const std::vector<FoundTensor>& tensors) {
   const FoundShapes found(tensors);
   EditCandidates edits(config);
   const config::ConfigValue::List ratios = Ratios(found);
@@ -119,8 +119,8 @@ std::vector<ConfigEdit> CodecEdits(const config::Config& config, const std::vect
   return edits.Take();
 }
 
-std::optional<ConfigEdit> FirstThatAgrees(const config::Config& config, const std::vector<ConfigEdit>& edits,
-                                          const Trial& agrees) {
+std::optional<ConfigEdit> FindFirstAgreeing(const config::Config& config, const std::vector<ConfigEdit>& edits,
+                                            const Trial& agrees) {
   for (const ConfigEdit& edit : edits) {
     if (agrees(config.With(edit.key, edit.value))) return edit;
   }

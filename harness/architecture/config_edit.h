@@ -15,14 +15,14 @@
 namespace harness::architecture {
 
 // Each by itself; the likelier first. `config` must be one that DescribeLm, or DescribeCodec, accepts.
-std::vector<ConfigEdit> LmEdits(const config::Config& config, const std::vector<FoundTensor>& found);
-std::vector<ConfigEdit> CodecEdits(const config::Config& config, const std::vector<FoundTensor>& found);
+std::vector<ConfigEdit> ListLmEdits(const config::Config& config, const std::vector<FoundTensor>& found);
+std::vector<ConfigEdit> ListCodecEdits(const config::Config& config, const std::vector<FoundTensor>& found);
 
 // Whether a config and the weights agree wholly.
 using Trial = std::function<bool(const config::Config&)>;
 
 // The first edit with which they do.
-std::optional<ConfigEdit> FirstThatAgrees(const config::Config& config, const std::vector<ConfigEdit>& edits,
-                                          const Trial& agrees);
+std::optional<ConfigEdit> FindFirstAgreeing(const config::Config& config, const std::vector<ConfigEdit>& edits,
+                                            const Trial& agrees);
 
 }  // namespace harness::architecture

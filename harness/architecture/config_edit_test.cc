@@ -18,19 +18,19 @@ std::vector<FoundTensor> AsFound(const std::vector<TensorSpec>& specs) {
 
 // The weights of one config with another: what is suggested, "" for nothing.
 std::string SuggestedForLm(const config::Config& weights_of, const config::Config& config) {
-  const std::vector<FoundTensor> found = AsFound(LmTensors(*DescribeLm(weights_of)));
-  const auto edit = FirstThatAgrees(config, LmEdits(config, found), [&](const config::Config& edited) {
+  const std::vector<FoundTensor> found = AsFound(ListLmTensors(*DescribeLm(weights_of)));
+  const auto edit = FindFirstAgreeing(config, ListLmEdits(config, found), [&](const config::Config& edited) {
     const auto spec = DescribeLm(edited);
-    return spec.ok() && Compare(LmTensors(*spec), found).complete();
+    return spec.ok() && Compare(ListLmTensors(*spec), found).complete();
   });
   return edit ? edit->Text() : "";
 }
 
 std::string SuggestedForCodec(const config::Config& weights_of, const config::Config& config) {
-  const std::vector<FoundTensor> found = AsFound(CodecTensors(*DescribeCodec(weights_of)));
-  const auto edit = FirstThatAgrees(config, CodecEdits(config, found), [&](const config::Config& edited) {
+  const std::vector<FoundTensor> found = AsFound(ListCodecTensors(*DescribeCodec(weights_of)));
+  const auto edit = FindFirstAgreeing(config, ListCodecEdits(config, found), [&](const config::Config& edited) {
     const auto spec = DescribeCodec(edited);
-    return spec.ok() && Compare(CodecTensors(*spec), found).complete();
+    return spec.ok() && Compare(ListCodecTensors(*spec), found).complete();
   });
   return edit ? edit->Text() : "";
 }
@@ -95,7 +95,7 @@ TEST(ConfigEdit, SuggestsNothingWhereNoSingleEditIsEnough) {
                            config),
             "");
   EXPECT_EQ(SuggestedForCodec(codec.With("rvq.bins", {int64_t{64}}).With("rvq.n_q", {int64_t{4}}), codec), "");
-  EXPECT_TRUE(LmEdits(config, {{"transformer.layers.999999.w", {1}}, {"emb.0.weight", {}}}).size() < 20)
+  EXPECT_TRUE(ListLmEdits(config, {{"transformer.layers.999999.w", {1}}, {"emb.0.weight", {}}}).size() < 20)
       << "and what no model has costs nothing";
 }
 

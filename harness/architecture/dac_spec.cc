@@ -180,7 +180,7 @@ Result<Dac> DescribeDac(const config::ConfigValue::Map& kwargs, const std::strin
   return dac;
 }
 
-std::vector<TensorSpec> DacTensors(const DacSpec& spec) {
+std::vector<TensorSpec> ListDacTensors(const DacSpec& spec) {
   std::vector<TensorSpec> list;
   AppendLayers(spec.encoder, "encoder", list);
   AppendLayers(spec.decoder, "decoder", list);

@@ -50,6 +50,6 @@ struct Dac {
 Result<Dac> DescribeDac(const config::ConfigValue::Map& kwargs, const std::string& source);
 
 // Groups: encoder, decoder, quantizer.
-std::vector<TensorSpec> DacTensors(const DacSpec& spec);
+std::vector<TensorSpec> ListDacTensors(const DacSpec& spec);
 
 }  // namespace harness::architecture

@@ -5,7 +5,7 @@
 
 namespace harness::architecture {
 
-std::string YamlText(const config::ConfigValue& value) {
+std::string FormatYaml(const config::ConfigValue& value) {
   if (value.is_null()) return "null";
   if (const auto* flag = std::get_if<bool>(&value.data)) return *flag ? "true" : "false";
   if (const auto* number = std::get_if<int64_t>(&value.data)) return std::to_string(*number);
@@ -13,11 +13,11 @@ std::string YamlText(const config::ConfigValue& value) {
   if (const auto* text = std::get_if<std::string>(&value.data)) return *text;
   std::vector<std::string> items;
   if (const auto* list = std::get_if<config::ConfigValue::List>(&value.data)) {
-    for (const config::ConfigValue& item : *list) items.push_back(YamlText(item));
+    for (const config::ConfigValue& item : *list) items.push_back(FormatYaml(item));
   }
   return fmt::format("[{}]", fmt::join(items, ", "));
 }
 
-std::string ConfigEdit::Text() const { return fmt::format("{}: {}", key, YamlText(value)); }
+std::string ConfigEdit::Text() const { return fmt::format("{}: {}", key, FormatYaml(value)); }
 
 }  // namespace harness::architecture

@@ -15,7 +15,7 @@
 namespace harness::architecture {
 
 // A value as it would stand in YAML, on one line: "24", "[8, 5, 4, 4]", "null".
-std::string YamlText(const config::ConfigValue& value);
+std::string FormatYaml(const config::ConfigValue& value);
 
 struct ConfigEdit {
   std::string key;
@@ -76,7 +76,7 @@ class EditCandidates {
   std::vector<ConfigEdit> Take() {
     std::erase_if(list_, [&](const ConfigEdit& edit) {
       const auto present = config_.Get(edit.key);
-      return present.ok() && YamlText(*present) == YamlText(edit.value);
+      return present.ok() && FormatYaml(*present) == FormatYaml(edit.value);
     });
     return std::move(list_);
   }

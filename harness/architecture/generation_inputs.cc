@@ -18,7 +18,7 @@ std::optional<std::string> FindProblem(const ConditionerSpec& conditioner) {
         "none (KeyError)",
         name, clap->attribute);
   }
-  const bool is_text = KindOf(conditioner).input == ConditionerInput::kText;
+  const bool is_text = FindConditionerKind(conditioner).input == ConditionerInput::kText;
   const char* given = is_text ? "description" : "self_wav";
   if (name == given) return std::nullopt;
   return fmt::format(

@@ -28,7 +28,7 @@ KnownCodec Hub(const std::string& name, CodecFacts facts) {
 
 }  // namespace
 
-const std::vector<KnownCodec>& KnownCodecs() {
+const std::vector<KnownCodec>& ListKnownCodecs() {
   static const std::vector<KnownCodec> codecs = [] {
     CodecFacts stereo = Facts(48000, 320, 2, {2, 4, 8, 16}, 1024);
     stereo.encode_gives_scale = true;
@@ -46,7 +46,7 @@ const std::vector<KnownCodec>& KnownCodecs() {
 }
 
 const KnownCodec* FindKnownCodec(std::string_view name) {
-  for (const KnownCodec& codec : KnownCodecs()) {
+  for (const KnownCodec& codec : ListKnownCodecs()) {
     if (codec.name == name) return &codec;
   }
   return nullptr;

@@ -20,7 +20,7 @@ struct KnownCodec {
   std::optional<std::string> dac_weights = {};  // of a DAC: its file in DAC's cache; else it is a model of the hub
 };
 
-const std::vector<KnownCodec>& KnownCodecs();
+const std::vector<KnownCodec>& ListKnownCodecs();
 const KnownCodec* FindKnownCodec(std::string_view name);  // null where it is none
 
 }  // namespace harness::architecture

@@ -27,7 +27,7 @@ TEST(SpecLimits, TensorsAreCountedBeforeTheyAreMade) {
   const auto layers = [](int count) { return Describe("num_layers: 1", fmt::format("num_layers: {}", count)); };
   const Result<LmSpec> at = layers(3124);
   ASSERT_TRUE(at.ok()) << at.error().message;
-  EXPECT_LE(static_cast<int64_t>(LmTensors(*at).size()), kMaxTensors);
+  EXPECT_LE(static_cast<int64_t>(ListLmTensors(*at).size()), kMaxTensors);
   EXPECT_THAT(
       MessageOf(layers(3125), ErrorCode::kUnsupported),
       HasSubstr("transformer_lm (num_layers 3125, n_q 2) and 1 conditioners imply up to 100022 tensors; this suite "
@@ -43,7 +43,7 @@ TEST(SpecLimits, TheCountIsNeverTooSmall) {
   }
   const Result<LmSpec> spec = DescribeLm(config.With("transformer_lm.positional_embedding", Text("rope")));
   ASSERT_TRUE(spec.ok()) << spec.error().message;
-  const auto tensors = static_cast<int64_t>(LmTensors(*spec).size());
+  const auto tensors = static_cast<int64_t>(ListLmTensors(*spec).size());
   EXPECT_GT(tensors, 30 * 3000);
   EXPECT_LE(tensors, kMaxTensors);
 }

@@ -74,7 +74,7 @@ void ReadTransformer(config::OptionReader& options, LmSpec& spec, std::optional<
   // Initialisation only, but asserted when the model is built (LMModel._init_weights).
   const auto weight_init = options.NullableString("weight_init");
   const auto depthwise_init = options.NullableString("depthwise_init");
-  const bool zero_bias_init = config::Truthy(options.Raw("zero_bias_init"));  // nothing of it is left after loading
+  const bool zero_bias_init = config::IsTruthy(options.Raw("zero_bias_init"));  // nothing of it is left after loading
   if (weight_init && *weight_init != "gaussian" && *weight_init != "uniform") {
     options.Wrong("weight_init", fmt::format("must be gaussian, uniform or null, found '{}'", *weight_init));
   }
@@ -131,7 +131,7 @@ void ListWhatIsNotRun(LmSpec& spec) {
     if (present) spec.not_run.push_back(option);
   };
   for (const ConditionerSpec& conditioner : spec.conditioners) {
-    const ConditionerKind& kind = KindOf(conditioner);
+    const ConditionerKind& kind = FindConditionerKind(conditioner);
     note(!kind.runs, fmt::format("conditioners.{}.model={}", conditioner.name, kind.model));
   }
 }
@@ -213,7 +213,7 @@ void CheckAttributeDropout(const config::Config& config, config::OptionProblems&
 void CheckTensorCount(const LmSpec& spec, config::OptionProblems& problems) {
   constexpr int64_t kOfLayer = 32, kOfCodebook = 3, kOther = 8;  // at most
   int64_t count = kOther + kOfLayer * spec.num_layers + kOfCodebook * spec.num_codebooks;
-  for (const ConditionerSpec& conditioner : spec.conditioners) count += MostTensors(conditioner);
+  for (const ConditionerSpec& conditioner : spec.conditioners) count += CountMostTensors(conditioner);
   if (count <= kMaxTensors) return;
   problems.AddUnsupported(
       "transformer_lm", fmt::format("(num_layers {}, n_q {}) and {} conditioners imply up to {} tensors; this suite "

@@ -61,6 +61,6 @@ inline constexpr int64_t kMaxTensors = 100'000;
 Result<LmSpec> DescribeLm(const config::Config& config);
 
 // Groups: embeddings, transformer, heads, conditioners; in the order of the state dict.
-std::vector<TensorSpec> LmTensors(const LmSpec& spec);
+std::vector<TensorSpec> ListLmTensors(const LmSpec& spec);
 
 }  // namespace harness::architecture

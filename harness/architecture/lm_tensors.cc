@@ -105,6 +105,6 @@ class LmTensorList {
 
 }  // namespace
 
-std::vector<TensorSpec> LmTensors(const LmSpec& spec) { return LmTensorList(spec).Build(); }
+std::vector<TensorSpec> ListLmTensors(const LmSpec& spec) { return LmTensorList(spec).Build(); }
 
 }  // namespace harness::architecture

@@ -60,7 +60,7 @@ std::optional<ConditionerSpec> ReadConditioner(const std::string& name, const co
   config::OptionReader options(*config::AsMap(entry), path, "get_conditioner_provider", problems);
   const size_t wrong_before = problems.wrong.size();
   std::vector<std::string> models;
-  for (const ConditionerKind* kind : ConditionerKinds()) models.emplace_back(kind->model);
+  for (const ConditionerKind* kind : ListConditionerKinds()) models.emplace_back(kind->model);
   const std::string model = options.Choice("model", std::nullopt, models);
   if (problems.wrong.size() > wrong_before) return std::nullopt;
   const config::ConfigValue* arguments = entry.Find(model);
@@ -70,8 +70,8 @@ std::optional<ConditionerSpec> ReadConditioner(const std::string& name, const co
     return std::nullopt;
   }
   const size_t index = static_cast<size_t>(std::find(models.begin(), models.end(), model) - models.begin());
-  ConditionerKinds()[index]->read({*config::AsMap(*arguments), options.Path(model), segment_duration_s}, conditioner,
-                                  problems);
+  ListConditionerKinds()[index]->read({*config::AsMap(*arguments), options.Path(model), segment_duration_s},
+                                      conditioner, problems);
   return conditioner;
 }
 

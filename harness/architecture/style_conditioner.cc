@@ -23,7 +23,7 @@ void ReadStyle(const ConditionerArguments& arguments, ConditionerSpec& condition
   conditioner.input_dim = scale.dim;
   conditioner.input_origin = options.Path("transformer_scale");
   style.layers = scale.layers;
-  style.batch_norm = !options.Has("batch_norm") || config::Truthy(options.Raw("batch_norm"));
+  style.batch_norm = !options.Has("batch_norm") || config::IsTruthy(options.Raw("batch_norm"));
   options.Ignore({"batch_norm"});
 
   const int64_t codebooks = options.Int("n_q_out", 6, -config::OptionReader::kMaxSize, 4096);

@@ -13,7 +13,7 @@ void ReadT5(const ConditionerArguments& arguments, ConditionerSpec& conditioner,
   T5Options t5;
   t5.name = options.String("name", std::nullopt);
   t5.finetune = ReadStrictBool(options, "finetune");
-  t5.normalize_text = config::Truthy(options.Raw("normalize_text"));
+  t5.normalize_text = config::IsTruthy(options.Raw("normalize_text"));
   // The one value that is taken for its opposite.
   if (const config::ConfigValue* value = options.Raw("normalize_text"); value != nullptr) {
     const config::ConfigValue bare = value->WithoutQuotes();

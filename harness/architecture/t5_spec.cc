@@ -179,7 +179,7 @@ Result<T5Spec> ReadT5Spec(std::string_view json, const std::string& file) {
   return SpecReader(document.root, file).Run();
 }
 
-std::vector<TensorSpec> T5CheckpointTensors(const T5Spec& spec) {
+std::vector<TensorSpec> ListT5CheckpointTensors(const T5Spec& spec) {
   std::vector<TensorSpec> list = {Embedding(spec, "encoder.embed_tokens.weight", "config.json")};
   AppendBlocks(spec, "", "config.json", list);
   for (TensorSpec& tensor : list) tensor.aliases.push_back("transformer." + tensor.name);
@@ -187,7 +187,7 @@ std::vector<TensorSpec> T5CheckpointTensors(const T5Spec& spec) {
   return list;
 }
 
-std::vector<TensorSpec> T5StateTensors(const T5Spec& spec, const std::string& prefix) {
+std::vector<TensorSpec> ListT5StateTensors(const T5Spec& spec, const std::string& prefix) {
   const std::string file = "the T5's config.json";
   std::vector<TensorSpec> list = {Embedding(spec, prefix + "shared.weight", file),
                                   Embedding(spec, prefix + "encoder.embed_tokens.weight", file)};

@@ -36,10 +36,10 @@ Result<T5Spec> ReadT5Spec(std::string_view json, const std::string& file);
 // What T5EncoderModel.from_pretrained takes from a checkpoint of any T5 model; a decoder's tensors are passed over. The
 // embedding may be called encoder.embed_tokens.weight, which wins, or shared.weight; every name may start with
 // "transformer.".
-std::vector<TensorSpec> T5CheckpointTensors(const T5Spec& spec);
+std::vector<TensorSpec> ListT5CheckpointTensors(const T5Spec& spec);
 
 // What the state dict of a T5EncoderModel holds, each name with `prefix` in front, the embedding twice: for an export
 // whose conditioner has `finetune` ("condition_provider.conditioners.NAME.t5."), where loading is strict.
-std::vector<TensorSpec> T5StateTensors(const T5Spec& spec, const std::string& prefix);
+std::vector<TensorSpec> ListT5StateTensors(const T5Spec& spec, const std::string& prefix);
 
 }  // namespace harness::architecture

@@ -95,7 +95,7 @@ TEST(T5Tensors, AreThoseOfAnEncoder) {
   T5Spec spec;
   spec.num_layers = 2;
   spec.gated = true;
-  const std::vector<TensorSpec> list = T5CheckpointTensors(spec);
+  const std::vector<TensorSpec> list = ListT5CheckpointTensors(spec);
   EXPECT_EQ(list.size(), 1 + 2 * 9 + 1 + 1U);
   EXPECT_EQ(list[0].aliases.at(1), "shared.weight");
   EXPECT_THAT(Names(list),
@@ -103,7 +103,7 @@ TEST(T5Tensors, AreThoseOfAnEncoder) {
 }
 
 TEST(T5Tensors, OfAStateDictHoldTheEmbeddingTwice) {
-  const std::vector<TensorSpec> list = T5StateTensors({}, "condition_provider.conditioners.description.t5.");
+  const std::vector<TensorSpec> list = ListT5StateTensors({}, "condition_provider.conditioners.description.t5.");
   EXPECT_THAT(Names(list), testing::IsSupersetOf(
                                {"condition_provider.conditioners.description.t5.shared.weight",
                                 "condition_provider.conditioners.description.t5.encoder.embed_tokens.weight",

@@ -22,6 +22,6 @@ struct TensorSpec {
 };
 
 // "[2048, 1024]"
-std::string ShapeText(const std::vector<int64_t>& shape);
+std::string FormatShape(const std::vector<int64_t>& shape);
 
 }  // namespace harness::architecture

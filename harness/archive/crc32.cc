@@ -19,11 +19,11 @@ uint32_t Multiply(uint32_t a, uint32_t b) {
 
 }  // namespace
 
-uint32_t Crc32(uint32_t crc, std::span<const std::byte> bytes) {
+uint32_t ComputeCrc32(uint32_t crc, std::span<const std::byte> bytes) {
   return libdeflate_crc32(crc, bytes.data(), bytes.size());
 }
 
-uint32_t Crc32Combine(uint32_t crc_a, uint32_t crc_b, uint64_t size_b) {
+uint32_t CombineCrc32(uint32_t crc_a, uint32_t crc_b, uint64_t size_b) {
   uint32_t power = uint32_t{1} << 23;  // x^8
   uint32_t shift = uint32_t{1} << 31;  // 1
   for (; size_b != 0; size_b >>= 1) {

@@ -9,9 +9,9 @@
 namespace harness::archive {
 
 // Continues `crc` (0 at the start) over `bytes`.
-uint32_t Crc32(uint32_t crc, std::span<const std::byte> bytes);
+uint32_t ComputeCrc32(uint32_t crc, std::span<const std::byte> bytes);
 
 // The CRC of A followed by B, from the CRCs of both and the length of B.
-uint32_t Crc32Combine(uint32_t crc_a, uint32_t crc_b, uint64_t size_b);
+uint32_t CombineCrc32(uint32_t crc_a, uint32_t crc_b, uint64_t size_b);
 
 }  // namespace harness::archive

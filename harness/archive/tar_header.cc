@@ -11,7 +11,7 @@ bool IsSpace(char c) { return c == ' ' || (c >= '\t' && c <= '\r') || (c >= '\x1
 
 }  // namespace
 
-std::optional<uint64_t> TarNumber(std::string_view field) {
+std::optional<uint64_t> ParseTarNumber(std::string_view field) {
   if (field.empty()) return std::nullopt;
   if (const auto first = static_cast<unsigned char>(field[0]); first == 0x80 || first == 0xff) {
     if (first == 0xff) return std::nullopt;  // negative
@@ -46,7 +46,7 @@ bool IsTarHeader(std::span<const std::byte> file) {
     with_sign += static_cast<int8_t>(byte);
   }
   const std::string_view field(reinterpret_cast<const char*>(file.data()) + kChecksumAt, kChecksumSize);
-  const std::optional<uint64_t> stated = TarNumber(field);
+  const std::optional<uint64_t> stated = ParseTarNumber(field);
   if (!stated) return false;
   return static_cast<int64_t>(*stated) == plain || static_cast<int64_t>(*stated) == with_sign;
 }

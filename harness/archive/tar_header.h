@@ -17,6 +17,6 @@ namespace harness::archive {
 bool IsTarHeader(std::span<const std::byte> file);
 
 // A number field of a header: octal text as Python's int(text, 8) takes it, or base 256.
-std::optional<uint64_t> TarNumber(std::string_view field);
+std::optional<uint64_t> ParseTarNumber(std::string_view field);
 
 }  // namespace harness::archive

@@ -27,12 +27,12 @@ TEST(TarHeader, IsFoundAsPythonFindsIt) {
 }
 
 TEST(TarHeader, Numbers) {
-  EXPECT_EQ(TarNumber("0000017\0"s), 15u);
-  EXPECT_EQ(TarNumber("1_7"), 15u);
-  EXPECT_EQ(TarNumber("\x80\0\0\x01\x02"s), 258u);
-  EXPECT_EQ(TarNumber("19"), std::nullopt);
-  EXPECT_EQ(TarNumber("\xff\xff"s), std::nullopt);
-  EXPECT_EQ(TarNumber("\x80\x01\0\0\0\0\0\0\0"s + std::string(3, '\0')), std::nullopt);
+  EXPECT_EQ(ParseTarNumber("0000017\0"s), 15u);
+  EXPECT_EQ(ParseTarNumber("1_7"), 15u);
+  EXPECT_EQ(ParseTarNumber("\x80\0\0\x01\x02"s), 258u);
+  EXPECT_EQ(ParseTarNumber("19"), std::nullopt);
+  EXPECT_EQ(ParseTarNumber("\xff\xff"s), std::nullopt);
+  EXPECT_EQ(ParseTarNumber("\x80\x01\0\0\0\0\0\0\0"s + std::string(3, '\0')), std::nullopt);
 }
 
 }  // namespace

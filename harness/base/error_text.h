@@ -12,6 +12,6 @@ inline std::string JoinRemedy(const std::string& message, const std::string& rem
   return remedy.empty() ? message : message + ". " + remedy;
 }
 
-inline std::string FullText(const Error& error) { return JoinRemedy(error.message, error.remedy); }
+inline std::string JoinSentences(const Error& error) { return JoinRemedy(error.message, error.remedy); }
 
 }  // namespace harness

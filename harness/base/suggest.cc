@@ -48,11 +48,11 @@ std::optional<std::string> Find(std::string_view word, const std::vector<std::st
 
 }  // namespace
 
-std::optional<std::string> Nearest(std::string_view word, const std::vector<std::string>& candidates) {
+std::optional<std::string> FindNearest(std::string_view word, const std::vector<std::string>& candidates) {
   return Find(word, candidates, true);
 }
 
-std::optional<std::string> NearestTypo(std::string_view word, const std::vector<std::string>& candidates) {
+std::optional<std::string> FindNearestTypo(std::string_view word, const std::vector<std::string>& candidates) {
   return Find(word, candidates, false);
 }
 

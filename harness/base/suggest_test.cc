@@ -42,20 +42,20 @@ const Case kCases[] = {
 
 TEST(Suggest, ByTypingErrors) {
   for (const Case& c : kCases) {
-    EXPECT_EQ(NearestTypo(c.word, c.candidates), c.expected) << c.name;
+    EXPECT_EQ(FindNearestTypo(c.word, c.candidates), c.expected) << c.name;
   }
 }
 
 TEST(Suggest, ByAPartOfTheName) {
   for (const Case& c : kCases) {
     if (!c.expected) continue;
-    EXPECT_EQ(Nearest(c.word, c.candidates), c.expected) << c.name;
+    EXPECT_EQ(FindNearest(c.word, c.candidates), c.expected) << c.name;
   }
-  EXPECT_THAT(Nearest("heads", {"dim", "num_heads"}), Optional(std::string("num_heads")));
-  EXPECT_THAT(Nearest("dac_44khz_mine", {"dac_44khz"}), Optional(std::string("dac_44khz")));
-  EXPECT_EQ(NearestTypo("dac_44khz_mine", {"dac_44khz"}), kNothing);
-  EXPECT_EQ(Nearest("dim", {"transformer"}), kNothing);
-  EXPECT_EQ(Nearest("ab", {"abcdefgh"}), kNothing) << "a part of three letters at least";
+  EXPECT_THAT(FindNearest("heads", {"dim", "num_heads"}), Optional(std::string("num_heads")));
+  EXPECT_THAT(FindNearest("dac_44khz_mine", {"dac_44khz"}), Optional(std::string("dac_44khz")));
+  EXPECT_EQ(FindNearestTypo("dac_44khz_mine", {"dac_44khz"}), kNothing);
+  EXPECT_EQ(FindNearest("dim", {"transformer"}), kNothing);
+  EXPECT_EQ(FindNearest("ab", {"abcdefgh"}), kNothing) << "a part of three letters at least";
 }
 
 }  // namespace

@@ -60,7 +60,7 @@ struct Checkpoint::Impl {
   Status structure, unambiguous, pickle_status, safety, storage, tensor;
   archive::Findings doubts;  // of the records and what is in them
   std::unique_ptr<archive::ZipArchive> archive;
-  pickle::PickleReading reading;
+  pickle::Reading reading;
 
   std::string name() const { return file.name(); }
 

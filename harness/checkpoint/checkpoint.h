@@ -60,7 +60,7 @@ class Checkpoint {
   const archive::ZipArchive* archive() const;  // null for the legacy format
   const pickle::Pickle& pickle() const;        // empty where pickle_status() is not ok
   const std::vector<pickle::Storage>& storages() const;
-  const std::vector<pickle::TensorView>& tensors() const;  // PickleNode::tensor indexes this
+  const std::vector<pickle::TensorView>& tensors() const;  // Node::tensor indexes this
 
  private:
   struct Impl;

@@ -14,7 +14,7 @@
 namespace harness::checkpoint {
 namespace {
 
-using Kind = pickle::PickleNode::Kind;
+using Kind = pickle::Node::Kind;
 
 constexpr std::string_view kMagicHex = "0x1950a86a20f9469cfc6c";
 constexpr std::string_view kMagicDecimal = "119547037146038801333356";
@@ -47,9 +47,9 @@ class LegacyReader {
   }
 
   // The next pickle of the stream. The first unsafe one decides on safety.
-  pickle::PickleReading Next(std::string_view name) {
+  pickle::Reading Next(std::string_view name) {
     const std::string place = fmt::format("{}: {} at offset {}", file_name_, name, at_);
-    pickle::PickleReading reading =
+    pickle::Reading reading =
         pickle::ReadPickle(file_.subspan(at_), place, pickle::PersistentIds::kLegacy, --pickles_left_);
     Status safety = pickle::DescribeForeign(reading, fmt::format("{}: {}", file_name_, name), at_);
     if (result_.safety.ok()) result_.safety = std::move(safety);
@@ -58,22 +58,22 @@ class LegacyReader {
   }
 
   Status Structure() {
-    const pickle::PickleReading magic = Next("the magic number");
+    const pickle::Reading magic = Next("the magic number");
     HARNESS_RETURN_IF_ERROR(magic.status);
-    const pickle::PickleNode& number = *magic.pickle.Root();
+    const pickle::Node& number = *magic.pickle.Root();
     if (number.kind != Kind::kBigInt || (number.text != kMagicHex && number.text != kMagicDecimal)) {
       return Corrupt(fmt::format("the first pickle is {}, not the magic number of torch.save",
                                  magic.pickle.Describe(magic.pickle.root, 60)));
     }
     CheckNodes(magic, "the magic number", 1);
-    const pickle::PickleReading protocol = Next("the protocol version");
+    const pickle::Reading protocol = Next("the protocol version");
     HARNESS_RETURN_IF_ERROR(protocol.status);
     if (protocol.pickle.Root()->kind != Kind::kInt || protocol.pickle.Root()->integer != kProtocol) {
       return Corrupt(fmt::format("has protocol version {} (expected {})",
                                  protocol.pickle.Describe(protocol.pickle.root, 60), kProtocol));
     }
     CheckNodes(protocol, "the protocol version", 1);
-    const pickle::PickleReading system = Next("the system information");
+    const pickle::Reading system = Next("the system information");
     HARNESS_RETURN_IF_ERROR(system.status);
     CheckNodes(system, "the system information", kSystemNodes);
     const pickle::NodeId little = system.pickle.Find(system.pickle.root, "little_endian");
@@ -91,20 +91,20 @@ class LegacyReader {
   }
 
   Status Storages() {
-    pickle::PickleReading& object = result_.object;
+    pickle::Reading& object = result_.object;
     result_.places.resize(object.storages.size());
     std::unordered_map<std::string_view, size_t> by_key;
     for (size_t i = 0; i < object.storages.size(); ++i) {
       object.storages[i].record = fmt::format("storage {}", Printable(object.storages[i].key, 60));
       by_key.emplace(object.storages[i].key, i);
     }
-    const pickle::PickleReading keys = Next("the list of storages");
+    const pickle::Reading keys = Next("the list of storages");
     HARNESS_RETURN_IF_ERROR(keys.status);
-    const pickle::PickleNode& list = *keys.pickle.Root();
+    const pickle::Node& list = *keys.pickle.Root();
     if (list.kind != Kind::kList) return Corrupt("the list of storages is not a list");
     CheckNodes(keys, "the list of storages", list.items.size() + 1);
     for (size_t i = 0; i < list.items.size(); ++i) {
-      const pickle::PickleNode& key = keys.pickle[list.items[i]];
+      const pickle::Node& key = keys.pickle[list.items[i]];
       if (key.kind != Kind::kString) {
         return Corrupt(
             fmt::format("lists {} as a storage, which is not text", keys.pickle.Describe(list.items[i], 60)));
@@ -121,8 +121,8 @@ class LegacyReader {
       const auto num_elements = LoadLittle<int64_t>(&file_[at_]);
       at_ += 8;
       uint64_t size = 0;
-      if (num_elements < 0 ||
-          __builtin_mul_overflow(static_cast<uint64_t>(num_elements), pickle::SizeOf(storage.dtype), &size)) {
+      if (num_elements < 0 || __builtin_mul_overflow(static_cast<uint64_t>(num_elements),
+                                                     pickle::CountElementBytes(storage.dtype), &size)) {
         return Corrupt(
             fmt::format("{} at offset {} says that it has {} elements", storage.record, at_ - 8, num_elements));
       }
@@ -139,7 +139,7 @@ class LegacyReader {
   }
 
   // torch.save pickles these four values and nothing that is made and dropped on the way.
-  void CheckNodes(const pickle::PickleReading& reading, std::string_view name, size_t most) {
+  void CheckNodes(const pickle::Reading& reading, std::string_view name, size_t most) {
     if (reading.pickle.nodes.size() <= most || !result_.safety.ok()) return;
     result_.doubts.Add("{} is pickled by way of {} values (expected {} at most)", name, reading.pickle.nodes.size(),
                        most);

@@ -12,7 +12,7 @@
 namespace harness::checkpoint {
 
 struct LegacyReading {
-  pickle::PickleReading object;      // of the fourth pickle: the object
+  pickle::Reading object;            // of the fourth pickle: the object
   std::vector<StoragePlace> places;  // of object.storages, whose bytes are set
   Status structure;                  // header, list of keys, lengths
   Status safety;                     // of all five pickles

@@ -14,7 +14,7 @@
 namespace harness::checkpoint {
 namespace {
 
-using Kind = pickle::PickleNode::Kind;
+using Kind = pickle::Node::Kind;
 
 // MusicgenForConditionalGeneration and MusicgenForCausalLM.
 bool IsNameOfTransformers(std::string_view name) {
@@ -36,7 +36,7 @@ class PackageReader {
         empty_(advice.empty) {}
 
   Result<Package> Run() {
-    const pickle::PickleNode& root = *pickle_.Root();
+    const pickle::Node& root = *pickle_.Root();
     if (root.kind != Kind::kDict) return DescribeRoot(root);
     std::unordered_set<std::string> seen;
     for (const auto& [key, value] : root.pairs) {
@@ -83,7 +83,7 @@ class PackageReader {
 
   // "torch.distributed...": FSDP's and tensor parallelism's pieces. "" for anything else.
   std::string_view ShardType(pickle::NodeId id) const {
-    const pickle::PickleNode& node = pickle_[id];
+    const pickle::Node& node = pickle_[id];
     pickle::NodeId type = node.kind == Kind::kObject ? node.callable : pickle::kNoNode;
     // torch._utils._rebuild_wrapper_subclass(DTensor, ...) and _rebuild_from_type_v2(function, DTensor, ...)
     if (node.kind == Kind::kObject && node.arguments != pickle::kNoNode && type != pickle::kNoNode &&
@@ -99,7 +99,7 @@ class PackageReader {
     return pickle_[type].text;
   }
 
-  Error DescribeRoot(const pickle::PickleNode& root) const {
+  Error DescribeRoot(const pickle::Node& root) const {
     switch (root.kind) {
       case Kind::kTensor: return Mismatch("holds a single tensor, not an export");
       case Kind::kObject:
@@ -211,8 +211,8 @@ class PackageReader {
   // torch.distributed's objects are let through so far that they can be named: beside the weights, too, they need a
   // package and processes that nobody has who loads an export.
   Status CheckNothingInPieces() const {
-    for (const pickle::PickleNode& node : pickle_.nodes) {
-      if (node.kind != Kind::kGlobal || pickle::RoleOf(node.text) != pickle::GlobalRole::kDistributed) continue;
+    for (const pickle::Node& node : pickle_.nodes) {
+      if (node.kind != Kind::kGlobal || pickle::FindGlobalRole(node.text) != pickle::GlobalRole::kDistributed) continue;
       return Mismatch(
           fmt::format("holds an object of {}, a piece of a tensor or of its description that distributed "
                       "training left",
@@ -224,9 +224,9 @@ class PackageReader {
   // CompressionModel.get_pretrained takes text or a path, and makes a Path of whatever else it is given.
   Status ReadReference() {
     const pickle::NodeId name = Find("pretrained");
-    const pickle::PickleNode& node = pickle_[name];
+    const pickle::Node& node = pickle_[name];
     const bool is_path = node.kind == Kind::kObject && node.callable != pickle::kNoNode &&
-                         pickle::RoleOf(pickle_[node.callable].text) == pickle::GlobalRole::kPath;
+                         pickle::FindGlobalRole(pickle_[node.callable].text) == pickle::GlobalRole::kPath;
     if (node.kind != Kind::kString && !is_path) {
       return Mismatch(
           fmt::format("pretrained is {}, not text (expected the name of a codec, such as 'facebook/encodec_32khz'): "
@@ -276,8 +276,8 @@ class PackageReader {
     std::string_view shard_type;
     std::unordered_map<std::string_view, size_t> index;
     for (const auto& [key, value] : pairs) {
-      const pickle::PickleNode& name = pickle_[key];
-      const pickle::PickleNode& node = pickle_[value];
+      const pickle::Node& name = pickle_[key];
+      const pickle::Node& node = pickle_[value];
       if (name.kind == Kind::kString && name.text.size() > kMaxTensorName) {
         return Mismatch(
             fmt::format("best_state has a key of {} bytes ({}); no module of a model makes one of more than {}, and "

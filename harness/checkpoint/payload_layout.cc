@@ -37,18 +37,18 @@ std::string At(const pickle::KeyPaths& paths, pickle::NodeId node) {
 
 }  // namespace
 
-Status CheckStorages(pickle::PickleReading& reading, const std::vector<StoragePlace>& places, std::string_view place) {
+Status CheckStorages(pickle::Reading& reading, const std::vector<StoragePlace>& places, std::string_view place) {
   archive::Findings problems;
   ErrorCode code = ErrorCode::kUnsupported;
   const pickle::KeyPaths paths(reading.pickle);
   for (const pickle::NodeProblem& problem : reading.storage_problems) {
-    if (reading.pickle[problem.node].kind == pickle::PickleNode::Kind::kStorage) code = ErrorCode::kCorrupt;
+    if (reading.pickle[problem.node].kind == pickle::Node::Kind::kStorage) code = ErrorCode::kCorrupt;
     problems.Add([&] { return At(paths, problem.node) + problem.text; });
   }
   for (size_t i = 0; i < reading.storages.size(); ++i) {
     pickle::Storage& storage = reading.storages[i];
     const std::optional<int64_t> expected =
-        Times(storage.num_elements, static_cast<int64_t>(pickle::SizeOf(storage.dtype)));
+        Times(storage.num_elements, static_cast<int64_t>(pickle::CountElementBytes(storage.dtype)));
     const auto record = [&] { return Printable(storage.record); };
     if (storage.num_elements < 0 || !expected) {
       problems.Add([&] { return fmt::format("{} should have {} elements", record(), storage.num_elements); });
@@ -97,8 +97,9 @@ std::optional<std::string> FindOutOfBounds(const pickle::TensorView& view, const
     }
     if (view.strides[i] != 0) distinct *= view.shape[i];  // at most `elements`
   }
-  const std::optional<int64_t> have = Times(storage.num_elements, static_cast<int64_t>(pickle::SizeOf(storage.dtype)));
-  const int64_t size = static_cast<int64_t>(pickle::SizeOf(view.dtype));
+  const std::optional<int64_t> have =
+      Times(storage.num_elements, static_cast<int64_t>(pickle::CountElementBytes(storage.dtype)));
+  const int64_t size = static_cast<int64_t>(pickle::CountElementBytes(view.dtype));
   if (!have || last >= *have / size) {
     return fmt::format("its last element is number {} of a storage that has {}", last, have ? *have / size : 0);
   }
@@ -123,12 +124,12 @@ void Count(const pickle::TensorView& view, Shown& shown) {
   for (size_t i = 0; i < view.shape.size(); ++i) {
     if (view.strides[i] != 0) elements *= static_cast<uint64_t>(view.shape[i]);
   }
-  shown.bytes += elements * pickle::SizeOf(view.dtype);
+  shown.bytes += elements * pickle::CountElementBytes(view.dtype);
 }
 
 }  // namespace
 
-Status CheckTensors(pickle::PickleReading& reading, std::string_view place) {
+Status CheckTensors(pickle::Reading& reading, std::string_view place) {
   archive::Findings problems;
   const pickle::KeyPaths paths(reading.pickle);
   std::vector<Shown> shown(reading.storages.size());
@@ -147,7 +148,7 @@ Status CheckTensors(pickle::PickleReading& reading, std::string_view place) {
     view.valid = !why && storage.available;
     if (view.valid) {
       Count(view, shown[view.storage]);
-      const uint64_t size = static_cast<uint64_t>(storage.num_elements) * pickle::SizeOf(storage.dtype);
+      const uint64_t size = static_cast<uint64_t>(storage.num_elements) * pickle::CountElementBytes(storage.dtype);
       if (!too_often && shown[view.storage].bytes > kViewsOfSmallStorage &&
           shown[view.storage].bytes / kMaxTimesShown > size) {
         too_often = i;

@@ -23,10 +23,10 @@ constexpr uint64_t kMaxInflatedUnasked = uint64_t{1} << 20;
 
 constexpr size_t kLegacyPickles = 5;
 
-bool HasCalls(const pickle::PickleReading& reading) {
+bool HasCalls(const pickle::Reading& reading) {
   if (reading.calls_behind && !reading.behind.empty()) return true;
   return std::any_of(reading.foreign.begin(), reading.foreign.end(),
-                     [&](pickle::NodeId id) { return reading.pickle[id].kind == pickle::PickleNode::Kind::kObject; });
+                     [&](pickle::NodeId id) { return reading.pickle[id].kind == pickle::Node::Kind::kObject; });
 }
 
 }  // namespace
@@ -34,7 +34,7 @@ bool HasCalls(const pickle::PickleReading& reading) {
 Status CheckTrailingPickles(std::span<const std::byte> bytes, size_t end, std::string_view place) {
   while (end < bytes.size()) {
     const std::span<const std::byte> rest = bytes.subspan(end);
-    const pickle::PickleReading reading = pickle::ReadPickle(rest, place);
+    const pickle::Reading reading = pickle::ReadPickle(rest, place);
     const bool looks_like_one = reading.status.ok() || rest[0] == std::byte{0x80};
     if (!looks_like_one) return {};
     HARNESS_RETURN_IF_ERROR(
@@ -61,7 +61,7 @@ Status CheckOtherRecords(const archive::ZipArchive& archive, const std::unordere
     if (!named_so && bytes.front() != std::byte{0x80}) continue;
     if (!record.deflated()) left -= record.size;
     const std::string place = fmt::format("{}: record {}", file_name, Printable(record.name));
-    const pickle::PickleReading reading = pickle::ReadPickle(bytes, place);
+    const pickle::Reading reading = pickle::ReadPickle(bytes, place);
     HARNESS_RETURN_IF_ERROR(pickle::DescribeForeign(reading, place, 0, name.ends_with("/data.pkl")));
     if (reading.status.ok()) {
       HARNESS_RETURN_IF_ERROR(CheckTrailingPickles(bytes, reading.end, place));
@@ -78,12 +78,12 @@ Status CheckTar(std::span<const std::byte> file, std::string_view file_name) {
   uint64_t at = 0;
   for (size_t i = 0; i < kMaxMembers && at < file.size() && archive::IsTarHeader(file.subspan(at)); ++i) {
     const std::string_view header(reinterpret_cast<const char*>(&file[at]), kBlock);
-    const std::optional<uint64_t> size = archive::TarNumber(header.substr(kSizeAt, kSizeSize));
+    const std::optional<uint64_t> size = archive::ParseTarNumber(header.substr(kSizeAt, kSizeSize));
     at += kBlock;
     if (!size || *size > file.size() - at) break;
     const std::string name = Printable(header.substr(0, header.substr(0, kNameSize).find('\0')), 40);
     const std::string place = fmt::format("{}: member {} of the tar archive", file_name, name);
-    const pickle::PickleReading reading = pickle::ReadPickle(file.subspan(at, std::min(*size, kMaxUnasked)), place);
+    const pickle::Reading reading = pickle::ReadPickle(file.subspan(at, std::min(*size, kMaxUnasked)), place);
     if (const Status unsafe = pickle::DescribeForeign(reading, place, at); !unsafe.ok() && !seen) {
       seen = unsafe.error();
     }
@@ -105,7 +105,7 @@ Status CheckStrayPickles(std::span<const std::byte> file, std::string_view file_
   // torch.load takes it for the legacy format: five pickles, each of which runs before the next is looked at.
   size_t at = 0;
   for (size_t more = kLegacyPickles; more-- > 0 && at < file.size();) {
-    const pickle::PickleReading reading =
+    const pickle::Reading reading =
         pickle::ReadPickle(file.subspan(at), file_name, pickle::PersistentIds::kLegacy, more);
     if (HasCalls(reading)) return pickle::DescribeForeign(reading, file_name, at);
     if (!reading.status.ok()) break;

@@ -134,7 +134,7 @@ class SafetensorsReader {
       return Corrupt(name, fmt::format("has no shape, or one of more than {} dimensions", kMaxDimensions));
     }
     SafetensorsEntry out{.name = name, .dtype = *type, .shape = {}, .bytes = {}};
-    uint64_t size = pickle::SizeOf(*type);
+    uint64_t size = pickle::CountElementBytes(*type);
     uint64_t reach = size;  // as size, with no zero: strides are counted with it
     for (const Json& dimension : *shape) {
       if (!dimension.is_number_unsigned()) return Corrupt(name, "has a dimension that is not a natural number");

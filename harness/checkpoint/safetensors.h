@@ -24,7 +24,7 @@ struct SafetensorsEntry {
   std::string name;
   pickle::Dtype dtype;
   std::vector<int64_t> shape;
-  std::span<const std::byte> bytes;  // of the file: SizeOf(dtype) times the product of `shape`, row-major
+  std::span<const std::byte> bytes;  // of the file: CountElementBytes(dtype) times the product of `shape`, row-major
 };
 
 struct Safetensors {

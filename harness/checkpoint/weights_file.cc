@@ -98,17 +98,15 @@ Status WeightsFile::Impl::AddCheckpoint(MappedFile file) {
   HARNESS_RETURN_IF_ERROR(CheckStages(checkpoint));
   const pickle::Pickle& pickle = checkpoint.pickle();
   const std::string name = checkpoint.file().path().string();
-  const pickle::PickleNode* root = pickle.Root();
-  if (root == nullptr || root->kind != pickle::PickleNode::Kind::kDict) {
+  const pickle::Node* root = pickle.Root();
+  if (root == nullptr || root->kind != pickle::Node::Kind::kDict) {
     return Error{ErrorCode::kMismatch,
                  fmt::format("{}: holds {}, not a dict of tensors, which from_pretrained expects", name,
                              root == nullptr ? "nothing" : pickle.Describe(pickle.root, 80))};
   }
   for (const auto& [key, value] : root->pairs) {
     // Anything else is an unexpected key to from_pretrained, which passes over it.
-    if (pickle[key].kind != pickle::PickleNode::Kind::kString ||
-        pickle[value].kind != pickle::PickleNode::Kind::kTensor)
-      continue;
+    if (pickle[key].kind != pickle::Node::Kind::kString || pickle[value].kind != pickle::Node::Kind::kTensor) continue;
     const pickle::TensorView& view = checkpoint.tensors()[pickle[value].tensor];
     if (!view.valid) {
       return Error{ErrorCode::kCorrupt,
@@ -117,7 +115,7 @@ Status WeightsFile::Impl::AddCheckpoint(MappedFile file) {
     std::span<const std::byte> bytes;
     if (view.num_elements() > 0) {
       const pickle::Storage& storage = checkpoint.storages()[view.storage];
-      bytes = storage.bytes.subspan(static_cast<size_t>(view.offset) * pickle::SizeOf(view.dtype));
+      bytes = storage.bytes.subspan(static_cast<size_t>(view.offset) * pickle::CountElementBytes(view.dtype));
     }
     Add({pickle[key].text, view.dtype, view.shape, view.strides, bytes});
   }

@@ -54,7 +54,7 @@ class Parser {
     }
     const bool end = Peek().type == TokenType::kEnd;
     Fail(end ? fmt::format("expected {} at the end of the text", what)
-             : fmt::format("expected {} at character {}, found '{}'", what, Peek().offset + 1, Quotable(Peek().text)));
+             : fmt::format("expected {} at character {}, found '{}'", what, Peek().offset + 1, CanQuote(Peek().text)));
   }
 
   static bool IsTextToken(TokenType type) {
@@ -280,10 +280,10 @@ class Parser {
       case TokenType::kBool: return Scalar(token.text[0] == 't' || token.text[0] == 'T');
       case TokenType::kInt: {
         const bool sign = number[0] == '-' || number[0] == '+';
-        return DecimalInteger(number[0] == '-', std::string_view(number).substr(sign ? 1 : 0));
+        return ParseDecimalInteger(number[0] == '-', std::string_view(number).substr(sign ? 1 : 0));
       }
       case TokenType::kFloat: {
-        const std::optional<double> value = PythonFloat(number);
+        const std::optional<double> value = ParsePythonFloat(number);
         return value ? Scalar(*value) : Scalar(unescaped);
       }
       default: return Scalar(unescaped);

@@ -109,7 +109,7 @@ class Lexer {
       Match(text_.substr(offset_));
       if (best_size_ == 0) {
         return SyntaxError{
-            fmt::format("'{}' is not allowed at character {}", Quotable(text_.substr(offset_, 8)), offset_ + 1)};
+            fmt::format("'{}' is not allowed at character {}", CanQuote(text_.substr(offset_, 8)), offset_ + 1)};
       }
       if (best_type_ == TokenType::kColon && modes_.back() == LexerMode::kKeyPath) {
         modes_.back() = LexerMode::kValue;  // what follows are a resolver's arguments

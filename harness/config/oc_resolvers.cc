@@ -18,13 +18,14 @@ std::string Repr(const ConfigValue& value) {
   }
   if (const auto* map = std::get_if<ConfigValue::Map>(&value.data)) {
     std::string out = "{";
-    for (const auto& [key, item] : *map) out += (out.size() > 1 ? ", " : "") + PythonRepr(key) + ": " + Repr(item);
+    for (const auto& [key, item] : *map)
+      out += (out.size() > 1 ? ", " : "") + FormatPythonRepr(key) + ": " + Repr(item);
     return out + "}";
   }
-  if (const auto* b = std::get_if<bool>(&value.data)) return PythonRepr(*b);
-  if (const auto* i = std::get_if<int64_t>(&value.data)) return PythonRepr(*i);
-  if (const auto* d = std::get_if<double>(&value.data)) return PythonRepr(*d);
-  if (const auto* s = std::get_if<std::string>(&value.data)) return PythonRepr(*s);
+  if (const auto* b = std::get_if<bool>(&value.data)) return FormatPythonRepr(*b);
+  if (const auto* i = std::get_if<int64_t>(&value.data)) return FormatPythonRepr(*i);
+  if (const auto* d = std::get_if<double>(&value.data)) return FormatPythonRepr(*d);
+  if (const auto* s = std::get_if<std::string>(&value.data)) return FormatPythonRepr(*s);
   return "None";
 }
 
@@ -37,7 +38,7 @@ Result<std::string> Resolver::Str(const Resolved& resolved, const Context& conte
       return Error{ErrorCode::kUnsupported,
                    fmt::format("{} is {}, which this suite does not read", tree_.PathOf(*resolved.node), node.problem)};
     }
-    std::string text = node.is_container() ? tree_.Repr(*resolved.node) : PythonStr(node.scalar);
+    std::string text = node.is_container() ? tree_.Repr(*resolved.node) : FormatPythonStr(node.scalar);
     HARNESS_RETURN_IF_ERROR(Count(context, text.size()));
     return text;
   }
@@ -90,7 +91,7 @@ Result<Resolved> Resolver::Call(const std::string& name, const std::vector<Resol
         ErrorCode::kMismatch, context,  // the reference raises UnsupportedInterpolationType
         fmt::format("the resolver '{}' in {} is unknown: OmegaConf brings oc.env, oc.decode, oc.select, oc.dict.keys, "
                     "oc.dict.values and oc.deprecated; audiocraft does not register another",
-                    Quotable(name), interpolation.text));
+                    CanQuote(name), interpolation.text));
   }
   if (args.size() < known->min_args || args.size() > known->max_args) {
     return Fail(
@@ -112,7 +113,7 @@ Result<Resolved> Resolver::Env(const std::vector<Resolved>& args, const Interpol
   const std::optional<std::string> value = environment_ ? environment_(*variable) : std::nullopt;
   Resolved out;
   if (value) {
-    out.value = {*value, Quotable(interpolation.text)};
+    out.value = {*value, CanQuote(interpolation.text)};
     return out;
   }
   if (args.size() < 2) {
@@ -121,7 +122,7 @@ Result<Resolved> Resolver::Env(const std::vector<Resolved>& args, const Interpol
         fmt::format(
             "the environment variable {0} is not set, and {1} has no default: set {0}, or give a default in the "
             "config (${{oc.env:{0},default}})",
-            Quotable(*variable), interpolation.text));
+            CanQuote(*variable), interpolation.text));
   }
   const bool null = args[1].node ? std::holds_alternative<std::monostate>(tree_.nodes[*args[1].node].scalar) &&
                                        tree_.nodes[*args[1].node].kind == TreeNode::Kind::kScalar
@@ -151,7 +152,7 @@ Result<Resolved> Resolver::Decode(const std::vector<Resolved>& args, const Inter
   const auto parsed = ParseElement(*text);
   if (const auto* error = std::get_if<SyntaxError>(&parsed)) {
     return Fail(ErrorCode::kMismatch, context,
-                fmt::format("{} cannot decode '{}': {}", interpolation.text, Quotable(*text), error->message));
+                fmt::format("{} cannot decode '{}': {}", interpolation.text, CanQuote(*text), error->message));
   }
   HARNESS_ASSIGN_OR_RETURN(Resolved decoded, Evaluate(std::get<Element>(parsed), context));
   if (const std::string environment = EnvironmentOf(args[0]); !environment.empty())
@@ -168,7 +169,7 @@ Result<Resolved> Resolver::Select(const std::vector<Resolved>& args, const Inter
   if (selection.outcome == Outcome::kBadIndex) {
     return Fail(ErrorCode::kMismatch, context,
                 fmt::format("the key in {} leads into the list {}, and '{}' is not an index", interpolation.text,
-                            selection.reached, Quotable(selection.step)));
+                            selection.reached, CanQuote(selection.step)));
   }
   return args.size() > 1 ? args[1] : Resolved{};
 }

@@ -45,7 +45,7 @@ constexpr Difference kDifferences[] = {
 json Tagged(const ConfigValue& value) {
   if (const bool* b = std::get_if<bool>(&value.data)) return {"bool", *b};
   if (const int64_t* i = std::get_if<int64_t>(&value.data)) return {"int", std::to_string(*i)};
-  if (const double* d = std::get_if<double>(&value.data)) return {"float", internal::PythonStr(*d)};
+  if (const double* d = std::get_if<double>(&value.data)) return {"float", internal::FormatPythonStr(*d)};
   if (const std::string* s = std::get_if<std::string>(&value.data)) return {"text", *s};
   if (const auto* list = std::get_if<ConfigValue::List>(&value.data)) {
     json items = json::array();

@@ -98,7 +98,7 @@ void OptionProblems::AddUnsupported(const std::string& key, const std::string& w
 
 void OptionProblems::AddEnvironment(const std::string& key, const std::string& written) {
   environment.push_back(
-      {key, fmt::format("{} {}", key, EnvironmentProblem(written)), "Write the value into the config"});
+      {key, fmt::format("{} {}", key, FindEnvironmentProblem(written)), "Write the value into the config"});
 }
 
 void OptionProblems::AddError(const std::string& key, const Error& error) {
@@ -202,7 +202,7 @@ bool OptionReader::Bool(std::string_view key, std::optional<bool> fallback) {
   const bool is_text = std::holds_alternative<std::string>(value->data);
   const bool is_list = std::holds_alternative<ConfigValue::List>(value->data);
   if (!is_text && !is_list && AsMap(*value) == nullptr) {
-    return IsOfEnvironment(key, *value) ? fallback.value_or(false) : Truthy(value);
+    return IsOfEnvironment(key, *value) ? fallback.value_or(false) : IsTruthy(value);
   }
   const Hint hint = ExplainTruth(*value, Path(key));
   Wrong(key, fmt::format("must be true or false, found {}{}", value->Describe(), hint.text), hint.remedy);
@@ -232,7 +232,7 @@ std::string OptionReader::Choice(std::string_view key, std::optional<std::string
   if (std::find(choices.begin(), choices.end(), *text) != choices.end()) {
     return IsOfEnvironment(key, value) ? substitute : *text;
   }
-  const auto near = value.environment.empty() ? NearestTypo(*text, choices) : std::nullopt;
+  const auto near = value.environment.empty() ? FindNearestTypo(*text, choices) : std::nullopt;
   Wrong(key, fmt::format("must be one of {}, found {}{}", fmt::join(choices, ", "),
                          value.environment.empty() ? fmt::format("'{}'", *text) : value.Describe(),
                          near ? fmt::format(" (did you mean '{}'?)", *near) : ""));
@@ -312,7 +312,7 @@ void OptionReader::Finish() {
   for (const auto& [name, value] : map_) {
     if (known_.contains(name)) continue;
     // A message shows a few; a file may bring a hundred thousand.
-    const auto near = ++unknown <= kMaxSuggestions ? NearestTypo(name, candidates) : std::nullopt;
+    const auto near = ++unknown <= kMaxSuggestions ? FindNearestTypo(name, candidates) : std::nullopt;
     const char* of_fork = ", unless a fork of audiocraft has it: then only that fork loads this export";
     Wrong(name,
           fmt::format("is not a parameter of {}{}{}", callee_, consequence_,
@@ -321,7 +321,7 @@ void OptionReader::Finish() {
   }
 }
 
-bool Truthy(const ConfigValue* value) {
+bool IsTruthy(const ConfigValue* value) {
   if (value == nullptr || value->is_null()) return false;
   if (const auto* flag = std::get_if<bool>(&value->data)) return *flag;
   if (const auto* number = std::get_if<int64_t>(&value->data)) return *number != 0;

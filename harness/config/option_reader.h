@@ -93,7 +93,7 @@ class OptionReader {
 };
 
 // As Python's `if value:` takes it; null is absent.
-bool Truthy(const ConfigValue* value);
+bool IsTruthy(const ConfigValue* value);
 
 // The mapping in `value`, or null.
 const ConfigValue::Map* AsMap(const ConfigValue& value);

@@ -9,7 +9,7 @@
 
 namespace harness::config::internal {
 
-std::string PythonStr(const Scalar& value) {
+std::string FormatPythonStr(const Scalar& value) {
   if (std::holds_alternative<std::monostate>(value)) return "None";
   if (const bool* b = std::get_if<bool>(&value)) return *b ? "True" : "False";
   if (const int64_t* i = std::get_if<int64_t>(&value)) return fmt::format("{}", *i);
@@ -22,9 +22,9 @@ std::string PythonStr(const Scalar& value) {
   return std::get<std::string>(value);
 }
 
-std::string PythonRepr(const Scalar& value) {
+std::string FormatPythonRepr(const Scalar& value) {
   const std::string* text = std::get_if<std::string>(&value);
-  if (text == nullptr) return PythonStr(value);
+  if (text == nullptr) return FormatPythonStr(value);
   const bool has_single = text->find('\'') != std::string::npos;
   const char quote = has_single && text->find('"') == std::string::npos ? '"' : '\'';
   std::string out(1, quote);
@@ -48,7 +48,7 @@ std::string PythonRepr(const Scalar& value) {
   return out + quote;
 }
 
-std::string Quotable(std::string_view text) {
+std::string CanQuote(std::string_view text) {
   constexpr size_t kLimit = 60;
   std::string out;
   for (size_t i = 0; i < text.size();) {

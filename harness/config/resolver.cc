@@ -49,7 +49,7 @@ std::string NamePath(std::string_view path) { return path.empty() ? "the config"
 Error Resolver::Fail(ErrorCode code, const Context& context, std::string_view message) const {
   const std::string* text = std::get_if<std::string>(&tree_.nodes[context.node].scalar);
   const std::string path = NamePath(tree_.PathOf(context.node));
-  return Error{code, text ? fmt::format("{} is '{}': {}", path, Quotable(*text), message)
+  return Error{code, text ? fmt::format("{} is '{}': {}", path, CanQuote(*text), message)
                           : fmt::format("{}: {}", path, message)};
 }
 
@@ -162,7 +162,7 @@ Result<Resolved> Resolver::Evaluate(const Element& element, const Context& conte
     if (slot < map.size()) {
       map[slot].second = std::move(items[i]);
     } else {
-      map.emplace_back(PythonStr(element.keys[i]), std::move(items[i]));
+      map.emplace_back(FormatPythonStr(element.keys[i]), std::move(items[i]));
     }
   }
   out.value.data = std::move(map);

@@ -32,7 +32,7 @@ std::string Resolver::Suggest(NodeId map, std::string_view key) const {
       return fmt::format(" (there is the key {}, which is not a text: put it in quotes in the YAML)", key);
     }
   }
-  const std::optional<std::string> nearest = Nearest(key, keys);
+  const std::optional<std::string> nearest = FindNearest(key, keys);
   return nearest ? fmt::format(" (did you mean {}?)", JoinPath(tree_.PathOf(map), *nearest)) : "";
 }
 
@@ -167,15 +167,15 @@ Result<Resolved> Resolver::FollowPath(const std::string& path, const Interpolati
     case Outcome::kNoKey:
       return Fail(ErrorCode::kMismatch, context,
                   fmt::format("the key {} of {} is not there: {} has no '{}'{}", path, interpolation.text,
-                              NamePath(selection.reached), Quotable(selection.step), selection.suggestion));
+                              NamePath(selection.reached), CanQuote(selection.step), selection.suggestion));
     case Outcome::kNotContainer:
       return Fail(ErrorCode::kMismatch, context,
                   fmt::format("the key {} of {} is not there: {} is neither a mapping nor a list, so it has no '{}'",
-                              path, interpolation.text, NamePath(selection.reached), Quotable(selection.step)));
+                              path, interpolation.text, NamePath(selection.reached), CanQuote(selection.step)));
     case Outcome::kBadIndex:
       return Fail(ErrorCode::kMismatch, context,
                   fmt::format("the key {} of {} is not there: {} is a list, and '{}' is not an index", path,
-                              interpolation.text, NamePath(selection.reached), Quotable(selection.step)));
+                              interpolation.text, NamePath(selection.reached), CanQuote(selection.step)));
   }
   if (selection.target.node) {
     // A subtree that contained itself would have no end.

@@ -146,7 +146,7 @@ std::optional<Integer> IntegerInBase(bool negative, std::string_view digits, int
     out.approximate = out.approximate * base + digit;
   }
   // Decimal digits are rounded once, as Python does it.
-  if (base == 10) out.approximate = PythonFloat(digits).value_or(out.approximate);
+  if (base == 10) out.approximate = ParsePythonFloat(digits).value_or(out.approximate);
   if (negative) out.approximate = -out.approximate;
   out.value = static_cast<int64_t>(negative ? 0 - value : value);
   return out;
@@ -208,7 +208,7 @@ std::optional<double> ConstructFloat(std::string_view raw) {
     std::vector<double> parts;
     for (size_t begin = 0; begin <= number.size();) {
       const size_t end = std::min(number.find(':', begin), number.size());
-      const std::optional<double> part = PythonFloat(number.substr(begin, end - begin));
+      const std::optional<double> part = ParsePythonFloat(number.substr(begin, end - begin));
       if (!part) return std::nullopt;
       parts.push_back(*part);
       begin = end + 1;
@@ -216,7 +216,7 @@ std::optional<double> ConstructFloat(std::string_view raw) {
     double base = 1;
     for (auto part = parts.rbegin(); part != parts.rend(); ++part, base *= 60) value += *part * base;
   } else {
-    const std::optional<double> parsed = PythonFloat(number);
+    const std::optional<double> parsed = ParsePythonFloat(number);
     if (!parsed) return std::nullopt;
     value = *parsed;
   }
@@ -278,13 +278,13 @@ std::optional<Scalar> ConstructScalar(ScalarTag tag, std::string_view text) {
   return out;
 }
 
-Scalar DecimalInteger(bool negative, std::string_view digits) {
+Scalar ParseDecimalInteger(bool negative, std::string_view digits) {
   const Integer integer = IntegerInBase(negative, digits, 10).value_or(Integer());
   if (integer.fits) return integer.value;
   return integer.approximate;
 }
 
-std::optional<double> PythonFloat(std::string_view text) {
+std::optional<double> ParsePythonFloat(std::string_view text) {
   text = Trim(text);
   bool negative = false;
   if (!text.empty() && (text.front() == '-' || text.front() == '+')) {

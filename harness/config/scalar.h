@@ -34,20 +34,20 @@ ScalarTag ResolvePlain(std::string_view text);
 std::optional<Scalar> ConstructScalar(ScalarTag tag, std::string_view text);
 
 // Decimal digits (no sign) as int64, as a float where they do not fit. Precondition: digits only, at least one.
-Scalar DecimalInteger(bool negative, std::string_view digits);
+Scalar ParseDecimalInteger(bool negative, std::string_view digits);
 
 // A float as Python's float() reads it; nothing where it raises. Underscores are not accepted: remove them first.
-std::optional<double> PythonFloat(std::string_view text);
+std::optional<double> ParsePythonFloat(std::string_view text);
 
 // str() and repr() as Python writes a value: what an interpolation inside a longer text inserts.
-std::string PythonStr(const Scalar& value);
-std::string PythonRepr(const Scalar& value);
+std::string FormatPythonStr(const Scalar& value);
+std::string FormatPythonRepr(const Scalar& value);
 
 inline bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
 std::string WithoutUnderscores(std::string_view text);
 
 // `text` with control characters escaped and cut at about 60 characters: for messages.
-std::string Quotable(std::string_view text);
+std::string CanQuote(std::string_view text);
 
 }  // namespace harness::config::internal

@@ -31,7 +31,7 @@ class ValueAdder {
       if (const std::string* s = std::get_if<std::string>(&value.data)) SetScalar(node, *s);
       if (strict_ && node.kind == TreeNode::Kind::kInterpolation && node.pieces == nullptr) {
         return Corrupt("{} is the malformed interpolation '{}': {}", place,
-                       Quotable(std::get<std::string>(node.scalar)), node.problem);
+                       CanQuote(std::get<std::string>(node.scalar)), node.problem);
       }
     }
     const NodeId id = tree_.Add(std::move(node));
@@ -89,7 +89,7 @@ std::string Place::Path() const {
   for (const Place* place = this; place->parent != nullptr; place = place->parent) chain.push_back(place);
   std::string path;
   for (auto place = chain.rbegin(); place != chain.rend(); ++place) {
-    path = (*place)->index ? fmt::format("{}[{}]", path, *(*place)->index) : JoinPath(path, Quotable((*place)->key));
+    path = (*place)->index ? fmt::format("{}[{}]", path, *(*place)->index) : JoinPath(path, CanQuote((*place)->key));
   }
   return path.empty() ? "the config" : path;
 }
@@ -129,8 +129,8 @@ std::string Tree::Repr(NodeId id) const {
   const TreeNode& node = nodes[id];
   switch (node.kind) {
     case TreeNode::Kind::kScalar:
-    case TreeNode::Kind::kInterpolation: return PythonRepr(node.scalar);
-    case TreeNode::Kind::kMissing: return PythonRepr(std::string("???"));
+    case TreeNode::Kind::kInterpolation: return FormatPythonRepr(node.scalar);
+    case TreeNode::Kind::kMissing: return FormatPythonRepr(std::string("???"));
     case TreeNode::Kind::kOpaque: return "?";
     case TreeNode::Kind::kList:
     case TreeNode::Kind::kMap: break;
@@ -139,7 +139,7 @@ std::string Tree::Repr(NodeId id) const {
   std::string out(1, is_map ? '{' : '[');
   for (const TreeNode::Child& child : node.children) {
     if (out.size() > 1) out += ", ";
-    if (is_map) out += PythonRepr(child.key.value) + ": ";
+    if (is_map) out += FormatPythonRepr(child.key.value) + ": ";
     out += Repr(child.node);
   }
   return out + (is_map ? '}' : ']');

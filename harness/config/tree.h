@@ -30,7 +30,7 @@ using NodeId = uint32_t;
 // A mapping's key. OmegaConf keeps integers, floats and booleans as they are; a path only ever reaches text keys.
 struct Key {
   Scalar value;
-  std::string text() const { return PythonStr(value); }
+  std::string text() const { return FormatPythonStr(value); }
   bool is_text() const { return std::holds_alternative<std::string>(value); }
 };
 

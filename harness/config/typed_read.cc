@@ -10,7 +10,7 @@
 
 namespace harness::config {
 
-std::string EnvironmentProblem(const std::string& written) {
+std::string FindEnvironmentProblem(const std::string& written) {
   return fmt::format(
       "takes its value from {}, the environment of whoever loads the export: what it holds here says nothing of other "
       "machines",
@@ -87,7 +87,7 @@ Result<T> ConvertScalar(const ConfigValue& value, const std::string& path, const
   };
   std::optional<T> typed = as_wanted();
   if (typed && !value.environment.empty()) {
-    return Error{ErrorCode::kUnsupported, fmt::format("{} {}", path, EnvironmentProblem(value.environment)),
+    return Error{ErrorCode::kUnsupported, fmt::format("{} {}", path, FindEnvironmentProblem(value.environment)),
                  kEnvironmentRemedy};
   }
   if (typed) return *std::move(typed);

@@ -10,7 +10,7 @@ namespace harness::config {
 
 namespace {
 
-const char* KindOf(const ConfigValue& value) {
+const char* FindConditionerKind(const ConfigValue& value) {
   static constexpr const char* kKinds[] = {"null",   "a boolean", "an integer", "a float",
                                            "a text", "a list",    "a mapping"};
   return kKinds[value.data.index()];
@@ -19,12 +19,13 @@ const char* KindOf(const ConfigValue& value) {
 }  // namespace
 
 std::string ConfigValue::Describe() const {
-  if (!environment.empty()) return fmt::format("{} from {} (its value is not shown)", KindOf(*this), environment);
+  if (!environment.empty())
+    return fmt::format("{} from {} (its value is not shown)", FindConditionerKind(*this), environment);
   if (const bool* b = std::get_if<bool>(&data)) return *b ? "the boolean true" : "the boolean false";
   if (const int64_t* i = std::get_if<int64_t>(&data)) return fmt::format("the integer {}", *i);
-  if (const double* d = std::get_if<double>(&data)) return fmt::format("the float {}", internal::PythonStr(*d));
+  if (const double* d = std::get_if<double>(&data)) return fmt::format("the float {}", internal::FormatPythonStr(*d));
   if (const std::string* s = std::get_if<std::string>(&data))
-    return fmt::format("the text '{}'", internal::Quotable(*s));
+    return fmt::format("the text '{}'", internal::CanQuote(*s));
   if (const List* list = std::get_if<List>(&data)) return fmt::format("a list of {}", list->size());
   if (const Map* map = std::get_if<Map>(&data)) return fmt::format("a mapping of {} keys", map->size());
   return "null";

@@ -36,7 +36,7 @@ struct ConfigValue {
 };
 
 // What is wrong with an option whose value is the environment's, after its name. `written`: ConfigValue::environment.
-std::string EnvironmentProblem(const std::string& written);
+std::string FindEnvironmentProblem(const std::string& written);
 
 // Reads one environment variable; injected so that tests do not depend on the environment.
 using Environment = std::function<std::optional<std::string>(const std::string&)>;

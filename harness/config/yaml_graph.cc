@@ -73,10 +73,10 @@ class GraphBuilder : public YAML::EventHandler {
     };
     if (!std::all_of(name.begin(), name.end(), allowed)) {
       throw YAML::ParserException(
-          mark, fmt::format("the anchor '{}' has characters other than letters, digits, - and _", Quotable(name)));
+          mark, fmt::format("the anchor '{}' has characters other than letters, digits, - and _", CanQuote(name)));
     }
     if (!anchor_names_.insert(name).second)
-      throw YAML::ParserException(mark, fmt::format("the anchor '{}' is there twice", Quotable(name)));
+      throw YAML::ParserException(mark, fmt::format("the anchor '{}' is there twice", CanQuote(name)));
   }
 
  private:
@@ -250,7 +250,7 @@ std::string LineOf(std::string_view text, int line) {
     if (end == std::string_view::npos) return {};
     text.remove_prefix(end + 1);
   }
-  return Quotable(text.substr(0, std::min(text.find_first_of("\r\n"), text.size())));
+  return CanQuote(text.substr(0, std::min(text.find_first_of("\r\n"), text.size())));
 }
 
 }  // namespace

@@ -68,10 +68,10 @@ class TreeBuilder {
       const std::string* text = std::get_if<std::string>(&root.scalar);
       if (text != nullptr) return LoneText(*text);
       if (!std::holds_alternative<std::monostate>(root.scalar) || root.kind != TreeNode::Kind::kScalar) {
-        return Error{
-            ErrorCode::kCorrupt,
-            fmt::format("not a mapping of keys to values, but {}",
-                        root.kind == TreeNode::Kind::kList ? "a list" : "the single value " + PythonStr(root.scalar))};
+        return Error{ErrorCode::kCorrupt, fmt::format("not a mapping of keys to values, but {}",
+                                                      root.kind == TreeNode::Kind::kList
+                                                          ? "a list"
+                                                          : "the single value " + FormatPythonStr(root.scalar))};
       }
     }
     Tree empty;
@@ -116,7 +116,7 @@ class TreeBuilder {
       const bool python = source.tag.starts_with("tag:yaml.org,2002:python/");
       return At(
           yaml, place,
-          fmt::format("has the tag '{}', which OmegaConf cannot load{}", Quotable(source.tag),
+          fmt::format("has the tag '{}', which OmegaConf cannot load{}", CanQuote(source.tag),
                       python ? ": yaml.dump writes objects so; xp.cfg is what OmegaConf.to_yaml(cfg) gives" : ""));
     }
     if (tag.tag_class == TagClass::kOpaque) {
@@ -125,7 +125,7 @@ class TreeBuilder {
       return tree_.Add(std::move(node));
     }
     if (tag.kind != source.kind) {
-      return At(yaml, place, fmt::format("has the tag '{}', but is not written as one", Quotable(source.tag)));
+      return At(yaml, place, fmt::format("has the tag '{}', but is not written as one", CanQuote(source.tag)));
     }
     if (source.kind == YamlNode::Kind::kList) return BuildList(yaml, std::move(node), place, depth);
     if (source.kind == YamlNode::Kind::kMap) return BuildMap(yaml, std::move(node), place, depth);
@@ -135,13 +135,13 @@ class TreeBuilder {
     if (!scalar) {
       return At(yaml, place,
                 source.tag.empty()
-                    ? fmt::format("is '{}', which the YAML loader cannot read: put it in quotes", Quotable(source.text))
-                    : fmt::format("is '{}', which is not of the tag '{}'", Quotable(source.text), source.tag));
+                    ? fmt::format("is '{}', which the YAML loader cannot read: put it in quotes", CanQuote(source.text))
+                    : fmt::format("is '{}', which is not of the tag '{}'", CanQuote(source.text), source.tag));
     }
     SetScalar(node, *std::move(scalar));
     if (node.kind == TreeNode::Kind::kInterpolation && node.pieces == nullptr) {
       return At(yaml, place,
-                fmt::format("is the malformed interpolation '{}': {}", Quotable(source.text), node.problem));
+                fmt::format("is the malformed interpolation '{}': {}", CanQuote(source.text), node.problem));
     }
     return tree_.Add(std::move(node));
   }
@@ -226,7 +226,7 @@ class TreeBuilder {
       std::optional<Scalar> key = ConstructScalar(key_tag, key_node.text);
       if (!key)
         return At(key_id, place,
-                  fmt::format("has the key '{}', which the YAML loader cannot read", Quotable(key_node.text)));
+                  fmt::format("has the key '{}', which the YAML loader cannot read", CanQuote(key_node.text)));
       own.push_back({{*std::move(key)}, key_id, value_id});
     }
     std::move(own.begin(), own.end(), std::back_inserter(out));

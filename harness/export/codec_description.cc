@@ -8,7 +8,7 @@ namespace harness::exports {
 
 CodecDescription DescribeOwnCodec(const architecture::CodecSpec& spec) {
   return {.name = FileName(Role::kCodec),
-          .facts = architecture::FactsOf(spec),
+          .facts = architecture::SummarizeCodec(spec),
           .encoder_hop = spec.encoder.hop_length(),
           .decoder_hop = spec.decoder.hop_length(),
           .source = OwnCodec{spec}};
@@ -39,7 +39,7 @@ std::string CodecDescription::From(const std::string& key) const {
   return whose;
 }
 
-architecture::CodecWrap WrapOf(const architecture::LmSpec& spec) {
+architecture::CodecWrap ChooseCodecWrap(const architecture::LmSpec& spec) {
   return {spec.interleave_stereo, spec.stereo_per_timestep, spec.compression_model_n_q};
 }
 

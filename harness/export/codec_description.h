@@ -81,6 +81,6 @@ struct CodecDescription {
 // Of a package with weights. `spec` is its config's.
 CodecDescription DescribeOwnCodec(const architecture::CodecSpec& spec);
 
-architecture::CodecWrap WrapOf(const architecture::LmSpec& spec);
+architecture::CodecWrap ChooseCodecWrap(const architecture::LmSpec& spec);
 
 }  // namespace harness::exports

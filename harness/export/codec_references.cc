@@ -112,7 +112,7 @@ Result<FollowedPackage> FollowPackage(const fs::path& path, bool of_export) {
   auto spec = architecture::DescribeCodec(*file->config());
   if (!spec.ok()) return refer(spec.error());
   PackagedCodec codec{
-      .spec = *spec, .tensors = {.specs = architecture::CodecTensors(*spec), .binding = {}}, .file = {}};
+      .spec = *spec, .tensors = {.specs = architecture::ListCodecTensors(*spec), .binding = {}}, .file = {}};
   std::vector<architecture::FoundTensor> found;
   for (const checkpoint::NamedTensor& named : package->best_state) {
     found.push_back({named.name, file->checkpoint().tensors()[named.tensor].shape});
@@ -158,7 +158,7 @@ Result<CodecDescription> FollowHub(const std::string& name, const hub::HubCache&
 
   std::vector<architecture::FoundTensor> found;
   for (const checkpoint::WeightView& view : weights.weights()) found.push_back({view.name, view.shape});
-  auto tensors = BindTensors(architecture::CodecTensors(model.spec), found);
+  auto tensors = BindTensors(architecture::ListCodecTensors(model.spec), found);
   if (!tensors.ok()) {
     return Error{tensors.error().code,
                  fmt::format("{}: {} (config.json beside it). from_pretrained raises, or leaves missing tensors random",
@@ -208,11 +208,11 @@ Result<CodecDescription> FollowDac(const architecture::KnownCodec& known, const 
   std::vector<architecture::FoundTensor> found;
   std::vector<size_t> indices;
   for (const auto& [key, value] : pickle[state].pairs) {
-    if (pickle[value].kind != pickle::PickleNode::Kind::kTensor) continue;
+    if (pickle[value].kind != pickle::Node::Kind::kTensor) continue;
     indices.push_back(pickle[value].tensor);
     found.push_back({pickle[key].text, checkpoint->tensors()[indices.back()].shape});
   }
-  auto tensors = BindTensors(architecture::DacTensors(dac.spec), found);
+  auto tensors = BindTensors(architecture::ListDacTensors(dac.spec), found);
   if (!tensors.ok()) return refer(tensors.error());
   for (size_t& index : tensors->binding) index = indices[index];
   CodecDescription codec{

@@ -58,13 +58,13 @@ Result<architecture::LmSpec> Export::DescribeLmWithCache(const config::Config& c
     if (auto* style = std::get_if<architecture::StyleOptions>(&conditioner.options); style != nullptr) {
       if (style->feature_codec.empty()) continue;
       // What is in the cache is what get_pretrained loads, whatever is known of that name.
-      const auto codec = FollowReference(style->feature_codec, CodecPlacesFor(hub_));
+      const auto codec = FollowReference(style->feature_codec, FindCodecPlaces(hub_));
       if (codec.ok()) style->feature_cardinality = codec->facts.cardinality;
     }
     if (auto* t5 = std::get_if<architecture::T5Options>(&conditioner.options); t5 != nullptr && t5->finetune) {
       const auto files = text::FindT5(t5->name, hub_, conditioner.input_dim, working_directory_);
       if (!files.ok()) continue;
-      t5->tensors = architecture::T5StateTensors(files->spec, architecture::T5Prefix(conditioner.name));
+      t5->tensors = architecture::ListT5StateTensors(files->spec, architecture::T5Prefix(conditioner.name));
       for (architecture::TensorSpec& tensor : t5->tensors) tensor.group = "conditioners";  // of the export, not of a T5
     }
   }
@@ -85,7 +85,7 @@ const Result<CodecDescription>& Export::codec() {
   if (codec_description_) return *codec_description_;
   const auto& reference = codec_.package()->pretrained;
   if (reference) {
-    CodecPlaces places = CodecPlacesFor(hub_);
+    CodecPlaces places = FindCodecPlaces(hub_);
     places.exported = folder_;
     codec_description_ = FollowReference(*reference, places);
   } else {
@@ -98,8 +98,8 @@ const CheckedTensors& Export::tensors(Role role) {
   auto& slot = tensors_[static_cast<size_t>(role)];
   if (slot) return *slot;
   CheckedTensors checked;
-  checked.specs =
-      role == Role::kLanguageModel ? architecture::LmTensors(*lm_spec()) : architecture::CodecTensors(*codec_spec());
+  checked.specs = role == Role::kLanguageModel ? architecture::ListLmTensors(*lm_spec())
+                                               : architecture::ListCodecTensors(*codec_spec());
   ExportFile& source = file(role);
   for (const checkpoint::NamedTensor& named : source.package()->best_state) {
     checked.found.push_back({named.name, source.checkpoint().tensors()[named.tensor].shape});
@@ -107,7 +107,7 @@ const CheckedTensors& Export::tensors(Role role) {
   }
   checked.agreement =
       architecture::Compare(checked.specs, checked.found,
-                            role == Role::kLanguageModel ? architecture::UncheckedPrefixes(lm_spec()->conditioners)
+                            role == Role::kLanguageModel ? architecture::ListUncheckedPrefixes(lm_spec()->conditioners)
                                                          : std::vector<std::string>{});
   slot = std::move(checked);
   return *slot;
@@ -117,18 +117,19 @@ std::optional<architecture::ConfigEdit> Export::SuggestedEdit(Role role) {
   const std::vector<architecture::FoundTensor>& found = tensors(role).found;
   const config::Config& config = *file(role).config();
   if (role == Role::kCodec) {
-    return architecture::FirstThatAgrees(
-        config, architecture::CodecEdits(config, found), [&](const config::Config& edited) {
+    return architecture::FindFirstAgreeing(
+        config, architecture::ListCodecEdits(config, found), [&](const config::Config& edited) {
           const auto spec = architecture::DescribeCodec(edited);
-          return spec.ok() && architecture::Compare(architecture::CodecTensors(*spec), found).complete();
+          return spec.ok() && architecture::Compare(architecture::ListCodecTensors(*spec), found).complete();
         });
   }
-  return architecture::FirstThatAgrees(config, architecture::LmEdits(config, found), [&](const config::Config& edited) {
-    const auto spec = DescribeLmWithCache(edited);
-    return spec.ok() && architecture::Compare(architecture::LmTensors(*spec), found,
-                                              architecture::UncheckedPrefixes(spec->conditioners))
-                            .complete();
-  });
+  return architecture::FindFirstAgreeing(
+      config, architecture::ListLmEdits(config, found), [&](const config::Config& edited) {
+        const auto spec = DescribeLmWithCache(edited);
+        return spec.ok() && architecture::Compare(architecture::ListLmTensors(*spec), found,
+                                                  architecture::ListUncheckedPrefixes(spec->conditioners))
+                                .complete();
+      });
 }
 
 const Result<weights::PayloadScan>& Export::payload(Role role,

@@ -47,7 +47,7 @@ const Status& ExportFile::Present() {
       present_ = Error{error.code, fmt::format("{}. {}", error.message, folder.what), std::move(folder.remedy)};
     } else {
       const std::string before = error.remedy.empty() ? "Write it" : error.remedy + ". Or write it";
-      present_ = Error{error.code, error.message, fmt::format("{} with {}", before, ExporterCall(role_))};
+      present_ = Error{error.code, error.message, fmt::format("{} with {}", before, FormatExporterCall(role_))};
     }
   } else if (mapped->bytes().empty()) {
     present_ = Error{ErrorCode::kCorrupt,
@@ -68,7 +68,7 @@ const Status& ExportFile::Format() {
     return *format_;
   }
   archive::FileDescription description =
-      archive::DescribeFileKind(kind, mapped_.bytes(), ExporterCall(role_), of_export_);
+      archive::DescribeFileKind(kind, mapped_.bytes(), FormatExporterCall(role_), of_export_);
   const std::string name = path_.filename() == FileName(role_) ? FileName(role_) : path_.string();
   const bool is_tar =
       kind == archive::FileKind::kTorchTar || kind == archive::FileKind::kTar;  // of which torch.load loads some
@@ -101,8 +101,8 @@ const Result<checkpoint::Package>& ExportFile::package() {
 const Result<config::Config>& ExportFile::config() {
   if (config_) return *config_;
   const pickle::Pickle& pickle = checkpoint().pickle();
-  const pickle::PickleNode& node = pickle[package()->config];
-  if (node.kind == pickle::PickleNode::Kind::kString) {
+  const pickle::Node& node = pickle[package()->config];
+  if (node.kind == pickle::Node::Kind::kString) {
     config_ = config::Config::Parse(node.text, ConfigSource());
     return *config_;
   }

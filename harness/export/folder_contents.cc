@@ -74,7 +74,7 @@ bool IsOfFolder(const fs::path& file, const fs::path& folder) {
   return false;
 }
 
-std::string ExporterCall(Role role, const std::string& checkpoint) {
+std::string FormatExporterCall(Role role, const std::string& checkpoint) {
   return role == Role::kLanguageModel
              ? fmt::format("audiocraft.utils.export.export_lm('{}', 'state_dict.bin')", checkpoint)
              : fmt::format(
@@ -94,16 +94,16 @@ FolderDescription DescribeFolder(const fs::path& folder, Role role) {
   }
   const std::string stem = fs::path(FileName(role)).stem().string();
   if (const auto renamed = FindFirst(names, [&](const std::string& name) { return name.starts_with(stem); })) {
-    return {
-        fmt::format("The folder holds {}, and audiocraft opens {} only", shown_name(*renamed), FileName(role)),
-        fmt::format("If that is the file, rename it to {}. Else write it with {}", FileName(role), ExporterCall(role))};
+    return {fmt::format("The folder holds {}, and audiocraft opens {} only", shown_name(*renamed), FileName(role)),
+            fmt::format("If that is the file, rename it to {}. Else write it with {}", FileName(role),
+                        FormatExporterCall(role))};
   }
   // The other file is there: this is an export that lacks one half, whatever lies beside it.
   const bool other_half = Has(names, FileName(role == Role::kLanguageModel ? Role::kCodec : Role::kLanguageModel));
   const auto weights = FindFirst(names, [](const std::string& name) {
     return name.ends_with(".safetensors") || (name.starts_with("pytorch_model") && name.ends_with(".bin"));
   });
-  const std::string from_training = fmt::format("Go to the training checkpoint and run {}", ExporterCall(role));
+  const std::string from_training = fmt::format("Go to the training checkpoint and run {}", FormatExporterCall(role));
   if (!other_half && weights && Has(names, "config.json")) {
     return {
         fmt::format("The folder holds {} and config.json: a model of the Transformers library (save_pretrained), "
@@ -117,14 +117,14 @@ FolderDescription DescribeFolder(const fs::path& folder, Role role) {
     return {fmt::format("The folder holds {}, a checkpoint of audiocraft's training, from which the exporter makes the "
                         "file",
                         shown_name(*training)),
-            fmt::format("Run {}", ExporterCall(role, shown_name(*training)))};
+            fmt::format("Run {}", FormatExporterCall(role, shown_name(*training)))};
   }
   if (const auto shard = FindFirst(names, IsShard)) {
     const std::string whole = shown_name(shard->substr(0, shard->find(".th.") + 3));
     return {fmt::format("The folder holds {}, what one rank saved of a training with FSDP. The whole model is in {} of "
                         "rank 0 only",
                         shown_name(*shard), whole),
-            fmt::format("Copy {} of rank 0 here, and run {}", whole, ExporterCall(role, whole))};
+            fmt::format("Copy {} of rank 0 here, and run {}", whole, FormatExporterCall(role, whole))};
   }
   if (!other_half && weights) {
     return {fmt::format("The folder holds {}: weights that Accelerate or Diffusers saved, without the config that "
@@ -136,13 +136,13 @@ FolderDescription DescribeFolder(const fs::path& folder, Role role) {
     return {
         fmt::format("The folder holds {}, a checkpoint of PyTorch Lightning or the like, which audiocraft can't load",
                     shown_name(*lightning)),
-        fmt::format("Write the file with {}", ExporterCall(role))};
+        fmt::format("Write the file with {}", FormatExporterCall(role))};
   }
   std::vector<std::string> shown;
   for (size_t i = 0; i < std::min(names.size(), kShown); ++i) shown.push_back(shown_name(names[i]));
   if (names.size() > kShown) shown.push_back(fmt::format("and {} more", names.size() - kShown));
   return {fmt::format("The folder holds {}", fmt::join(shown, ", ")),
-          fmt::format("Write the file with {}", ExporterCall(role))};
+          fmt::format("Write the file with {}", FormatExporterCall(role))};
 }
 
 }  // namespace harness::exports

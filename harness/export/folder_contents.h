@@ -10,7 +10,7 @@ namespace harness::exports {
 
 // "audiocraft.utils.export.export_lm('checkpoint.th', 'state_dict.bin')": what writes the file of that role.
 // `checkpoint`: the training checkpoint to name.
-std::string ExporterCall(Role role, const std::string& checkpoint = "checkpoint.th");
+std::string FormatExporterCall(Role role, const std::string& checkpoint = "checkpoint.th");
 
 // Which program's folder this looks like (Transformers, Accelerate, Lightning, a training of audiocraft, a download that
 // is still running), and what to do; else the names that are there. Only names are looked at.

@@ -83,9 +83,11 @@ std::vector<Case> Cases() {
 INSTANTIATE_TEST_SUITE_P(Folders, FolderContentsTest, ::testing::ValuesIn(Cases()),
                          [](const auto& row) { return std::string(row.param.name); });
 
-TEST(ExporterCall, NamesTheFunctionOfTheRole) {
-  EXPECT_EQ(ExporterCall(Role::kLanguageModel), "audiocraft.utils.export.export_lm('checkpoint.th', 'state_dict.bin')");
-  EXPECT_THAT(ExporterCall(Role::kCodec, "c.th"), ::testing::HasSubstr("export_encodec('c.th', 'compression_state"));
+TEST(FormatExporterCall, NamesTheFunctionOfTheRole) {
+  EXPECT_EQ(FormatExporterCall(Role::kLanguageModel),
+            "audiocraft.utils.export.export_lm('checkpoint.th', 'state_dict.bin')");
+  EXPECT_THAT(FormatExporterCall(Role::kCodec, "c.th"),
+              ::testing::HasSubstr("export_encodec('c.th', 'compression_state"));
 }
 
 }  // namespace

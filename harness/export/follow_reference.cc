@@ -36,7 +36,7 @@ bool LooksLikeAPath(const std::string& name) {
 // Why nothing at all is known of `name`.
 Error DescribeUnknown(const std::string& name) {
   std::vector<std::string> names;
-  for (const architecture::KnownCodec& codec : architecture::KnownCodecs()) names.push_back(codec.name);
+  for (const architecture::KnownCodec& codec : architecture::ListKnownCodecs()) names.push_back(codec.name);
   for (const std::string& known : names) {
     if (!known.ends_with("/" + name)) continue;
     return {ErrorCode::kMismatch,
@@ -51,7 +51,7 @@ Error DescribeUnknown(const std::string& name) {
                         name),
             kExportWeights};
   }
-  if (const auto near = NearestTypo(name, names)) {
+  if (const auto near = FindNearestTypo(name, names)) {
     return {ErrorCode::kMismatch,
             fmt::format("pretrained is '{}', which is not a codec: did you mean '{}'?", name, *near),
             fmt::format("Export again with export_pretrained_compression_model('{}')", *near)};
@@ -128,7 +128,7 @@ Result<CodecDescription> Follow(const std::string& name, const CodecPlaces& plac
 
 }  // namespace
 
-CodecPlaces CodecPlacesFor(const hub::HubCache& hub, const hub::HubCache::Environment& environment) {
+CodecPlaces FindCodecPlaces(const hub::HubCache& hub, const hub::HubCache::Environment& environment) {
   CodecPlaces places{hub, fs::path(environment("HOME").value_or("/root")) / ".cache" / "descript" / "dac", {}};
   std::error_code error;
   places.folders.push_back(fs::current_path(error));
@@ -136,7 +136,7 @@ CodecPlaces CodecPlacesFor(const hub::HubCache& hub, const hub::HubCache::Enviro
   return places;
 }
 
-CodecPlaces CodecPlacesFor(const hub::HubCache& hub) { return CodecPlacesFor(hub, hub::HubCache::OfProcess); }
+CodecPlaces FindCodecPlaces(const hub::HubCache& hub) { return FindCodecPlaces(hub, hub::HubCache::OfProcess); }
 
 Result<CodecDescription> FollowReference(const std::string& reference, const CodecPlaces& places) {
   Trail trail;

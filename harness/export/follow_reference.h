@@ -23,8 +23,8 @@ struct CodecPlaces {
 
 // DAC: HOME/.cache/descript/dac. Folders: the working directory, and the one in which the shell started the program
 // ($PWD), as CTest works in the build folder.
-CodecPlaces CodecPlacesFor(const hub::HubCache& hub, const hub::HubCache::Environment& environment);
-CodecPlaces CodecPlacesFor(const hub::HubCache& hub);  // of this process
+CodecPlaces FindCodecPlaces(const hub::HubCache& hub, const hub::HubCache::Environment& environment);
+CodecPlaces FindCodecPlaces(const hub::HubCache& hub);  // of this process
 
 // Follows `reference`. Errors: kMismatch (no codec, a loop, weights that don't fit), kNotFound (a path that is not
 // there), kUnsupported (a hub model that is neither cached nor known), and those of the files on the way, each with its

@@ -20,7 +20,7 @@ void TouchTensor(const checkpoint::Checkpoint& checkpoint, const pickle::TensorV
   Require(storage.available, "a valid tensor has a storage");
   int64_t last = view.offset;
   for (size_t i = 0; i < view.shape.size(); ++i) last += (view.shape[i] - 1) * view.strides[i];
-  const size_t element = pickle::SizeOf(view.dtype);
+  const size_t element = pickle::CountElementBytes(view.dtype);
   Require(view.offset >= 0 && last >= view.offset, "a valid tensor goes forward");
   Require((static_cast<size_t>(last) + 1) * element <= storage.bytes.size(), "a valid tensor lies inside its storage");
   Touch(storage.bytes.subspan(static_cast<size_t>(view.offset) * element, element));

@@ -17,7 +17,7 @@ constexpr size_t kDescribed = 1000;  // nodes; a description looks at many itsel
 
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::span<const std::byte> bytes = AsBytes(AsText(data, size));
-  const pickle::PickleReading reading = pickle::ReadPickle(bytes, "state_dict.bin: data.pkl");
+  const pickle::Reading reading = pickle::ReadPickle(bytes, "state_dict.bin: data.pkl");
   const bool safe = pickle::DescribeForeign(reading, "state_dict.bin: data.pkl").ok();
   Require(reading.end <= size, "the pickle ends inside of its bytes");
   (void)checkpoint::CheckStrayPickles(bytes, "state_dict.bin");

@@ -111,7 +111,7 @@ bool NextBlock(std::string_view file, size_t at, const std::map<uint64_t, uint64
   return true;
 }
 
-size_t SizeOf(const ZipBlock& block) {
+size_t CountElementBytes(const ZipBlock& block) {
   return block.head.size() + block.name.size() + block.extra.size() + block.payload.size() + block.descriptor.size() +
          block.comment.size();
 }
@@ -141,7 +141,7 @@ void Compute(const ZipModel& model, const std::map<int, uint64_t>& offsets, size
       if (!inside) continue;
       if (other.kind != Kind::kCentral) break;
       count += 1;
-      size += SizeOf(other);
+      size += CountElementBytes(other);
     }
     const bool is_64 = block.kind == Kind::kEnd64;
     const size_t wide = is_64 ? 8 : 2, at = is_64 ? 24 : 8, offset_bytes = is_64 ? 8 : 4;
@@ -160,7 +160,7 @@ std::map<int, uint64_t> Offsets(const ZipModel& model) {
   uint64_t at = 0;
   for (const ZipBlock& block : model.blocks) {
     offsets.emplace(block.id, at);
-    at += SizeOf(block);
+    at += CountElementBytes(block);
   }
   return offsets;
 }
@@ -200,7 +200,7 @@ ZipModel ZipModel::Parse(std::string_view file) {
     if (block.kind == Kind::kLocal) locals[at] = id;
     if (block.kind == Kind::kCentral) centrals[at] = id;
     if (block.kind == Kind::kEnd64) ends64[at] = id;
-    at += SizeOf(block);
+    at += CountElementBytes(block);
     model.blocks.push_back(std::move(block));
   }
   const auto at_offset = [](const std::map<uint64_t, int>& by_offset, uint64_t offset) {
@@ -269,7 +269,7 @@ std::string ZipModel::Content(const ZipBlock& local) const {
 void ZipModel::SetContent(size_t local, std::string_view content, bool deflate) {
   ZipBlock& record = blocks[local];
   record.payload = deflate ? Deflate(content) : std::string(content);
-  const uint32_t crc = archive::Crc32(0, AsBytes(content));
+  const uint32_t crc = archive::ComputeCrc32(0, AsBytes(content));
   const bool later = (record.Field(6, 2) & 8) != 0;  // sizes stand in the descriptor
   const auto set = [&](ZipBlock& block, size_t method_at, size_t crc_at, bool zero) {
     block.SetField(method_at, 2, deflate ? 8 : 0);
@@ -309,7 +309,7 @@ void ZipModel::Add(std::string_view name, std::string_view content, bool deflate
   blocks.insert(blocks.begin() + static_cast<std::ptrdiff_t>(last), central);
   const size_t first = centrals.empty() ? last : centrals.front();
   size_t at = kLocalSize + name.size() + 4;
-  for (size_t i = 0; i < first; ++i) at += SizeOf(blocks[i]);
+  for (size_t i = 0; i < first; ++i) at += CountElementBytes(blocks[i]);
   const size_t padding = (kAlignment - at % kAlignment) % kAlignment;
   local.extra = std::string("FB") + static_cast<char>(padding) + '\0' + std::string(padding, 'Z');
   blocks.insert(blocks.begin() + static_cast<std::ptrdiff_t>(first), local);

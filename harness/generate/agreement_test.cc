@@ -52,7 +52,7 @@ TEST_F(AgreementTest, TeacherForcingFollowsProduction) {
     const Pair models(name);
     const at::Tensor& tokens = models.row.tokens;
     ASSERT_TRUE(tokens.defined());
-    const auto logits = TeacherForcedLogits(*models.float32, models.row.conditions, tokens[0]);
+    const auto logits = ComputeTeacherForcedLogits(*models.float32, models.row.conditions, tokens[0]);
     ASSERT_TRUE(logits.ok()) << logits.error().message;
     at::Tensor guided = (*logits)[0];
     if (logits->size(0) == 2) guided = (*logits)[1] + ((*logits)[0] - (*logits)[1]) * 3;
@@ -85,7 +85,7 @@ TEST_F(AgreementTest, RefusesCodesThatAreNone) {
   };
   for (const auto& row : rows) {
     SCOPED_TRACE(row.name);
-    const auto logits = TeacherForcedLogits(*models.float32, {}, row.codes);
+    const auto logits = ComputeTeacherForcedLogits(*models.float32, {}, row.codes);
     ASSERT_FALSE(logits.ok());
     EXPECT_EQ(logits.error().code, ErrorCode::kMismatch);
     EXPECT_THAT(logits.error().message, HasSubstr(row.words));
@@ -105,7 +105,7 @@ TEST_F(AgreementTest, SoundModelsAreReadyAndAgree) {
     ASSERT_TRUE(readiness.ok()) << readiness.error().message;
     EXPECT_TRUE(readiness->ready()) << Describe(*readiness);
     EXPECT_GT(readiness->largest, 0);
-    EXPECT_EQ(readiness->steps, TeacherForcedLogits(*models.float32, conditions, given)->size(2));
+    EXPECT_EQ(readiness->steps, ComputeTeacherForcedLogits(*models.float32, conditions, given)->size(2));
     EXPECT_THAT(Describe(*readiness), HasSubstr("give no infinities: " + readiness->largest_layer));
     const auto agreement = CompareModels(*models.float32, *models.float16, conditions, given);
     ASSERT_TRUE(agreement.ok()) << agreement.error().message;
@@ -215,8 +215,8 @@ TEST_F(AgreementTest, HoldsEachLayerToItsRounding) {
 TEST_F(AgreementTest, MeasuresAgainstTheReference) {
   const at::Tensor codes = at::arange(2 * 5).remainder(12).view({2, 5});
   const Pair sound("Plain"), larger("Plain", "linears.1.weight", 8);
-  const double small = TeacherForcedLogits(*sound.float32, {}, codes)->abs().max().item<double>();
-  const double large = TeacherForcedLogits(*larger.float32, {}, codes)->abs().max().item<double>();
+  const double small = ComputeTeacherForcedLogits(*sound.float32, {}, codes)->abs().max().item<double>();
+  const double large = ComputeTeacherForcedLogits(*larger.float32, {}, codes)->abs().max().item<double>();
   const auto agreement = CompareModels(*sound.float32, *larger.float32, {}, codes);
   const auto reverse = CompareModels(*larger.float32, *sound.float32, {}, codes);
   ASSERT_TRUE(agreement.ok() && reverse.ok());
@@ -350,8 +350,8 @@ TEST_F(AgreementTest, CastsTheParametersThatProductionCasts) {
   for (const Parameter& row : rows) {
     SCOPED_TRACE(row.tensor);
     const Pair stored(row.model), shifted(row.model, row.tensor, 1 + 1.0 / 8192);
-    const auto expected = TeacherForcedLogits(*stored.float16, {}, codes);
-    const auto logits = TeacherForcedLogits(*shifted.float16, {}, codes);
+    const auto expected = ComputeTeacherForcedLogits(*stored.float16, {}, codes);
+    const auto logits = ComputeTeacherForcedLogits(*shifted.float16, {}, codes);
     ASSERT_TRUE(expected.ok() && logits.ok());
     EXPECT_EQ(at::equal(*logits, *expected), row.rounded);
   }

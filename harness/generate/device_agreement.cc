@@ -62,7 +62,7 @@ Result<DeviceAgreement> CompareModels(const model::LanguageModel& reference, con
   const auto keep = [&](const std::string& layer, const at::Tensor& output) {
     outputs[layer] = output.to(at::kCPU, at::kFloat);
   };
-  HARNESS_ASSIGN_OR_RETURN(const at::Tensor expected, TeacherForcedLogits(reference, conditions, codes, keep));
+  HARNESS_ASSIGN_OR_RETURN(const at::Tensor expected, ComputeTeacherForcedLogits(reference, conditions, codes, keep));
   const double roundoff = std::max(Roundoff(reference), Roundoff(other));
   int64_t done = 0;  // layers of the transformer
   const auto compare = [&](const std::string& layer, const at::Tensor& output) {
@@ -86,7 +86,7 @@ Result<DeviceAgreement> CompareModels(const model::LanguageModel& reference, con
     if (layer == fmt::format("transformer.layers.{}", done)) ++done;
     outputs.erase(found);
   };
-  HARNESS_ASSIGN_OR_RETURN(const at::Tensor logits, TeacherForcedLogits(other, conditions, codes, compare));
+  HARNESS_ASSIGN_OR_RETURN(const at::Tensor logits, ComputeTeacherForcedLogits(other, conditions, codes, compare));
   agreement.difference = Difference(expected, logits);
   agreement.tolerance = Tolerance(roundoff, a.num_layers + 1);
   agreement.largest_logit = expected.abs().max().item<double>();

@@ -28,7 +28,7 @@ struct DeviceAgreement {
   bool agrees() const { return difference <= tolerance && first_layer.empty(); }
 };
 
-// Runs both on `codes` [K, T] int64. Errors: kMismatch (models of other shapes), as TeacherForcedLogits.
+// Runs both on `codes` [K, T] int64. Errors: kMismatch (models of other shapes), as ComputeTeacherForcedLogits.
 Result<DeviceAgreement> CompareModels(const model::LanguageModel& reference, const model::LanguageModel& other,
                                       const model::LmConditions& conditions, const at::Tensor& codes);
 

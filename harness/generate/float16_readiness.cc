@@ -37,13 +37,13 @@ Result<Float16Readiness> CheckFloat16Readiness(const model::LanguageModel& float
       }
     }
   };
-  HARNESS_ASSIGN_OR_RETURN(const at::Tensor logits, TeacherForcedLogits(float16, conditions, codes, look));
+  HARNESS_ASSIGN_OR_RETURN(const at::Tensor logits, ComputeTeacherForcedLogits(float16, conditions, codes, look));
   readiness.steps = logits.size(2);
   if (readiness.ready()) return readiness;
   const auto measure = [&](const std::string& layer, const at::Tensor& output) {
     if (layer == readiness.first_layer) readiness.float32_largest = Largest(output);
   };
-  HARNESS_RETURN_IF_ERROR(TeacherForcedLogits(float32, conditions, codes, measure));
+  HARNESS_RETURN_IF_ERROR(ComputeTeacherForcedLogits(float32, conditions, codes, measure));
   return readiness;
 }
 

@@ -28,7 +28,7 @@ struct Float16Readiness {
 
 // Runs `float16` (kFloat16Autocast, on the CPU or CUDA) on `codes` [K, T] int64, and `float32`, the same model in
 // kFloat32, to say how large the values really are, where something overflows. A few frames do.
-// Errors: as TeacherForcedLogits.
+// Errors: as ComputeTeacherForcedLogits.
 Result<Float16Readiness> CheckFloat16Readiness(const model::LanguageModel& float16, const model::LanguageModel& float32,
                                                const model::LmConditions& conditions, const at::Tensor& codes);
 

@@ -64,7 +64,7 @@ TEST_F(OpenDeviceWithStandIn, NamesWhatTheDriverGives) {
     EXPECT_EQ(facts.error().code, row.code);
     EXPECT_THAT(facts.error().message, HasSubstr(row.words));
     EXPECT_THAT(facts.error().remedy, HasSubstr(row.remedy));
-    EXPECT_THAT(FullText(facts.error()), Not(HasSubstr("libtorch_cuda")));
+    EXPECT_THAT(JoinSentences(facts.error()), Not(HasSubstr("libtorch_cuda")));
   }
 }
 
@@ -91,7 +91,7 @@ class OpenDeviceOfBackend : public OpenDeviceWithStandIn {
 // What OpenDevice gives, as what the process says before it ends.
 [[noreturn]] void PrintAndExit(const Result<DeviceFacts>& facts) {
   if (!facts.ok()) {
-    std::fprintf(stderr, "error %d: %s\n", static_cast<int>(facts.error().code), FullText(facts.error()).c_str());
+    std::fprintf(stderr, "error %d: %s\n", static_cast<int>(facts.error().code), JoinSentences(facts.error()).c_str());
     std::exit(1);
   }
   std::fprintf(stderr, "%s of %s, %lld bytes, driver %s, runtime %s\n", facts->name.c_str(),

@@ -27,8 +27,8 @@ Status CheckCodes(const architecture::LmSpec& spec, const at::Tensor& codes) {
 
 }  // namespace
 
-Result<at::Tensor> TeacherForcedLogits(const model::LanguageModel& model, const model::LmConditions& conditions,
-                                       const at::Tensor& given, const model::LayerObserver& observer) {
+Result<at::Tensor> ComputeTeacherForcedLogits(const model::LanguageModel& model, const model::LmConditions& conditions,
+                                              const at::Tensor& given, const model::LayerObserver& observer) {
   return CatchTorch<at::Tensor>("predicting given codes", [&]() -> Result<at::Tensor> {
     const c10::InferenceMode inference;
     const architecture::LmSpec& spec = model.spec();

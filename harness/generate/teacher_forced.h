@@ -16,7 +16,7 @@ namespace harness::generate {
 // finite.
 // Errors: kMismatch (codes of another shape or range; as Pattern::Create and CheckGeneration), kIo (out of memory),
 // kCorrupt (LibTorch refuses an operation). No exception leaves it.
-Result<at::Tensor> TeacherForcedLogits(const model::LanguageModel& model, const model::LmConditions& conditions,
-                                       const at::Tensor& codes, const model::LayerObserver& observer = {});
+Result<at::Tensor> ComputeTeacherForcedLogits(const model::LanguageModel& model, const model::LmConditions& conditions,
+                                              const at::Tensor& codes, const model::LayerObserver& observer = {});
 
 }  // namespace harness::generate

@@ -8,7 +8,7 @@
 
 namespace harness::model {
 
-at::Tensor ChromaFilterBank(double sample_rate_hz, int64_t n_fft, int64_t n_chroma) {
+at::Tensor MakeChromaFilterBank(double sample_rate_hz, int64_t n_fft, int64_t n_chroma) {
   constexpr double kCentreOctave = 5, kOctaveWidth = 2;
   const auto classes = static_cast<double>(n_chroma);
   // Position of each FFT bin on the scale of pitch classes, counted from A0. Bin 0 has none: 1.5 octaves below bin 1.
@@ -49,7 +49,7 @@ at::Tensor ChromaFilterBank(double sample_rate_hz, int64_t n_fft, int64_t n_chro
 ChromaExtractor::ChromaExtractor(const architecture::ChromaOptions& spec, at::Tensor window)
     : spec_(spec),
       window_(std::move(window)),
-      filter_bank_(ChromaFilterBank(spec.sample_rate_hz, spec.n_fft, spec.n_chroma).to(window_.device())) {}
+      filter_bank_(MakeChromaFilterBank(spec.sample_rate_hz, spec.n_fft, spec.n_chroma).to(window_.device())) {}
 
 at::Tensor ChromaExtractor::Extract(const at::Tensor& wav) const {
   at::Tensor padded = wav;

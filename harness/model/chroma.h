@@ -13,7 +13,7 @@ namespace harness::model {
 
 // [n_chroma, n_fft / 2 + 1] float32, CPU: how much each bin of a spectrum counts for each pitch class, starting at C.
 // Precondition: n_fft >= 2, n_chroma >= 1.
-at::Tensor ChromaFilterBank(double sample_rate_hz, int64_t n_fft, int64_t n_chroma);
+at::Tensor MakeChromaFilterBank(double sample_rate_hz, int64_t n_fft, int64_t n_chroma);
 
 class ChromaExtractor {
  public:

@@ -58,7 +58,7 @@ class CodecCase : public testing::TestWithParam<std::string> {
       const auto spec =
           architecture::DescribeCodec(config::Config::Parse(pickle_[Find("config")].text, "case").value());
       ASSERT_TRUE(spec.ok()) << spec.error().message;
-      Build(*spec, architecture::FactsOf(*spec));
+      Build(*spec, architecture::SummarizeCodec(*spec));
     } else if (kind == "transformers") {
       const auto config = config::Config::Parse(pickle_[Find("config")].text, "config.json").value().Get("").value();
       const auto model = architecture::DescribeHubEncodec(*config::AsMap(config), "config.json");
@@ -69,7 +69,7 @@ class CodecCase : public testing::TestWithParam<std::string> {
       const auto dac = architecture::DescribeDac(*config::AsMap(kwargs), "weights.pth");
       ASSERT_TRUE(dac.ok()) << dac.error().message;
       codec_ = std::make_unique<DacCodec>(
-          DacCodec::Build(dac->spec, dac->facts, Bind(architecture::DacTensors(dac->spec)), at::kCPU).value());
+          DacCodec::Build(dac->spec, dac->facts, Bind(architecture::ListDacTensors(dac->spec)), at::kCPU).value());
     }
   }
 
@@ -79,13 +79,13 @@ class CodecCase : public testing::TestWithParam<std::string> {
     return (*tensor)[key].contiguous();
   }
   double Fact(const char* key) const {
-    const pickle::PickleNode& node = pickle_[pickle_.Find(Find("facts"), key)];
-    return node.kind == pickle::PickleNode::Kind::kInt ? static_cast<double>(node.integer) : node.real;
+    const pickle::Node& node = pickle_[pickle_.Find(Find("facts"), key)];
+    return node.kind == pickle::Node::Kind::kInt ? static_cast<double>(node.integer) : node.real;
   }
   void Build(const architecture::CodecSpec& spec, const architecture::CodecFacts& facts) {
     seanet_ = spec;
     codec_ = std::make_unique<EncodecModel>(
-        EncodecModel::Build(spec, facts, Bind(architecture::CodecTensors(spec)), at::kCPU).value());
+        EncodecModel::Build(spec, facts, Bind(architecture::ListCodecTensors(spec)), at::kCPU).value());
   }
   // Strictly, as load_state_dict would; what only training reads is not in the file.
   TensorTable Bind(std::vector<architecture::TensorSpec> specs) const {
@@ -147,7 +147,7 @@ TEST_P(CodecCase, IsTheRealOne) {
 // what the real one does, against both, with a piece as short as it may be.
 TEST_P(CodecCase, PiecesJoinWithoutASeam) {
   if (!seanet_) GTEST_SKIP() << "DAC is not cut";
-  const TensorTable tensors = Bind(architecture::CodecTensors(*seanet_));
+  const TensorTable tensors = Bind(architecture::ListCodecTensors(*seanet_));
   const architecture::SeanetSpec& decoder = seanet_->decoder;
   const Seanet whole(decoder, tensors, at::kCPU, {.interleaved = 0, .in_pieces = 0});
   const Seanet interleaved(decoder, tensors, at::kCPU, {.piece = int64_t{1} << 40});

@@ -48,7 +48,8 @@ Result<ConditionProvider> ConditionProvider::Build(const architecture::LmSpec& s
   ConditionProvider provider(architecture::FindInputProblem(spec));
   for (const bool text : {true, false}) {
     for (const architecture::ConditionerSpec& conditioner : spec.conditioners) {
-      if ((architecture::KindOf(conditioner).input == architecture::ConditionerInput::kText) != text) continue;
+      if ((architecture::FindConditionerKind(conditioner).input == architecture::ConditionerInput::kText) != text)
+        continue;
       const auto encoder = text_encoders.find(conditioner.name);
       HARNESS_ASSIGN_OR_RETURN(std::unique_ptr<Conditioner> built,
                                BuildConditioner(conditioner, tensors,

@@ -169,11 +169,11 @@ INSTANTIATE_TEST_SUITE_P(, ConditionerGoldens, testing::ValuesIn(CaseNames()),
                            return name;
                          });
 
-TEST(ChromaFilterBank, IsThatOfLibrosa) {
+TEST(MakeChromaFilterBank, IsThatOfLibrosa) {
   for (const json& bank : Table()["banks"]) {
     const std::string name = bank[0].dump() + "/" + bank[1].dump() + "/" + bank[2].dump();
     SCOPED_TRACE(name);
-    const at::Tensor weights = ChromaFilterBank(bank[0], bank[1], bank[2]);
+    const at::Tensor weights = MakeChromaFilterBank(bank[0], bank[1], bank[2]);
     EXPECT_EQ(weights.size(1), bank[1].get<int64_t>() / 2 + 1);
     EXPECT_LE(Difference(weights.slice(1, 0, std::nullopt, bank[3].get<int64_t>()), Goldens::Get()("bank/" + name)),
               1e-6);
@@ -238,7 +238,7 @@ TEST(ConvertAudio, RefusesWhatCannotBe) {
 
 std::string Hex(std::string_view text) {
   std::string hex;
-  for (const uint8_t byte : Sha256(text)) {
+  for (const uint8_t byte : ComputeSha256(text)) {
     hex += "0123456789abcdef"[byte / 16];
     hex += "0123456789abcdef"[byte % 16];
   }

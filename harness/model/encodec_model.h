@@ -20,7 +20,7 @@ namespace harness::model {
 
 class EncodecModel : public CompressionModel {
  public:
-  // `facts`: FactsOf(spec), with as many active codebooks as are wanted.
+  // `facts`: SummarizeCodec(spec), with as many active codebooks as are wanted.
   static Result<EncodecModel> Build(const architecture::CodecSpec& spec, architecture::CodecFacts facts,
                                     const TensorTable& tensors, at::Device device);
 

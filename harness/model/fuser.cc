@@ -34,9 +34,9 @@ FusedConditions Fuse(const architecture::FuserSpec& fuser, const LmConditions& c
   if (attended.empty()) return fused;
   fused.cross = at::cat(attended, 1);
   if (fuser.cross_attention_pos_emb) {
-    fused.cross =
-        fused.cross + fuser.cross_attention_pos_emb_scale *
-                          SinEmbedding(0, fused.cross.size(1), fused.cross.size(2), kMaxPeriod, fused.cross.device());
+    fused.cross = fused.cross +
+                  fuser.cross_attention_pos_emb_scale * ComputeSinEmbedding(0, fused.cross.size(1), fused.cross.size(2),
+                                                                            kMaxPeriod, fused.cross.device());
   }
   return fused;
 }

@@ -50,7 +50,7 @@ void Compress(const uint8_t* block, std::array<uint32_t, 8>& state) {
 
 }  // namespace
 
-std::array<uint8_t, 32> Sha256(std::string_view bytes) {
+std::array<uint8_t, 32> ComputeSha256(std::string_view bytes) {
   std::array<uint32_t, 8> state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
                                    0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
   std::string padded(bytes);
@@ -66,7 +66,7 @@ std::array<uint8_t, 32> Sha256(std::string_view bytes) {
 
 int64_t HashTrick(std::string_view text, int64_t bins) {
   uint64_t remainder = 0;
-  for (const uint8_t byte : Sha256(text)) remainder = (remainder * 256 + byte) % static_cast<uint64_t>(bins);
+  for (const uint8_t byte : ComputeSha256(text)) remainder = (remainder * 256 + byte) % static_cast<uint64_t>(bins);
   return static_cast<int64_t>(remainder);
 }
 

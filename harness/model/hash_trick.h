@@ -10,7 +10,7 @@
 namespace harness::model {
 
 // Big-endian, as hexdigest() prints it.
-std::array<uint8_t, 32> Sha256(std::string_view bytes);
+std::array<uint8_t, 32> ComputeSha256(std::string_view bytes);
 
 // In [0, bins). Precondition: 0 < bins <= 2^55.
 int64_t HashTrick(std::string_view text, int64_t bins);

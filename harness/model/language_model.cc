@@ -174,7 +174,7 @@ at::Tensor LanguageModel::Forward(const at::Tensor& codes, LmState& state, const
   TORCH_CHECK(total > 0, "no step to run");
   TORCH_CHECK(state.position + total <= state.capacity, "the state has room for ", state.capacity, " steps");
   if (spec_.sinusoidal()) {
-    x = x + spec_.positional_scale * SinEmbedding(state.position, total, spec_.dim, spec_.max_period, device_);
+    x = x + spec_.positional_scale * ComputeSinEmbedding(state.position, total, spec_.dim, spec_.max_period, device_);
   }
   std::optional<Rotation> rotation;
   if (rotary_) rotation = rotary_->At(state.rotary_position, total);

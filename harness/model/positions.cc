@@ -10,7 +10,7 @@ constexpr double kXposBaseScale = 512;  // steps: XPos(base_scale), which no con
 
 }  // namespace
 
-at::Tensor SinEmbedding(int64_t start, int64_t steps, int64_t dim, double max_period, at::Device device) {
+at::Tensor ComputeSinEmbedding(int64_t start, int64_t steps, int64_t dim, double max_period, at::Device device) {
   const auto options = at::TensorOptions().dtype(at::kFloat).device(device);
   const int64_t half = dim / 2;
   const at::Tensor positions = at::arange(start, start + steps, options).view({1, -1, 1});

@@ -16,7 +16,7 @@
 namespace harness::model {
 
 // [1, S, D] for the positions from `start` on; cosines first.
-at::Tensor SinEmbedding(int64_t start, int64_t steps, int64_t dim, double max_period, at::Device device);
+at::Tensor ComputeSinEmbedding(int64_t start, int64_t steps, int64_t dim, double max_period, at::Device device);
 
 // One complex factor for each step and pair of channels.
 struct Rotation {

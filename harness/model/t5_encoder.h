@@ -19,7 +19,7 @@ namespace harness::model {
 
 class T5Encoder {
  public:
-  // `tensors` holds T5CheckpointTensors(spec), or T5StateTensors(spec, prefix) with that `prefix`; what is float32
+  // `tensors` holds ListT5CheckpointTensors(spec), or ListT5StateTensors(spec, prefix) with that `prefix`; what is float32
   // there already stays a view of the file on the CPU.
   static T5Encoder Build(const architecture::T5Spec& spec, const TensorTable& tensors, const std::string& prefix,
                          at::Device device);

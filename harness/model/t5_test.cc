@@ -92,7 +92,7 @@ TEST(T5TextEncoder, ReadsAFinetunedOneFromTheExport) {
   ASSERT_TRUE(weights.ok()) << weights.error().message;
   // The same weights under an export's names.
   const std::string prefix = "condition_provider.conditioners.description.t5.";
-  std::vector<architecture::TensorSpec> specs = architecture::T5StateTensors(files->spec, prefix);
+  std::vector<architecture::TensorSpec> specs = architecture::ListT5StateTensors(files->spec, prefix);
   for (architecture::TensorSpec& spec : specs) {
     std::string name = spec.name.substr(prefix.size());
     spec.aliases = {name == "encoder.embed_tokens.weight" ? "shared.weight" : name};
@@ -109,7 +109,7 @@ TEST(T5TextEncoder, ReadsAFinetunedOneFromTheExport) {
 TEST(T5Encoder, NamesATokenBeyondTheVocabulary) {
   auto files = text::FindT5("t5-small", hub::HubCache(kHub), 512, "/").value();
   const checkpoint::WeightsFile weights = checkpoint::WeightsFile::Find(files.folder).value();
-  const TensorTable table = TensorTable::Bind(weights, architecture::T5CheckpointTensors(files.spec)).value();
+  const TensorTable table = TensorTable::Bind(weights, architecture::ListT5CheckpointTensors(files.spec)).value();
   const T5Encoder encoder = T5Encoder::Build(files.spec, table, "", at::kCPU);
   const at::Tensor ids = at::tensor({int64_t{5}, int64_t{192}}).view({1, 2});
   const auto beyond = encoder.Forward(ids, at::ones_like(ids));

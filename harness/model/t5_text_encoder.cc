@@ -14,7 +14,7 @@ Result<std::shared_ptr<const TextEncoder>> T5TextEncoder::FromFolder(const fs::p
   HARNESS_ASSIGN_OR_RETURN(text::T5Tokenizer tokenizer, text::T5Tokenizer::FromFolder(folder));
   HARNESS_ASSIGN_OR_RETURN(checkpoint::WeightsFile weights, checkpoint::WeightsFile::Find(folder));
   HARNESS_ASSIGN_OR_RETURN(const TensorTable table,
-                           TensorTable::Bind(weights, architecture::T5CheckpointTensors(spec)));
+                           TensorTable::Bind(weights, architecture::ListT5CheckpointTensors(spec)));
   T5Encoder encoder = T5Encoder::Build(spec, table, "", device);
   return std::shared_ptr<const TextEncoder>(
       new T5TextEncoder(std::move(tokenizer), std::move(encoder), std::move(weights)));

@@ -25,7 +25,7 @@ class T5TextEncoder : public TextEncoder {
   static Result<std::shared_ptr<const TextEncoder>> FromFolder(const std::filesystem::path& folder,
                                                                const architecture::T5Spec& spec, at::Device device);
 
-  // `finetune`: the encoder's weights are those of the export, T5StateTensors(spec, prefix) in `tensors`, whose
+  // `finetune`: the encoder's weights are those of the export, ListT5StateTensors(spec, prefix) in `tensors`, whose
   // checkpoint must outlive the result; the tokenizer is the folder's.
   static Result<std::shared_ptr<const TextEncoder>> FromExport(const std::filesystem::path& folder,
                                                                const architecture::T5Spec& spec,

@@ -44,13 +44,14 @@ Status TensorTable::Add(const std::string& name, const checkpoint::WeightView& v
   at::Tensor tensor;
   if (view.bytes.empty()) {
     tensor = at::empty(view.shape, options);
-  } else if (reinterpret_cast<uintptr_t>(data) % pickle::SizeOf(view.dtype) == 0) {
+  } else if (reinterpret_cast<uintptr_t>(data) % pickle::CountElementBytes(view.dtype) == 0) {
     // from_blob takes a pointer to mutable data; nothing in this library writes to a bound tensor (the mapping is
     // read-only: a write would fault).
     tensor = at::from_blob(const_cast<std::byte*>(data), view.shape, view.strides, options);  // NOLINT
   } else {
     // Legacy files, and safetensors of other writers, don't align their payloads: the only weights that get copied.
-    at::Tensor aligned = at::empty({static_cast<int64_t>(view.bytes.size() / pickle::SizeOf(view.dtype))}, options);
+    at::Tensor aligned =
+        at::empty({static_cast<int64_t>(view.bytes.size() / pickle::CountElementBytes(view.dtype))}, options);
     std::copy(data, data + aligned.nbytes(), static_cast<std::byte*>(aligned.data_ptr()));
     tensor = aligned.as_strided(view.shape, view.strides);
   }
@@ -68,7 +69,7 @@ Result<TensorTable> TensorTable::Bind(const checkpoint::Checkpoint& checkpoint,
     std::span<const std::byte> bytes;
     if (view.num_elements() > 0) {
       bytes = checkpoint.storages()[view.storage].bytes.subspan(static_cast<size_t>(view.offset) *
-                                                                pickle::SizeOf(view.dtype));
+                                                                pickle::CountElementBytes(view.dtype));
     }
     HARNESS_RETURN_IF_ERROR(table.Add(specs[i].name, {specs[i].name, view.dtype, view.shape, view.strides, bytes}));
   }

@@ -32,7 +32,7 @@ const Row& RowOf(Dtype dtype) { return kRows[static_cast<size_t>(dtype)]; }
 
 }  // namespace
 
-size_t SizeOf(Dtype dtype) { return RowOf(dtype).size; }
+size_t CountElementBytes(Dtype dtype) { return RowOf(dtype).size; }
 
 std::string_view Name(Dtype dtype) { return RowOf(dtype).name; }
 
@@ -40,7 +40,7 @@ bool IsFloating(Dtype dtype) {
   return dtype == Dtype::kFloat64 || dtype == Dtype::kFloat32 || dtype == Dtype::kFloat16 || dtype == Dtype::kBFloat16;
 }
 
-std::optional<Dtype> DtypeOfStorageClass(std::string_view name) {
+std::optional<Dtype> FindDtypeOfStorageClass(std::string_view name) {
   if (name == "UntypedStorage" || name == "_UntypedStorage") return Dtype::kUInt8;
   for (const Row& row : kRows) {
     if (row.storage_class == name) return row.dtype;
@@ -48,7 +48,7 @@ std::optional<Dtype> DtypeOfStorageClass(std::string_view name) {
   return std::nullopt;
 }
 
-std::optional<Dtype> DtypeFromName(std::string_view name) {
+std::optional<Dtype> FindDtype(std::string_view name) {
   // PyTorch's aliases: torch.half is torch.float16, and pickles hold either.
   if (name == "double") name = "float64";
   if (name == "float") name = "float32";

@@ -24,7 +24,7 @@ enum class Dtype {
 };
 
 // Bytes of one element.
-size_t SizeOf(Dtype dtype);
+size_t CountElementBytes(Dtype dtype);
 
 // "float32", "bfloat16", ...: PyTorch's names.
 std::string_view Name(Dtype dtype);
@@ -33,7 +33,7 @@ std::string_view Name(Dtype dtype);
 bool IsFloating(Dtype dtype);
 
 // From a legacy storage class ("FloatStorage", "HalfStorage", ...), and from a dtype's name ("float32").
-std::optional<Dtype> DtypeOfStorageClass(std::string_view name);
-std::optional<Dtype> DtypeFromName(std::string_view name);
+std::optional<Dtype> FindDtypeOfStorageClass(std::string_view name);
+std::optional<Dtype> FindDtype(std::string_view name);
 
 }  // namespace harness::pickle

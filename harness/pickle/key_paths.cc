@@ -25,7 +25,7 @@ KeyPaths::KeyPaths(const Pickle& pickle) : pickle_(pickle), origins_(pickle.node
       origins_[to] = {id, static_cast<uint32_t>(detail), step};
       queue.push_back(to);
     };
-    const PickleNode& node = pickle[id];
+    const Node& node = pickle[id];
     for (const auto& [key, value] : node.pairs) {
       visit(value, Step::kKey, key);
       visit(key, Step::kInKey, key);
@@ -49,9 +49,9 @@ std::string KeyPaths::PathTo(NodeId id) const {
     }
     switch (origin.step) {
       case Step::kKey: {
-        const PickleNode& key = pickle_[origin.detail];
-        steps.push_back(key.kind == PickleNode::Kind::kString ? Printable(key.text, 100)
-                                                              : pickle_.Describe(origin.detail, 40));
+        const Node& key = pickle_[origin.detail];
+        steps.push_back(key.kind == Node::Kind::kString ? Printable(key.text, 100)
+                                                        : pickle_.Describe(origin.detail, 40));
         break;
       }
       case Step::kItem: steps.push_back(fmt::format("[{}]", origin.detail)); break;

@@ -12,15 +12,15 @@ NodeId Pickle::Find(NodeId dict, std::string_view key) const {
   if (dict == kNoNode) return kNoNode;
   const std::vector<std::pair<NodeId, NodeId>>& pairs = nodes[dict].pairs;
   for (size_t i = pairs.size(); i-- > 0;) {
-    const PickleNode& candidate = nodes[pairs[i].first];
-    if (candidate.kind == PickleNode::Kind::kString && candidate.text == key) return pairs[i].second;
+    const Node& candidate = nodes[pairs[i].first];
+    if (candidate.kind == Node::Kind::kString && candidate.text == key) return pairs[i].second;
   }
   return kNoNode;
 }
 
 namespace {
 
-using Kind = PickleNode::Kind;
+using Kind = Node::Kind;
 
 // Renders without recursion: a stack of what is still to be written, a text or a node each.
 class Describer {
@@ -39,7 +39,7 @@ class Describer {
       } else if (item.node == kNoNode) {
         out_ += item.text;
       } else {
-        Node(item.node);
+        WriteNode(item.node);
       }
     }
     return out_.size() > limit_ ? Cut() : out_;
@@ -68,8 +68,8 @@ class Describer {
     out_ += '\'';
   }
 
-  void Node(NodeId id) {
-    const PickleNode& node = pickle_[id];
+  void WriteNode(NodeId id) {
+    const Node& node = pickle_[id];
     switch (node.kind) {
       case Kind::kNone: out_ += "None"; return;
       case Kind::kBool: out_ += node.boolean ? "True" : "False"; return;
@@ -111,7 +111,7 @@ class Describer {
     }
   }
 
-  void Items(const PickleNode& node) {
+  void Items(const Node& node) {
     const size_t shown = std::min(node.items.size(), limit_);
     for (size_t i = shown; i-- > 0;) {
       if (i + 1 < shown) Text(", ");
@@ -119,7 +119,7 @@ class Describer {
     }
   }
 
-  void Pairs(const PickleNode& node) {
+  void Pairs(const Node& node) {
     const size_t shown = std::min(node.pairs.size(), limit_);
     for (size_t i = shown; i-- > 0;) {
       if (i + 1 < shown) Text(", ");

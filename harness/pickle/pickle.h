@@ -23,7 +23,7 @@ namespace harness::pickle {
 using NodeId = uint32_t;
 inline constexpr NodeId kNoNode = UINT32_MAX;
 
-struct PickleNode {
+struct Node {
   enum class Kind {
     kNone,
     kBool,
@@ -43,7 +43,7 @@ struct PickleNode {
   };
   Kind kind = Kind::kNone;
   bool boolean = false;
-  bool foreign = false;  // kGlobal, kObject: stands in PickleReading::foreign
+  bool foreign = false;  // kGlobal, kObject: stands in Reading::foreign
   bool frozen = false;   // was an argument or a state of a call: no writer changes it any more, nor does this reader
   int64_t integer = 0;
   double real = 0;
@@ -59,12 +59,12 @@ struct PickleNode {
 };
 
 struct Pickle {
-  std::vector<PickleNode> nodes;
+  std::vector<Node> nodes;
   NodeId root = kNoNode;
   int protocol = 0;
 
-  const PickleNode& operator[](NodeId id) const { return nodes[id]; }
-  const PickleNode* Root() const { return root == kNoNode ? nullptr : &nodes[root]; }
+  const Node& operator[](NodeId id) const { return nodes[id]; }
+  const Node* Root() const { return root == kNoNode ? nullptr : &nodes[root]; }
   // The value of string key `key` in dict `dict`; the last one wins, as in Python. kNoNode where there is none.
   NodeId Find(NodeId dict, std::string_view key) const;
   // A short Python-like rendering, at most `limit` characters, cycles shown as "...": for messages.

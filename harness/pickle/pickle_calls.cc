@@ -24,25 +24,25 @@ std::optional<std::string> Latin1(std::string_view utf8) {
 
 }  // namespace
 
-GlobalRole PickleMachine::Role(NodeId id) {
-  return node(id).kind == Kind::kGlobal && !node(id).foreign ? RoleOf(node(id).text) : GlobalRole::kForeign;
+GlobalRole Machine::Role(NodeId id) {
+  return node(id).kind == Kind::kGlobal && !node(id).foreign ? FindGlobalRole(node(id).text) : GlobalRole::kForeign;
 }
 
 // See Note [Grammar]. What a config's state holds is judged with it, so it goes with it.
-void PickleMachine::Freeze(NodeId id) {
+void Machine::Freeze(NodeId id) {
   node(id).frozen = true;
   for (const auto& [key, value] : node(id).pairs) {
     if (node(value).kind == Kind::kDict || node(value).kind == Kind::kList) node(value).frozen = true;
   }
 }
 
-NodeId PickleMachine::Foreign(NodeId id) {
+NodeId Machine::Foreign(NodeId id) {
   node(id).foreign = true;
   reading_.foreign.push_back(id);
   return id;
 }
 
-NodeId PickleMachine::Object(NodeId callable, NodeId arguments) {
+NodeId Machine::Object(NodeId callable, NodeId arguments) {
   const NodeId id = New(Kind::kObject);
   node(id).callable = callable;
   node(id).arguments = arguments;
@@ -50,9 +50,9 @@ NodeId PickleMachine::Object(NodeId callable, NodeId arguments) {
 }
 
 // A dotted name is looked up inside its module's attributes from protocol 4 on: it could be anything.
-Status PickleMachine::PushGlobal(std::string_view module, std::string_view name) {
+Status Machine::PushGlobal(std::string_view module, std::string_view name) {
   std::string qualified = QualifiedName(module, name, reading_.pickle.protocol);
-  const bool foreign = RoleOf(qualified) == GlobalRole::kForeign || name.find('.') != std::string_view::npos;
+  const bool foreign = FindGlobalRole(qualified) == GlobalRole::kForeign || name.find('.') != std::string_view::npos;
   if (qualified.size() > kMaxGlobalName) qualified.resize(kMaxGlobalName);
   const NodeId id = New(Kind::kGlobal);
   node(id).text = std::move(qualified);
@@ -61,13 +61,13 @@ Status PickleMachine::PushGlobal(std::string_view module, std::string_view name)
 }
 
 // What an extension code stands for is set by the program that loads the file: it could be anything.
-Status PickleMachine::PushExtension(int64_t code) {
+Status Machine::PushExtension(int64_t code) {
   const NodeId id = New(Kind::kGlobal);
   node(id).text = fmt::format("copyreg.extension_{}", code);
   return Push(Foreign(id));
 }
 
-Status PickleMachine::CallAndPush(CallForm form, NodeId callable, NodeId arguments) {
+Status Machine::CallAndPush(CallForm form, NodeId callable, NodeId arguments) {
   if (node(arguments).kind != Kind::kTuple) {
     return Corrupt(fmt::format("the arguments of {} are {}, which is not a tuple",
                                reading_.pickle.Describe(callable, 60), reading_.pickle.Describe(arguments, 60)));
@@ -82,7 +82,7 @@ Status PickleMachine::CallAndPush(CallForm form, NodeId callable, NodeId argumen
 }
 
 // Precondition: IsWrittenCall.
-Result<NodeId> PickleMachine::CallKnown(GlobalRole role, NodeId callable, NodeId arguments) {
+Result<NodeId> Machine::CallKnown(GlobalRole role, NodeId callable, NodeId arguments) {
   const std::vector<NodeId> items = node(arguments).items;
   switch (role) {
     case GlobalRole::kOrderedDict:
@@ -126,14 +126,14 @@ Result<NodeId> PickleMachine::CallKnown(GlobalRole role, NodeId callable, NodeId
 }
 
 // BUILD asks the instance for __setstate__, which an earlier BUILD may have set to any function: this one calls it.
-void PickleMachine::CallOwnSetState(NodeId target, NodeId state) {
+void Machine::CallOwnSetState(NodeId target, NodeId state) {
   const NodeId before = node(target).state;
   if (before == kNoNode || node(before).kind != Kind::kDict) return;
   const NodeId function = reading_.pickle.Find(before, "__setstate__");
   if (function != kNoNode && node(function).foreign) Foreign(Object(function, Tuple({state})));
 }
 
-Status PickleMachine::Build(NodeId target, NodeId state) {
+Status Machine::Build(NodeId target, NodeId state) {
   switch (node(target).kind) {
     case Kind::kObject:
     case Kind::kTensor:
@@ -160,7 +160,7 @@ Status PickleMachine::Build(NodeId target, NodeId state) {
   return {};
 }
 
-Result<bool> PickleMachine::Call(uint8_t op) {
+Result<bool> Machine::Call(uint8_t op) {
   switch (op) {
     case opcode::kGlobal: {
       HARNESS_ASSIGN_OR_RETURN(const std::string_view module, Line());

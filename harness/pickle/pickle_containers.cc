@@ -6,13 +6,13 @@
 
 namespace harness::pickle {
 
-Status PickleMachine::CheckChangeable(NodeId target) {
+Status Machine::CheckChangeable(NodeId target) {
   if (!node(target).frozen) return {};
   return Corrupt(fmt::format("changes {}, which a call was given before: no writer does that",
                              reading_.pickle.Describe(target, 60)));
 }
 
-Status PickleMachine::SetItems(NodeId target, const std::vector<NodeId>& keys_and_values) {
+Status Machine::SetItems(NodeId target, const std::vector<NodeId>& keys_and_values) {
   if (keys_and_values.size() % 2 != 0) return Corrupt("a key has no value");
   if (node(target).kind != Kind::kDict && !node(target).foreign) {
     return Corrupt(fmt::format("sets items of {}, which is not a dict", reading_.pickle.Describe(target, 60)));
@@ -27,8 +27,8 @@ Status PickleMachine::SetItems(NodeId target, const std::vector<NodeId>& keys_an
   return {};
 }
 
-Status PickleMachine::Append(NodeId target, Kind kind, const std::vector<NodeId>& items) {
-  PickleNode& list = node(target);
+Status Machine::Append(NodeId target, Kind kind, const std::vector<NodeId>& items) {
+  Node& list = node(target);
   if (list.kind != kind && !list.foreign) {
     return Corrupt(fmt::format("adds items to {}, which is not a {}", reading_.pickle.Describe(target, 60),
                                kind == Kind::kList ? "list" : "set"));
@@ -43,7 +43,7 @@ Status PickleMachine::Append(NodeId target, Kind kind, const std::vector<NodeId>
   return {};
 }
 
-Result<bool> PickleMachine::Container(uint8_t op) {
+Result<bool> Machine::Container(uint8_t op) {
   switch (op) {
     case opcode::kMark: marks_.push_back(stack_.size()); return true;
     case opcode::kPop:

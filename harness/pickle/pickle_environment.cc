@@ -12,7 +12,7 @@
 namespace harness::pickle {
 namespace {
 
-using Kind = PickleNode::Kind;
+using Kind = Node::Kind;
 
 struct Absent {
   std::string_view prefix;
@@ -46,7 +46,7 @@ std::optional<std::string_view> FindWhyAbsent(std::string_view name) {
 }
 
 bool IsAllowedByWeightsOnly(const std::string& name) {
-  switch (RoleOf(name)) {
+  switch (FindGlobalRole(name)) {
     case GlobalRole::kStorageClass:
     case GlobalRole::kTensorV1:
     case GlobalRole::kTensorV2:
@@ -80,7 +80,7 @@ std::string DescribePlace(const KeyPaths& paths, NodeId id) {
 
 Status CheckLoadsInReference(const Pickle& pickle, std::string_view source) {
   for (NodeId id = 0; id < pickle.nodes.size(); ++id) {
-    const PickleNode& node = pickle[id];
+    const Node& node = pickle[id];
     const bool is_call = node.kind == Kind::kObject && node.callable != kNoNode;
     const NodeId named = is_call ? node.callable : id;
     if (pickle[named].kind != Kind::kGlobal) continue;
@@ -107,7 +107,7 @@ std::optional<std::string> FindRefusedByNewerTorch(const Pickle& pickle, std::st
   std::vector<std::string> names;
   NodeId first = kNoNode;
   for (NodeId id = 0; id < pickle.nodes.size(); ++id) {
-    const PickleNode& node = pickle[id];
+    const Node& node = pickle[id];
     if (node.kind != Kind::kGlobal || IsAllowedByWeightsOnly(node.text)) continue;
     if (first == kNoNode) first = id;
     if (std::find(names.begin(), names.end(), node.text) == names.end()) names.push_back(node.text);

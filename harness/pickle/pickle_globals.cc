@@ -127,7 +127,7 @@ constexpr std::array<std::string_view, 5> kQuantizedStorages = {"QInt8Storage", 
 
 bool IsStorageClass(std::string_view name) {
   return std::find(kQuantizedStorages.begin(), kQuantizedStorages.end(), name) != kQuantizedStorages.end() ||
-         DtypeOfStorageClass(name).has_value();
+         FindDtypeOfStorageClass(name).has_value();
 }
 
 // Dtypes that Dtype does not know are harmless all the same.
@@ -136,12 +136,12 @@ bool IsDtype(std::string_view name) {
       "float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "float8_e8m0fnu",
       "uint16",        "uint32",      "uint64",          "quint8",          "qint8",
       "qint32",        "quint4x2",    "quint2x4",        "complex32",       "chalf"};
-  return DtypeFromName(name) || std::find(std::begin(kOthers), std::end(kOthers), name) != std::end(kOthers);
+  return FindDtype(name) || std::find(std::begin(kOthers), std::end(kOthers), name) != std::end(kOthers);
 }
 
 }  // namespace
 
-GlobalRole RoleOf(std::string_view qualified_name) {
+GlobalRole FindGlobalRole(std::string_view qualified_name) {
   if (const auto found = Names().find(qualified_name); found != Names().end()) return found->second;
   const size_t dot = qualified_name.rfind('.');
   if (dot == std::string_view::npos) return Role::kForeign;
@@ -170,7 +170,7 @@ std::string QualifiedName(std::string_view module, std::string_view name, int pr
   return qualified;
 }
 
-std::vector<std::string> KnownNames() {
+std::vector<std::string> ListKnownNames() {
   std::vector<std::string> names;
   for (const auto& [name, role] : Names()) names.emplace_back(name);
   return names;

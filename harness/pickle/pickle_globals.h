@@ -50,13 +50,13 @@ enum class GlobalRole {
   kArrayFromBuffer,
 };
 
-GlobalRole RoleOf(std::string_view qualified_name);
+GlobalRole FindGlobalRole(std::string_view qualified_name);
 
 // "module.name", as the unpickler of torch.load finds it in a pickle of that protocol: below 3, Python 2's names are
 // brought up to date; PyTorch's moved modules always are.
 std::string QualifiedName(std::string_view module, std::string_view name, int protocol);
 
 // Every name that is listed on its own, for the test that FORMAT.md says who writes it.
-std::vector<std::string> KnownNames();
+std::vector<std::string> ListKnownNames();
 
 }  // namespace harness::pickle

@@ -6,7 +6,7 @@
 namespace harness::pickle {
 namespace {
 
-using Kind = PickleNode::Kind;
+using Kind = Node::Kind;
 
 // Questions about one node of a pickle.
 class Shape {
@@ -14,15 +14,15 @@ class Shape {
   Shape(const Pickle& pickle, NodeId id) : pickle_(pickle), id_(id) {}
 
   bool exists() const { return id_ != kNoNode; }
-  const PickleNode& node() const {
-    static const PickleNode nothing;
+  const Node& node() const {
+    static const Node nothing;
     return exists() ? pickle_[id_] : nothing;
   }
   bool Is(Kind kind) const { return exists() && node().kind == kind; }
   bool IsText(std::string_view text) const { return Is(Kind::kString) && node().text == text; }
   bool IsClass(std::string_view name) const { return Is(Kind::kGlobal) && node().text == name; }
   bool IsInt(int64_t value) const { return Is(Kind::kInt) && node().integer == value; }
-  GlobalRole role() const { return Is(Kind::kGlobal) ? RoleOf(node().text) : GlobalRole::kForeign; }
+  GlobalRole role() const { return Is(Kind::kGlobal) ? FindGlobalRole(node().text) : GlobalRole::kForeign; }
   // What made it, of an object; kForeign of anything else.
   GlobalRole made_by() const {
     return Is(Kind::kObject) && node().callable != kNoNode ? Shape(pickle_, node().callable).role()
@@ -41,7 +41,7 @@ class Shape {
   // Keys that are text and no special method of Python's.
   bool HasAttributeKeys() const {
     return std::all_of(node().pairs.begin(), node().pairs.end(), [&](const auto& pair) {
-      const PickleNode& key = pickle_[pair.first];
+      const Node& key = pickle_[pair.first];
       return key.kind == Kind::kString && !key.text.starts_with("__");
     });
   }
@@ -49,7 +49,7 @@ class Shape {
   bool IsDictOf(std::initializer_list<std::string_view> names) const {
     if (!IsPlainDict() || node().pairs.size() > names.size()) return false;
     for (const auto& [key, value] : node().pairs) {
-      const PickleNode& name = pickle_[key];
+      const Node& name = pickle_[key];
       if (name.kind != Kind::kString || std::find(names.begin(), names.end(), name.text) == names.end()) return false;
       if (pickle_.Find(id_, name.text) != value) return false;  // twice
     }
@@ -71,7 +71,7 @@ class Shape {
   NodeId id_;
 };
 
-bool IsScalar(const PickleNode& node) {
+bool IsScalar(const Node& node) {
   switch (node.kind) {
     case Kind::kNone:
     case Kind::kBool:
@@ -123,7 +123,7 @@ bool IsTensorMaker(GlobalRole role) {
 }
 
 // (storage, offset, size, stride[, requires_grad, hooks[, dtype]]): only floating elements can require a gradient.
-bool IsTensorCall(const PickleReading& reading, GlobalRole role, const Shape& args) {
+bool IsTensorCall(const Reading& reading, GlobalRole role, const Shape& args) {
   const size_t expected = role == GlobalRole::kTensorV1 ? 4 : role == GlobalRole::kTensorV2 ? 6 : 7;
   if (args.size() != expected) return false;
   // Of a storage that could not be read its own problem is reported.
@@ -143,7 +143,7 @@ bool IsTensorState(const Shape& state) {
                                                   "partition_stride", "_is_hf_initialized"});
 }
 
-bool IsFromTypeCall(const PickleReading& reading, const Shape& args) {
+bool IsFromTypeCall(const Reading& reading, const Shape& args) {
   if (args.size() != 4 || !args[2].Is(Kind::kTuple)) return false;
   const GlobalRole function = args[0].role();
   switch (function) {
@@ -253,7 +253,7 @@ bool IsDistributedState(const Shape& state) {
 
 }  // namespace
 
-bool IsWrittenCall(const PickleReading& reading, GlobalRole role, CallForm form, NodeId arguments) {
+bool IsWrittenCall(const Reading& reading, GlobalRole role, CallForm form, NodeId arguments) {
   const Pickle& pickle = reading.pickle;
   const Shape args(pickle, arguments);
   if (form == CallForm::kOther || role == GlobalRole::kForeign || !args.Is(Kind::kTuple)) return false;
@@ -341,7 +341,7 @@ bool IsWrittenCall(const PickleReading& reading, GlobalRole role, CallForm form,
 
 bool IsWrittenKey(const Pickle& pickle, NodeId id) {
   const auto is_part = [&](NodeId key) { return IsScalar(pickle[key]) || pickle[key].kind == Kind::kGlobal; };
-  const PickleNode& key = pickle[id];
+  const Node& key = pickle[id];
   return is_part(id) || (key.kind == Kind::kTuple && std::all_of(key.items.begin(), key.items.end(), is_part));
 }
 

@@ -7,7 +7,7 @@
 // A list of names is not enough. Python's unpickler calls what it is told to: numpy.dtype with a forged state follows a
 // pointer out of the file, Tensor.__setstate__ swaps a tensor's storage for another, OrderedDict's state hides its
 // keys() behind another function. So each name is allowed in the one way that its own __reduce__ writes, and what was
-// checked can't be changed afterwards (PickleNode::frozen).
+// checked can't be changed afterwards (Node::frozen).
 #pragma once
 
 #include "harness/pickle/pickle_globals.h"
@@ -19,7 +19,7 @@ namespace harness::pickle {
 enum class CallForm { kReduce, kNewObject, kOther };
 
 // Whether a writer calls `callable` like that. `role`: of `callable`; `arguments`: a tuple.
-bool IsWrittenCall(const PickleReading& reading, GlobalRole role, CallForm form, NodeId arguments);
+bool IsWrittenCall(const Reading& reading, GlobalRole role, CallForm form, NodeId arguments);
 
 // Whether a writer of checkpoints has such a key in a dict, or such a member in a set: scalars, names, tuples of these.
 bool IsWrittenKey(const Pickle& pickle, NodeId id);

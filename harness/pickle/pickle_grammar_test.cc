@@ -175,7 +175,7 @@ TEST(Grammar, EveryNameIsDocumented) {
   std::ifstream file(HARNESS_FIXTURES_DIR "/../harness/checkpoint/FORMAT.md");
   std::stringstream text;
   text << file.rdbuf();
-  for (const std::string& name : KnownNames()) {
+  for (const std::string& name : ListKnownNames()) {
     EXPECT_NE(text.str().find("`" + name + "`"), std::string::npos) << name;
   }
 }

@@ -18,14 +18,14 @@
 
 namespace harness::pickle {
 
-class PickleMachine {
+class Machine {
  public:
-  PickleMachine(std::span<const std::byte> bytes, std::string_view place, PersistentIds ids, size_t more)
+  Machine(std::span<const std::byte> bytes, std::string_view place, PersistentIds ids, size_t more)
       : bytes_(bytes), place_(place), ids_(ids), more_(more) {}
-  PickleReading Run();
+  Reading Run();
 
  private:
-  using Kind = PickleNode::Kind;
+  using Kind = Node::Kind;
 
   Status Loop();
   // Each returns whether the opcode is of its group.
@@ -48,7 +48,7 @@ class PickleMachine {
   Result<std::vector<NodeId>> PopToMark();
   Status Push(NodeId id);
   NodeId New(Kind kind);
-  PickleNode& node(NodeId id) { return reading_.pickle.nodes[id]; }
+  Node& node(NodeId id) { return reading_.pickle.nodes[id]; }
   NodeId Singleton(Kind kind, bool boolean = false);
   NodeId String(std::string_view text);
   NodeId Tuple(std::vector<NodeId> items);
@@ -85,7 +85,7 @@ class PickleMachine {
   size_t op_at_ = 0;
   size_t frame_end_ = 0;  // of the last frame
   uint8_t op_ = 0;
-  PickleReading reading_;
+  Reading reading_;
   std::vector<NodeId> stack_;
   std::vector<size_t> marks_;             // stack sizes
   std::vector<NodeId> memo_;              // kNoNode: not put
@@ -97,7 +97,7 @@ class PickleMachine {
 };
 
 template <class T>
-Result<T> PickleMachine::Number() {
+Result<T> Machine::Number() {
   HARNESS_ASSIGN_OR_RETURN(const std::string_view raw, Take(sizeof(T)));
   T value;
   std::memcpy(&value, raw.data(), sizeof value);

@@ -28,7 +28,7 @@ bool IsRead(const Written& use) {
   std::string pickle = use.before + (use.is_dict ? "}(" : "(");
   for (size_t i = 0; i < use.parts.size(); ++i) pickle += (use.is_dict ? Text(use.keys[i]) : "") + use.parts[i];
   pickle += (use.is_dict ? "u" : "t") + use.after + ".";
-  const PickleReading reading = ReadPickle(Bytes(pickle), "f");
+  const Reading reading = ReadPickle(Bytes(pickle), "f");
   return reading.status.ok() && DescribeForeign(reading, "f").ok() && reading.storage_problems.empty() &&
          reading.tensor_problems.empty();
 }

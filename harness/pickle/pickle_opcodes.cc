@@ -2,7 +2,7 @@
 
 namespace harness::pickle {
 
-std::optional<std::string_view> PickleOpcodeName(uint8_t op) {
+std::optional<std::string_view> NameOpcode(uint8_t op) {
   using namespace opcode;  // NOLINT(google-build-using-namespace): a table of all of them
   switch (op) {
     case kMark: return "MARK";

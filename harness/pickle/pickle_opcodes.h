@@ -87,6 +87,6 @@ enum : uint8_t {
 namespace harness::pickle {
 
 // "BININT1", ...; nothing for a byte that is not an opcode.
-std::optional<std::string_view> PickleOpcodeName(uint8_t opcode);
+std::optional<std::string_view> NameOpcode(uint8_t opcode);
 
 }  // namespace harness::pickle

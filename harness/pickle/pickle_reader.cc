@@ -22,11 +22,11 @@ constexpr size_t kMaxStack = size_t{1} << 20;
 
 }  // namespace
 
-PickleReading ReadPickle(std::span<const std::byte> bytes, std::string_view place, PersistentIds ids, size_t more) {
-  return PickleMachine(bytes, place, ids, more).Run();
+Reading ReadPickle(std::span<const std::byte> bytes, std::string_view place, PersistentIds ids, size_t more) {
+  return Machine(bytes, place, ids, more).Run();
 }
 
-PickleReading PickleMachine::Run() {
+Reading Machine::Run() {
   reading_.status = Loop();
   reading_.end = at_;
   if (!reading_.status.ok()) {
@@ -38,7 +38,7 @@ PickleReading PickleMachine::Run() {
   return std::move(reading_);
 }
 
-Status PickleMachine::Loop() {
+Status Machine::Loop() {
   for (;;) {
     op_at_ = at_;
     op_ = 0;
@@ -92,13 +92,13 @@ Status PickleMachine::Loop() {
   }
 }
 
-Error PickleMachine::Corrupt(std::string_view what, ErrorCode code) const {
-  const std::optional<std::string_view> name = PickleOpcodeName(op_);
+Error Machine::Corrupt(std::string_view what, ErrorCode code) const {
+  const std::optional<std::string_view> name = NameOpcode(op_);
   return {code, fmt::format("{}, pickle offset {}{}{}: {}", place_, op_at_, name ? ", opcode " : "", name.value_or(""),
                             what)};
 }
 
-Result<std::string_view> PickleMachine::Take(uint64_t size) {
+Result<std::string_view> Machine::Take(uint64_t size) {
   if (size > bytes_.size() - at_) {
     return Corrupt(
         fmt::format("needs {} bytes, {} are left: the pickle was cut off or is damaged", size, bytes_.size() - at_));
@@ -112,7 +112,7 @@ Result<std::string_view> PickleMachine::Take(uint64_t size) {
   return taken;
 }
 
-Result<std::string_view> PickleMachine::Line() {
+Result<std::string_view> Machine::Line() {
   const auto end = std::find(bytes_.begin() + static_cast<ptrdiff_t>(at_), bytes_.end(), std::byte{'\n'});
   if (end == bytes_.end()) return Corrupt("its line does not end: the pickle was cut off or is damaged");
   HARNESS_ASSIGN_OR_RETURN(std::string_view line, Take(static_cast<size_t>(end - bytes_.begin()) - at_ + 1));
@@ -120,13 +120,13 @@ Result<std::string_view> PickleMachine::Line() {
   return line;
 }
 
-Status PickleMachine::Push(NodeId id) {
+Status Machine::Push(NodeId id) {
   if (stack_.size() >= kMaxStack) return Corrupt(fmt::format("more than {} values lie on the stack", kMaxStack));
   stack_.push_back(id);
   return {};
 }
 
-Result<NodeId> PickleMachine::Top() {
+Result<NodeId> Machine::Top() {
   const size_t fence = marks_.empty() ? 0 : marks_.back();
   if (stack_.size() <= fence) {
     return Corrupt(marks_.empty() ? "the stack is empty" : "there is nothing above the last MARK");
@@ -134,13 +134,13 @@ Result<NodeId> PickleMachine::Top() {
   return stack_.back();
 }
 
-Result<NodeId> PickleMachine::Pop() {
+Result<NodeId> Machine::Pop() {
   HARNESS_ASSIGN_OR_RETURN(const NodeId id, Top());
   stack_.pop_back();
   return id;
 }
 
-Result<std::vector<NodeId>> PickleMachine::PopToMark() {
+Result<std::vector<NodeId>> Machine::PopToMark() {
   if (marks_.empty()) return Corrupt("there is no MARK");
   const auto first = stack_.begin() + static_cast<ptrdiff_t>(marks_.back());
   std::vector<NodeId> items(first, stack_.end());
@@ -149,8 +149,8 @@ Result<std::vector<NodeId>> PickleMachine::PopToMark() {
   return items;
 }
 
-NodeId PickleMachine::New(Kind kind) {
-  PickleNode made;
+NodeId Machine::New(Kind kind) {
+  Node made;
   made.kind = kind;
   made.offset = op_at_;
   reading_.pickle.nodes.push_back(std::move(made));
@@ -158,7 +158,7 @@ NodeId PickleMachine::New(Kind kind) {
 }
 
 // Immutable values of one byte are made once: otherwise a byte would cost a node.
-NodeId PickleMachine::Singleton(Kind kind, bool boolean) {
+NodeId Machine::Singleton(Kind kind, bool boolean) {
   NodeId& kept = kind == Kind::kNone ? none_ : kind == Kind::kTuple ? empty_tuple_ : boolean ? true_ : false_;
   if (kept == kNoNode) {
     kept = New(kind);
@@ -167,14 +167,14 @@ NodeId PickleMachine::Singleton(Kind kind, bool boolean) {
   return kept;
 }
 
-NodeId PickleMachine::Tuple(std::vector<NodeId> items) {
+NodeId Machine::Tuple(std::vector<NodeId> items) {
   if (items.empty()) return Singleton(Kind::kTuple);
   const NodeId id = New(Kind::kTuple);
   node(id).items = std::move(items);
   return id;
 }
 
-Status PickleMachine::Spend(size_t amount) {
+Status Machine::Spend(size_t amount) {
   spent_ += amount;
   if (spent_ > 8 * bytes_.size() + 4096) {
     return Corrupt("the same values are copied over and over: no writer of checkpoints does that");
@@ -194,7 +194,7 @@ std::optional<uint64_t> ParseMemoIndex(std::string_view text) {
 
 }  // namespace
 
-Result<bool> PickleMachine::Memo(uint8_t op) {
+Result<bool> Machine::Memo(uint8_t op) {
   const bool put = op == opcode::kPut || op == opcode::kBinPut || op == opcode::kLongBinPut || op == opcode::kMemoize;
   uint64_t index = 0;
   switch (op) {

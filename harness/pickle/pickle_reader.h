@@ -16,7 +16,7 @@ namespace harness::pickle {
 
 // `place` names file and record in messages: "state_dict.bin: data.pkl".
 // `more`: how many pickles a loader reads behind this one; where this reader breaks off, they are scanned, too.
-PickleReading ReadPickle(std::span<const std::byte> bytes, std::string_view place,
-                         PersistentIds ids = PersistentIds::kZip, size_t more = 0);
+Reading ReadPickle(std::span<const std::byte> bytes, std::string_view place, PersistentIds ids = PersistentIds::kZip,
+                   size_t more = 0);
 
 }  // namespace harness::pickle

@@ -21,7 +21,7 @@ void PrintTo(const ValueCase& c, std::ostream* out) { *out << c.name; }
 class PickleValueTest : public ::testing::TestWithParam<ValueCase> {};
 
 TEST_P(PickleValueTest, IsRead) {
-  const PickleReading reading = ReadPickle(Bytes(GetParam().pickle), "f: data.pkl");
+  const Reading reading = ReadPickle(Bytes(GetParam().pickle), "f: data.pkl");
   ASSERT_THAT(reading.status, Succeeds());
   EXPECT_EQ(reading.pickle.Describe(reading.pickle.root), GetParam().described);
   EXPECT_EQ(reading.end, GetParam().pickle.size());
@@ -32,7 +32,7 @@ TEST_P(PickleValueTest, IsRead) {
 TEST_P(PickleValueTest, EveryTruncationIsNoted) {
   for (size_t size = 0; size < GetParam().pickle.size(); ++size) {
     const std::vector<char> cut(GetParam().pickle.begin(), GetParam().pickle.begin() + static_cast<ptrdiff_t>(size));
-    const PickleReading reading = ReadPickle(Bytes({cut.data(), cut.size()}), "f: data.pkl");
+    const Reading reading = ReadPickle(Bytes({cut.data(), cut.size()}), "f: data.pkl");
     EXPECT_THAT(reading.status, FailsWith(ErrorCode::kCorrupt, Parts{"f: data.pkl, pickle offset "})) << size;
     EXPECT_EQ(reading.pickle.root, kNoNode);
   }
@@ -147,7 +147,7 @@ void PrintTo(const ErrorCase& c, std::ostream* out) { *out << c.name; }
 class PickleErrorTest : public ::testing::TestWithParam<ErrorCase> {};
 
 TEST_P(PickleErrorTest, IsNamed) {
-  const PickleReading reading = ReadPickle(Bytes(GetParam().pickle), "f: data.pkl");
+  const Reading reading = ReadPickle(Bytes(GetParam().pickle), "f: data.pkl");
   EXPECT_THAT(reading.status, FailsWith(GetParam().code, GetParam().words));
 }
 
@@ -229,14 +229,14 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(PickleReader, DeepNestingIsCheapAndCutInMessages) {
   std::string pickle = "N";
   for (int i = 0; i < 200'000; ++i) pickle += "\x85";
-  const PickleReading reading = ReadPickle(Bytes(pickle + "."), "f");
+  const Reading reading = ReadPickle(Bytes(pickle + "."), "f");
   ASSERT_THAT(reading.status, Succeeds());
   const std::string text = reading.pickle.Describe(reading.pickle.root, 20);
   EXPECT_EQ(text, "(((((((((((((((((...");
   // Objects that are called write nothing on the way down.
   std::string calls = "cevil\nf\n";
   for (int i = 0; i < 100'000; ++i) calls += ")R";
-  const PickleReading called = ReadPickle(Bytes(calls + "."), "f");
+  const Reading called = ReadPickle(Bytes(calls + "."), "f");
   ASSERT_THAT(called.status, Succeeds());
   EXPECT_LE(called.pickle.Describe(called.pickle.root, 20).size(), 20u);
 }
@@ -253,7 +253,7 @@ TEST(PickleReader, CopiesAreLimited) {
 
 TEST(PickleReader, FindTakesTheLastOne) {
   const std::string bytes = PickleWriter().Raw("}(").Str("k").Int(1).Str("k").Int(2).Raw("u").Stop();
-  const PickleReading reading = ReadPickle(Bytes(bytes), "f");
+  const Reading reading = ReadPickle(Bytes(bytes), "f");
   ASSERT_THAT(reading.status, Succeeds());
   EXPECT_EQ(reading.pickle.protocol, 2);
   EXPECT_EQ(reading.pickle[reading.pickle.Find(reading.pickle.root, "k")].integer, 2);
@@ -294,7 +294,7 @@ TEST(PickleReader, TensorsAndParameters) {
                                 .Raw("tR")
                                 .Raw("t")
                                 .Stop();
-  const PickleReading reading = ReadPickle(Bytes(bytes), "f");
+  const Reading reading = ReadPickle(Bytes(bytes), "f");
   ASSERT_THAT(reading.status, Succeeds());
   EXPECT_EQ(reading.pickle.Describe(reading.pickle.root), "(<tensor>, <tensor>, <tensor>, <tensor>)");
   ASSERT_EQ(reading.storages.size(), 3u) << "a key that comes twice is one storage";

@@ -17,7 +17,7 @@ struct NodeProblem {
   std::string text;
 };
 
-struct PickleReading {
+struct Reading {
   Pickle pickle;  // root is kNoNode where the status is not ok
   Status status;
   size_t end = 0;               // bytes read, up to and with STOP

@@ -27,8 +27,8 @@ std::unordered_map<NodeId, NodeId> CallsAround(const Pickle& pickle, const std::
   const std::unordered_set<NodeId> names(foreign.begin(), foreign.end());
   std::unordered_map<NodeId, NodeId> around;
   for (NodeId id = 0; id < pickle.nodes.size(); ++id) {
-    const PickleNode& node = pickle[id];
-    if (node.kind != PickleNode::Kind::kObject || node.arguments == kNoNode) continue;
+    const Node& node = pickle[id];
+    if (node.kind != Node::Kind::kObject || node.arguments == kNoNode) continue;
     for (const NodeId argument : pickle[node.arguments].items) {
       if (names.contains(argument)) around.emplace(argument, id);
     }
@@ -41,16 +41,16 @@ constexpr std::string_view kShardedTensor = "torch.distributed._shard.sharded_te
 // What a ShardedTensor's own state calls: getattr(ShardedTensor, 'ProcessGroupState'), and what that gives. Foreign it
 // stays, since getattr could fetch anything; but nobody should take it for an attack.
 bool BelongsToShardedTensor(const Pickle& pickle, NodeId id) {
-  const auto fetches = [&](const PickleNode& node) {
-    if (node.kind != PickleNode::Kind::kObject || node.arguments == kNoNode) return false;
+  const auto fetches = [&](const Node& node) {
+    if (node.kind != Node::Kind::kObject || node.arguments == kNoNode) return false;
     const auto& arguments = pickle[node.arguments].items;
     return pickle[node.callable].text == "builtins.getattr" && arguments.size() == 2 &&
            pickle[arguments[0]].text == kShardedTensor && pickle[arguments[1]].text == "ProcessGroupState";
   };
-  const PickleNode& node = pickle[id];
-  if (node.kind == PickleNode::Kind::kGlobal) return node.text == "builtins.getattr";  // judged with its calls
+  const Node& node = pickle[id];
+  if (node.kind == Node::Kind::kGlobal) return node.text == "builtins.getattr";  // judged with its calls
   if (fetches(node)) return true;
-  return node.kind == PickleNode::Kind::kObject && node.arguments != kNoNode && pickle[node.arguments].items.empty() &&
+  return node.kind == Node::Kind::kObject && node.arguments != kNoNode && pickle[node.arguments].items.empty() &&
          fetches(pickle[node.callable]);
 }
 
@@ -103,8 +103,8 @@ std::optional<std::string> FindPackage(const std::string& name) {
 std::optional<std::string> FindOnlyPackage(const Pickle& pickle, const std::vector<NodeId>& foreign) {
   std::optional<std::string> only;
   for (const NodeId id : foreign) {
-    const NodeId named = pickle[id].kind == PickleNode::Kind::kObject ? pickle[id].callable : id;
-    if (named == kNoNode || pickle[named].kind != PickleNode::Kind::kGlobal) return std::nullopt;
+    const NodeId named = pickle[id].kind == Node::Kind::kObject ? pickle[id].callable : id;
+    if (named == kNoNode || pickle[named].kind != Node::Kind::kGlobal) return std::nullopt;
     std::optional<std::string> package = FindPackage(pickle[named].text);
     if (!package || (only && package != only)) return std::nullopt;
     only = std::move(package);
@@ -114,13 +114,13 @@ std::optional<std::string> FindOnlyPackage(const Pickle& pickle, const std::vect
 
 // Whether it is a listed name in a use that no writer has: nothing is run that somebody named.
 bool IsMisused(const Pickle& pickle, NodeId id) {
-  const PickleNode& node = pickle[id];
-  if (node.kind != PickleNode::Kind::kObject || pickle[node.callable].kind != PickleNode::Kind::kGlobal) return false;
+  const Node& node = pickle[id];
+  if (node.kind != Node::Kind::kObject || pickle[node.callable].kind != Node::Kind::kGlobal) return false;
   const std::string& name = pickle[node.callable].text;
-  return name == kSetState || RoleOf(name) != GlobalRole::kForeign;
+  return name == kSetState || FindGlobalRole(name) != GlobalRole::kForeign;
 }
 
-std::string DescribeBehind(const PickleReading& reading) {
+std::string DescribeBehind(const Reading& reading) {
   if (reading.behind.empty()) return "";
   const size_t shown = std::min(reading.behind.size(), kShown);
   std::vector<std::string> names;
@@ -131,7 +131,7 @@ std::string DescribeBehind(const PickleReading& reading) {
 
 }  // namespace
 
-Status DescribeForeign(const PickleReading& reading, std::string_view place, uint64_t base_offset, bool is_loaded) {
+Status DescribeForeign(const Reading& reading, std::string_view place, uint64_t base_offset, bool is_loaded) {
   const std::string behind = DescribeBehind(reading);
   if (reading.foreign.empty()) {
     if (behind.empty()) return {};
@@ -147,7 +147,7 @@ Status DescribeForeign(const PickleReading& reading, std::string_view place, uin
   std::unordered_set<NodeId> called;
   const std::unordered_map<NodeId, NodeId> around = CallsAround(pickle, reading.foreign);
   for (const NodeId id : reading.foreign) {
-    if (pickle[id].kind == PickleNode::Kind::kObject) called.insert(pickle[id].callable);
+    if (pickle[id].kind == Node::Kind::kObject) called.insert(pickle[id].callable);
   }
   const KeyPaths paths(pickle);
   std::vector<std::string> shown;
@@ -157,13 +157,13 @@ Status DescribeForeign(const PickleReading& reading, std::string_view place, uin
       std::stable_partition(ordered.begin(), ordered.end(), [&](NodeId id) { return !IsMisused(pickle, id); });
   const bool only_misused = misused == ordered.begin();
   for (const NodeId id : ordered) {
-    const PickleNode& node = pickle[id];
-    const bool is_call = node.kind == PickleNode::Kind::kObject;
+    const Node& node = pickle[id];
+    const bool is_call = node.kind == Node::Kind::kObject;
     if (!is_call && called.contains(id)) continue;  // shown with its call
     if (++count > kShown) continue;
     // A text of those letters may be called, too.
     const bool is_state =
-        is_call && pickle[node.callable].kind == PickleNode::Kind::kGlobal && pickle[node.callable].text == kSetState;
+        is_call && pickle[node.callable].kind == Node::Kind::kGlobal && pickle[node.callable].text == kSetState;
     const std::string path = paths.PathTo(is_state ? pickle[node.arguments].items[0] : id);
     const auto call = around.find(id);
     const bool is_passed = !is_call && call != around.end();

@@ -123,18 +123,18 @@ bool IsIntegerText(std::string_view text) {
 
 }  // namespace
 
-NodeId PickleMachine::String(std::string_view text) {
+NodeId Machine::String(std::string_view text) {
   const NodeId id = New(Kind::kString);
   node(id).text = text;
   return id;
 }
 
-Status PickleMachine::PushText(std::string_view utf8) {
+Status Machine::PushText(std::string_view utf8) {
   if (!IsUtf8(utf8)) return Corrupt(fmt::format("text is not UTF-8: '{}'", Printable(utf8, 60)));
   return Push(String(utf8));
 }
 
-Status PickleMachine::PushInteger(std::string_view decimal) {
+Status Machine::PushInteger(std::string_view decimal) {
   if (!IsIntegerText(decimal)) {
     return Corrupt(fmt::format("'{}' is not an integer as writers write it", Printable(decimal, 40)));
   }
@@ -149,7 +149,7 @@ Status PickleMachine::PushInteger(std::string_view decimal) {
   return Push(id);
 }
 
-Status PickleMachine::PushLong(std::string_view raw) {
+Status Machine::PushLong(std::string_view raw) {
   const bool negative = !raw.empty() && (static_cast<uint8_t>(raw.back()) & 0x80) != 0;
   if (raw.size() <= 8) {
     uint64_t value = negative ? UINT64_MAX : 0;
@@ -181,7 +181,7 @@ Status PickleMachine::PushLong(std::string_view raw) {
   return Push(id);
 }
 
-Result<bool> PickleMachine::Scalar(uint8_t op) {
+Result<bool> Machine::Scalar(uint8_t op) {
   const auto push_int = [&](int64_t value) {
     const NodeId id = New(Kind::kInt);
     node(id).integer = value;

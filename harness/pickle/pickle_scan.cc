@@ -43,8 +43,8 @@ class Scanner {
         frame_end_(from.frame_end),
         more_(from.more),
         protocol_(read.protocol) {
-    for (const PickleNode& node : read.nodes) {
-      if (node.kind == PickleNode::Kind::kGlobal) delicate_ = delicate_ || !IsHarmlessAnyhow(RoleOf(node.text));
+    for (const Node& node : read.nodes) {
+      if (node.kind == Node::Kind::kGlobal) delicate_ = delicate_ || !IsHarmlessAnyhow(FindGlobalRole(node.text));
     }
   }
 
@@ -97,7 +97,7 @@ class Scanner {
   }
   void Name(std::string_view module, std::string_view name) {
     std::string qualified = QualifiedName(module, name, protocol_);
-    const GlobalRole role = RoleOf(qualified);
+    const GlobalRole role = FindGlobalRole(qualified);
     const bool foreign = role == GlobalRole::kForeign || name.find('.') != std::string_view::npos;
     delicate_ = delicate_ || !IsHarmlessAnyhow(role);
     if (foreign) Add(std::move(qualified));
@@ -200,7 +200,7 @@ class Scanner {
       case kBinUnicode: text = TakeCounted(4); return PushText(text);
       case kBinUnicode8: text = TakeCounted(8); return PushText(text);
       default:
-        if (!PickleOpcodeName(op)) return false;
+        if (!NameOpcode(op)) return false;
     }
     before_last_ = last_ = std::nullopt;
     return true;

@@ -23,7 +23,7 @@ void PrintTo(const BehindCase& c, std::ostream* out) { *out << c.name; }
 class BehindTest : public ::testing::TestWithParam<BehindCase> {};
 
 TEST_P(BehindTest, IsNamed) {
-  const PickleReading reading = ReadPickle(Bytes(GetParam().pickle), "f");
+  const Reading reading = ReadPickle(Bytes(GetParam().pickle), "f");
   EXPECT_FALSE(reading.status.ok());
   EXPECT_EQ(reading.behind, GetParam().names);
   const Status safety = DescribeForeign(reading, "f");
@@ -62,7 +62,7 @@ INSTANTIATE_TEST_SUITE_P(
                       BehindCase{"CutInsideAName", "NNbccollections\nOrderedDi", {"collections.OrderedD"}},
                       BehindCase{"EachOnce", "NNbcos\na\ncos\na\ncos\nb\n.", {"os.a", "os.b"}},
                       BehindCase{"BehindStop", "NNb." + kCall, {}}, BehindCase{"BehindNoOpcode", "N\xff" + kCall, {}},
-                      BehindCase{"KnownNames", "NNb0ctorch\nSize\n)\x85R.", {}},
+                      BehindCase{"ListKnownNames", "NNb0ctorch\nSize\n)\x85R.", {}},
                       BehindCase{"DelicateName", "NNb0cnumpy\ndtype\n)R.", {"a call that can't be judged"}},
                       BehindCase{"DelicateNameBefore", "cnumpy\ndtype\nNNb0)R.", {"a call that can't be judged"}},
                       BehindCase{"DelicateNameUncalled", "I0x1\n0cnumpy\ndtype\n.", {}},
@@ -90,7 +90,7 @@ TEST(Behind, NamesAreLimited) {
 TEST(Behind, TooManyValues) {
   std::string pickle = "(";
   for (int i = 0; i < (1 << 20) + 1; ++i) pickle += "]0";
-  const PickleReading reading = ReadPickle(Bytes(pickle + kCall), "f");
+  const Reading reading = ReadPickle(Bytes(pickle + kCall), "f");
   EXPECT_THAT(reading.status, FailsWith(ErrorCode::kCorrupt, Parts{"larger than that of any checkpoint"}));
   EXPECT_THAT(reading.behind, ElementsAre("posix.system"));
 }

@@ -16,7 +16,7 @@ std::string_view LastName(std::string_view qualified) { return qualified.substr(
 }  // namespace
 
 // ('storage', class, key, location, numel); in the legacy format with None behind.
-Status PickleMachine::Persistent(NodeId id) {
+Status Machine::Persistent(NodeId id) {
   const auto bad = [&](std::string_view what) {
     return Corrupt(fmt::format("the persistent id {} {}", reading_.pickle.Describe(id, 120), what));
   };
@@ -28,7 +28,7 @@ Status PickleMachine::Persistent(NodeId id) {
   const size_t members = ids_ == PersistentIds::kZip ? 5 : 6;
   if (items.size() != members) return bad(fmt::format("should have {} members", members));
   if (members == 6 && node(items[5]).kind != Kind::kNone) return bad("has a view, which no release of PyTorch writes");
-  const PickleNode& key_node = node(items[2]);
+  const Node& key_node = node(items[2]);
   if (key_node.kind != Kind::kString || key_node.text.empty() || key_node.text.size() > kMaxKey ||
       key_node.text.find_first_not_of("0123456789") != std::string::npos) {
     return bad("has no key of digits, as PyTorch writes it");
@@ -46,7 +46,7 @@ Status PickleMachine::Persistent(NodeId id) {
     return inert(fmt::format("storage {} is of class {}, which is not a storage class", key,
                              reading_.pickle.Describe(items[1], 80)));
   }
-  const std::optional<Dtype> dtype = DtypeOfStorageClass(LastName(node(items[1]).text));
+  const std::optional<Dtype> dtype = FindDtypeOfStorageClass(LastName(node(items[1]).text));
   if (!dtype) {
     return inert(fmt::format("storage {} holds quantized elements ({}), which no MusicGen export does", key,
                              LastName(node(items[1]).text)));
@@ -77,7 +77,7 @@ Status PickleMachine::Persistent(NodeId id) {
 }
 
 // Precondition: IsWrittenCall.
-NodeId PickleMachine::Tensor(GlobalRole role, NodeId callable, NodeId arguments) {
+NodeId Machine::Tensor(GlobalRole role, NodeId callable, NodeId arguments) {
   const std::vector<NodeId> items = node(arguments).items;
   if (role == GlobalRole::kParameter || role == GlobalRole::kParameterState) {
     // (data, requires_grad, hooks[, state]): the parameter shows what its data shows.
@@ -105,13 +105,13 @@ NodeId PickleMachine::Tensor(GlobalRole role, NodeId callable, NodeId arguments)
   view.dtype = reading_.storages[view.storage].dtype;
   if (role == GlobalRole::kTensorV3) {
     const std::string_view name = LastName(node(items[6]).text);
-    const std::optional<Dtype> dtype = DtypeFromName(name);
+    const std::optional<Dtype> dtype = FindDtype(name);
     if (!dtype) return inert(fmt::format("element type {}, which no MusicGen export has", Printable(name, 40)));
     view.dtype = *dtype;
   }
   view.offset = node(items[1]).integer;
   for (const auto& [from, into] : {std::pair(items[2], &view.shape), std::pair(items[3], &view.strides)}) {
-    const PickleNode& numbers = node(from);
+    const Node& numbers = node(from);
     if (numbers.items.size() > kMaxDimensions) return inert(fmt::format("{} dimensions", numbers.items.size()));
     for (const NodeId number : numbers.items) into->push_back(node(number).integer);
   }

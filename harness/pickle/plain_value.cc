@@ -12,7 +12,7 @@
 namespace harness::pickle {
 namespace {
 
-using Kind = PickleNode::Kind;
+using Kind = Node::Kind;
 
 constexpr size_t kMaxDepth = 200;
 constexpr size_t kMaxValues = 1'000'000;
@@ -30,7 +30,7 @@ class Converter {
       return Fail(ErrorCode::kUnsupported, "has more than a million values");
     }
     HARNESS_ASSIGN_OR_RETURN(id, Unwrap(id));
-    const PickleNode& node = pickle_[id];
+    const Node& node = pickle_[id];
     PlainValue value;
     if (const auto path = PathText(id)) {
       value.kind = PlainValue::Kind::kString;
@@ -74,7 +74,7 @@ class Converter {
             std::move(remedy)};
   }
 
-  Status List(const PickleNode& node, PlainValue& value) {
+  Status List(const Node& node, PlainValue& value) {
     value.kind = PlainValue::Kind::kList;
     for (size_t i = 0; i < node.items.size(); ++i) {
       path_.push_back(std::to_string(i));
@@ -86,7 +86,7 @@ class Converter {
     return {};
   }
 
-  Status Dict(const PickleNode& node, PlainValue& value) {
+  Status Dict(const Node& node, PlainValue& value) {
     value.kind = PlainValue::Kind::kDict;
     std::unordered_map<std::string, size_t> seen;  // the last one of a key wins, in the first one's place
     for (const auto& [key_id, value_id] : node.pairs) {
@@ -124,7 +124,7 @@ class Converter {
 
   // pathlib's paths, which OmegaConf holds as they are and where nobody asks for them: as their text.
   std::optional<std::string> PathText(NodeId id) const {
-    const PickleNode& node = pickle_[id];
+    const Node& node = pickle_[id];
     if (node.kind != Kind::kObject || node.callable == kNoNode || pickle_[node.callable].kind != Kind::kGlobal ||
         !pickle_[node.callable].text.starts_with("pathlib.") || node.arguments == kNoNode) {
       return std::nullopt;
@@ -140,7 +140,7 @@ class Converter {
   // From OmegaConf's objects to what they hold.
   Result<NodeId> Unwrap(NodeId id) const {
     for (size_t steps = 0; pickle_[id].kind == Kind::kObject && !PathText(id); ++steps) {
-      const PickleNode& node = pickle_[id];
+      const Node& node = pickle_[id];
       const std::string_view type = node.callable != kNoNode && pickle_[node.callable].kind == Kind::kGlobal
                                         ? std::string_view(pickle_[node.callable].text)
                                         : std::string_view();

@@ -72,7 +72,7 @@ Result<Model> LoadReferencedCodec(const exports::CodecDescription& codec, archit
 Result<Model> LoadCodec(exports::Export& source, at::Device device) {
   const auto& codec = source.codec();
   if (!codec.ok()) return codec.error();
-  const architecture::CodecWrap wrap = exports::WrapOf(*source.lm_spec());
+  const architecture::CodecWrap wrap = exports::ChooseCodecWrap(*source.lm_spec());
   architecture::CodecFacts facts = codec->facts;
   if (wrap.codebooks) {
     HARNESS_ASSIGN_OR_RETURN(facts, architecture::WithCodebooks(std::move(facts), *wrap.codebooks));

@@ -62,7 +62,7 @@ class Summary {
   void Title(std::string_view text) { Line(fmt::format("\n{}", Paint(kBold, text))); }
   // The text after `head`, wrapped, each further line under its beginning.
   void Item(std::string_view head, std::string_view text) {
-    const int indent = DisplayWidth(head);
+    const int indent = MeasureDisplayWidth(head);
     const std::vector<std::string> lines = Wrap(CleanText(text), std::max(width_ - indent, kMinWidth / 2));
     if (lines.empty()) Line(head);
     for (size_t i = 0; i < lines.size(); ++i) {

@@ -110,7 +110,7 @@ TEST(Summary, KeepsToTheWidth) {
   for (int width : {-5, 0, 40, 60, 100, 200}) {
     for (const std::string& line : Lines(RenderSummary(report, {.width = width}))) {
       if (line.find("word") == std::string::npos) continue;
-      EXPECT_LE(DisplayWidth(line), std::max(width, 40)) << line;
+      EXPECT_LE(MeasureDisplayWidth(line), std::max(width, 40)) << line;
       EXPECT_EQ(line.back() == ' ', false) << "trailing space";
     }
   }

@@ -102,7 +102,7 @@ std::string RelativeUrl(std::string_view path) {
   return url;
 }
 
-int DisplayWidth(std::string_view text) {
+int MeasureDisplayWidth(std::string_view text) {
   int width = 0;
   ForEachCodePoint(text, [&](uint32_t c, std::string_view) {
     const bool combining = Between(c, 0x0300, 0x036F) || Between(c, 0x200B, 0x200D) || Between(c, 0x20D0, 0x20FF) ||
@@ -133,7 +133,7 @@ std::vector<std::string> Wrap(std::string_view text, int width) {
       const std::string_view spaces = rest.substr(0, word_begin);
       const size_t word_end = std::min(rest.find(' ', word_begin), rest.size());
       const std::string_view word = rest.substr(word_begin, word_end - word_begin);
-      const int word_columns = DisplayWidth(word);
+      const int word_columns = MeasureDisplayWidth(word);
       if (!line.empty() && columns + static_cast<int>(spaces.size()) + word_columns > width) {
         lines.push_back(indent + line);
         line.clear();

@@ -25,7 +25,7 @@ std::string EscapeHtml(std::string_view text);
 std::string RelativeUrl(std::string_view path);
 
 // Columns of a terminal: East Asian wide characters and emoji take two, combining marks none. Expects valid UTF-8.
-int DisplayWidth(std::string_view text);
+int MeasureDisplayWidth(std::string_view text);
 
 // Lines of at most `width` columns. Broken at spaces only: a longer word (a path, a tensor's name) stays whole, to be
 // copied. Line feeds break; the indentation of a line is kept on what is wrapped from it. No line is empty at the end.

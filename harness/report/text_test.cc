@@ -113,12 +113,12 @@ TEST(Text, UrlsStayBelowThePage) {
 }
 
 TEST(Text, CountsColumns) {
-  EXPECT_EQ(DisplayWidth(""), 0);
-  EXPECT_EQ(DisplayWidth("lo fi"), 5);
-  EXPECT_EQ(DisplayWidth("é"), 1);
-  EXPECT_EQ(DisplayWidth("e\u0301"), 1) << "a combining accent";
-  EXPECT_EQ(DisplayWidth("音楽"), 4);
-  EXPECT_EQ(DisplayWidth("🎵"), 2);
+  EXPECT_EQ(MeasureDisplayWidth(""), 0);
+  EXPECT_EQ(MeasureDisplayWidth("lo fi"), 5);
+  EXPECT_EQ(MeasureDisplayWidth("é"), 1);
+  EXPECT_EQ(MeasureDisplayWidth("e\u0301"), 1) << "a combining accent";
+  EXPECT_EQ(MeasureDisplayWidth("音楽"), 4);
+  EXPECT_EQ(MeasureDisplayWidth("🎵"), 2);
 }
 
 TEST(Wrap, BreaksAtSpacesOnly) {
@@ -155,7 +155,7 @@ TEST(Wrap, LosesNothingAtAnyWidth) {
   for (int width = -1; width < 120; ++width) {
     std::string all;
     for (const std::string& line : Wrap(text, width)) {
-      if (DisplayWidth(line) > width) {
+      if (MeasureDisplayWidth(line) > width) {
         EXPECT_EQ(words(line).size(), 1u) << width << ": " << line;
       }
       all += line + "\n";

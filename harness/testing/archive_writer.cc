@@ -25,7 +25,7 @@ std::string WriteZip(const std::vector<ZipEntry>& entries, std::string_view comm
     const auto size = static_cast<uint64_t>(entry.size >= 0 ? entry.size : static_cast<int64_t>(entry.data.size()));
     const auto compressed = static_cast<uint64_t>(entry.compressed_size >= 0 ? entry.compressed_size
                                                                              : static_cast<int64_t>(payload.size()));
-    const auto crc = static_cast<uint32_t>(entry.crc >= 0 ? entry.crc : archive::Crc32(0, Bytes(entry.data)));
+    const auto crc = static_cast<uint32_t>(entry.crc >= 0 ? entry.crc : archive::ComputeCrc32(0, Bytes(entry.data)));
     const uint64_t offset = out.size();
     const auto directory_offset =
         static_cast<uint64_t>(entry.header_offset >= 0 ? entry.header_offset : static_cast<int64_t>(offset));

@@ -11,7 +11,7 @@ namespace harness::testing_support {
 namespace {
 
 std::vector<architecture::TensorSpec> Specs(const architecture::LmSpec& spec) {
-  std::vector<architecture::TensorSpec> specs = architecture::LmTensors(spec);
+  std::vector<architecture::TensorSpec> specs = architecture::ListLmTensors(spec);
   std::erase_if(specs, [](const architecture::TensorSpec& tensor) { return tensor.group == "conditioners"; });
   return specs;
 }
@@ -45,21 +45,21 @@ LmCases::LmCases(const std::string& path) {
   checkpoint_ = Open(path);
   const pickle::Pickle& pickle = checkpoint_->pickle();
   for (const pickle::NodeId id : pickle.Root()->items) {
-    const auto find = [&](const char* key) -> const pickle::PickleNode* {
+    const auto find = [&](const char* key) -> const pickle::Node* {
       const pickle::NodeId found = pickle.Find(id, key);
       return found == pickle::kNoNode ? nullptr : &pickle[found];
     };
     const auto tensor = [&](const char* key) {
-      const pickle::PickleNode* node = find(key);
+      const pickle::Node* node = find(key);
       return node == nullptr ? at::Tensor() : Copy(*checkpoint_, node->tensor);
     };
     LmCase row;
     row.name = find("name")->text;
     row.config = find("config")->text;
-    if (const pickle::PickleNode* state = find("state")) {
+    if (const pickle::Node* state = find("state")) {
       for (const auto& [name, value] : state->pairs) row.state.emplace_back(pickle[name].text, pickle[value].tensor);
     }
-    if (const pickle::PickleNode* conditions = find("conditions")) {
+    if (const pickle::Node* conditions = find("conditions")) {
       for (const auto& [name, value] : conditions->pairs) {
         row.conditions.push_back({pickle[name].text, Copy(*checkpoint_, pickle[value].tensor)});
       }
@@ -69,7 +69,7 @@ LmCases::LmCases(const std::string& path) {
     row.streamed = tensor("streamed");
     row.at_once = tensor("at_once");
     row.tokens = tensor("tokens");
-    if (const pickle::PickleNode* raises = find("raises")) {
+    if (const pickle::Node* raises = find("raises")) {
       row.raises_stage = pickle[raises->items[0]].text;
       row.raises_error = pickle[raises->items[1]].text;
     }

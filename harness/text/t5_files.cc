@@ -99,7 +99,8 @@ Status CheckT5(const std::string& name, const hub::HubCache& hub, int64_t dim, c
   HARNESS_ASSIGN_OR_RETURN(const checkpoint::WeightsFile weights, checkpoint::WeightsFile::Find(files.folder));
   std::vector<architecture::FoundTensor> found;
   for (const checkpoint::WeightView& weight : weights.weights()) found.push_back({weight.name, weight.shape});
-  const architecture::Agreement agreement = architecture::Compare(architecture::T5CheckpointTensors(files.spec), found);
+  const architecture::Agreement agreement =
+      architecture::Compare(architecture::ListT5CheckpointTensors(files.spec), found);
   for (const auto& [group, disagreement] : agreement.groups) {
     if (disagreement.empty()) continue;
     return Error{ErrorCode::kMismatch,

@@ -28,7 +28,7 @@ namespace harness::weights {
 namespace {
 
 using Json = nlohmann::ordered_json;
-using Kind = pickle::PickleNode::Kind;
+using Kind = pickle::Node::Kind;
 
 // Shared values are written out again at each place: a bound keeps the tree small. "cut" and "object" equal anything.
 constexpr size_t kMaxDepth = 40, kMaxValues = 4000;
@@ -50,12 +50,12 @@ std::string Hex(std::string_view bytes) {
 // A value as [kind, ...]: the comparing program knows Python's counterpart of each.
 class ValueWriter {
  public:
-  explicit ValueWriter(const pickle::PickleReading& reading) : reading_(reading), pickle_(reading.pickle) {}
+  explicit ValueWriter(const pickle::Reading& reading) : reading_(reading), pickle_(reading.pickle) {}
 
   Json Write(pickle::NodeId id, size_t depth = 0) {
     if (id == pickle::kNoNode) return Json::array({"absent"});
     if (depth > kMaxDepth || ++written_ > kMaxValues) return Json::array({"cut"});
-    const pickle::PickleNode& node = pickle_[id];
+    const pickle::Node& node = pickle_[id];
     switch (node.kind) {
       case Kind::kNone: return Json::array({"none"});
       case Kind::kBool: return Json::array({"bool", node.boolean});
@@ -90,7 +90,7 @@ class ValueWriter {
     return Json::array({storage.key, Name(storage.dtype), storage.num_elements});
   }
 
-  Json Items(const pickle::PickleNode& node, size_t depth) {
+  Json Items(const pickle::Node& node, size_t depth) {
     Json out = Json::array();
     for (const pickle::NodeId item : node.items) {
       out.push_back(Write(item, depth + 1));
@@ -99,7 +99,7 @@ class ValueWriter {
     return out;
   }
 
-  Json Pairs(const pickle::PickleNode& node, size_t depth) {
+  Json Pairs(const pickle::Node& node, size_t depth) {
     Json out = Json::array();
     for (const auto& [key, value] : node.pairs) {
       out.push_back(Json::array({Write(key, depth + 1), Write(value, depth + 1)}));
@@ -108,19 +108,19 @@ class ValueWriter {
     return out;
   }
 
-  const pickle::PickleReading& reading_;
+  const pickle::Reading& reading_;
   const pickle::Pickle& pickle_;
   size_t written_ = 0;
 };
 
 Json JudgePickle(std::span<const std::byte> bytes) {
-  const pickle::PickleReading reading = pickle::ReadPickle(bytes, "pickle");
+  const pickle::Reading reading = pickle::ReadPickle(bytes, "pickle");
   const Status safety = pickle::DescribeForeign(reading, "pickle");
   Json foreign = Json::array(), known = Json::array();
   for (const pickle::NodeId id : reading.foreign) {
     if (reading.pickle[id].kind == Kind::kGlobal) foreign.push_back(reading.pickle[id].text);
   }
-  for (const pickle::PickleNode& node : reading.pickle.nodes) {
+  for (const pickle::Node& node : reading.pickle.nodes) {
     if (node.kind == Kind::kGlobal) known.push_back(node.text);
   }
   const bool accepted = reading.status.ok() && safety.ok() && reading.storage_problems.empty() &&
@@ -134,14 +134,14 @@ Json JudgePickle(std::span<const std::byte> bytes) {
 
 // CRC-32 of the elements in row-major order.
 uint32_t ElementsCrc(const pickle::TensorView& view, std::span<const std::byte> storage) {
-  const size_t element = pickle::SizeOf(view.dtype);
+  const size_t element = pickle::CountElementBytes(view.dtype);
   uint32_t crc = 0;
   const int64_t count = view.num_elements();
   std::vector<int64_t> index(view.shape.size(), 0);
   for (int64_t done = 0; done < count; ++done) {
     int64_t at = view.offset;
     for (size_t d = 0; d < index.size(); ++d) at += index[d] * view.strides[d];
-    crc = archive::Crc32(crc, storage.subspan(static_cast<size_t>(at) * element, element));
+    crc = archive::ComputeCrc32(crc, storage.subspan(static_cast<size_t>(at) * element, element));
     for (size_t d = index.size(); d-- > 0;) {
       if (++index[d] < view.shape[d]) break;
       index[d] = 0;
@@ -188,7 +188,7 @@ Json JudgeFile(const std::string& path) {
   if (!loads.ok() || !checksums.ok() || !package.ok()) return out;
   out["accepted"] = true;
   Json known = Json::array(), state = Json::array();
-  for (const pickle::PickleNode& node : checkpoint.pickle().nodes) {
+  for (const pickle::Node& node : checkpoint.pickle().nodes) {
     if (node.kind == Kind::kGlobal) known.push_back(node.text);
   }
   for (const checkpoint::NamedTensor& named : package->best_state) {

@@ -51,7 +51,7 @@ TensorStatistics StridedStatistics(size_t index, const pickle::TensorView& view,
   TensorStatistics s = EmptyStatistics(index);
   const int64_t total = view.num_elements();
   if (total == 0) return s;
-  const size_t size = pickle::SizeOf(view.dtype);
+  const size_t size = pickle::CountElementBytes(view.dtype);
   if (view.is_contiguous()) {
     AddElements(view.dtype, bytes.data() + static_cast<size_t>(view.offset) * size, total, 0, s);
     return s;
@@ -271,7 +271,7 @@ void Scanner::Read(Job& job, std::span<const std::byte> bytes, bool release) con
   if (job.fused != kNone) {
     const pickle::TensorView& view = checkpoint_.tensors()[job.fused];
     dtype = view.dtype;
-    size = pickle::SizeOf(dtype);
+    size = pickle::CountElementBytes(dtype);
     first = static_cast<uint64_t>(view.offset) * size;
     last = first + static_cast<uint64_t>(view.num_elements()) * size;
     statistics = &job.statistics.emplace_back(EmptyStatistics(job.fused));
@@ -279,7 +279,7 @@ void Scanner::Read(Job& job, std::span<const std::byte> bytes, bool release) con
   if (release) file.Prefetch(job.file_offset, bytes.size());
   for (size_t at = 0; at < bytes.size(); at += kChunk) {
     const std::span<const std::byte> chunk = bytes.subspan(at, std::min(kChunk, bytes.size() - at));
-    if (job.record != kNone) job.crc = archive::Crc32(job.crc, chunk);
+    if (job.record != kNone) job.crc = archive::ComputeCrc32(job.crc, chunk);
     const uint64_t chunk_first = std::max(first, job.begin + at),
                    chunk_last = std::min(last, job.begin + at + chunk.size());
     if (statistics == nullptr || chunk_first >= chunk_last) continue;
@@ -301,7 +301,7 @@ PayloadScan Scanner::Collect() {
   for (const Job& job : jobs_) {  // segments of a record follow each other
     if (job.record != kNone && job.record == last_record) {
       RecordChecksum& sum = scan.records.back();
-      sum.computed = archive::Crc32Combine(sum.computed, job.crc, job.size);
+      sum.computed = archive::CombineCrc32(sum.computed, job.crc, job.size);
     } else if (job.record != kNone) {
       const archive::ZipRecord& record = checkpoint_.archive()->records()[job.record];
       scan.records.push_back({record.name, record.data_offset, record.size, record.crc, job.crc});

@@ -17,13 +17,14 @@ namespace {
 
 using namespace testing_support;
 
-TEST(Crc32, KnownValuesAndCombination) {
-  EXPECT_EQ(archive::Crc32(0, Bytes("123456789")), 0xcbf43926u);  // the check value of the CRC catalogue
-  EXPECT_EQ(archive::Crc32(0, {}), 0u);
+TEST(ComputeCrc32, KnownValuesAndCombination) {
+  EXPECT_EQ(archive::ComputeCrc32(0, Bytes("123456789")), 0xcbf43926u);  // the check value of the CRC catalogue
+  EXPECT_EQ(archive::ComputeCrc32(0, {}), 0u);
   const std::string text = "the quick brown fox jumps over the lazy dog";
   for (size_t cut = 0; cut <= text.size(); ++cut) {
-    const uint32_t a = archive::Crc32(0, Bytes(text.substr(0, cut))), b = archive::Crc32(0, Bytes(text.substr(cut)));
-    EXPECT_EQ(archive::Crc32Combine(a, b, text.size() - cut), archive::Crc32(0, Bytes(text))) << cut;
+    const uint32_t a = archive::ComputeCrc32(0, Bytes(text.substr(0, cut))),
+                   b = archive::ComputeCrc32(0, Bytes(text.substr(cut)));
+    EXPECT_EQ(archive::CombineCrc32(a, b, text.size() - cut), archive::ComputeCrc32(0, Bytes(text))) << cut;
   }
 }
 
@@ -233,7 +234,7 @@ TEST(PayloadScan, FlippedBitsAreSeenInAnyRecord) {
   const std::vector<ZipEntry> good = SmallExport();
   for (size_t i = 0; i < good.size(); ++i) {
     std::vector<ZipEntry> entries = good;
-    entries[i].crc = archive::Crc32(0, Bytes(entries[i].data)) ^ 1;
+    entries[i].crc = archive::ComputeCrc32(0, Bytes(entries[i].data)) ^ 1;
     const checkpoint::Checkpoint checkpoint = Open(WriteZip(entries));
     const Result<PayloadScan> scan = ScanPayload(checkpoint);
     ASSERT_THAT(scan, Succeeds());

@@ -111,7 +111,7 @@ int64_t Repeated(const Range& range, Budget& budget) {
 }
 
 bool AllEqual(const pickle::Storage& storage, const Range& range) {
-  const size_t size = pickle::SizeOf(range.view->dtype);
+  const size_t size = pickle::CountElementBytes(range.view->dtype);
   const auto bytes = storage.bytes.subspan(static_cast<size_t>(range.first) * size,
                                            static_cast<size_t>(range.end - range.first) * size);
   return std::memcmp(bytes.data(), bytes.data() + size, bytes.size() - size) == 0;

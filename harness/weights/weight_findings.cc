@@ -91,8 +91,8 @@ std::vector<std::pair<std::string, Module>> Modules(const std::vector<Weight>& w
 
 }  // namespace
 
-std::vector<Weight> WeightsOf(const checkpoint::Checkpoint& checkpoint,
-                              const std::vector<checkpoint::NamedTensor>& best_state, const PayloadScan& scan) {
+std::vector<Weight> CollectWeights(const checkpoint::Checkpoint& checkpoint,
+                                   const std::vector<checkpoint::NamedTensor>& best_state, const PayloadScan& scan) {
   std::unordered_map<size_t, const TensorStatistics*> by_tensor;
   for (const TensorStatistics& statistics : scan.statistics) by_tensor[statistics.tensor] = &statistics;
   std::vector<Weight> weights;
@@ -102,7 +102,7 @@ std::vector<Weight> WeightsOf(const checkpoint::Checkpoint& checkpoint,
     if (const auto found = by_tensor.find(named.tensor); found != by_tensor.end()) weight.statistics = found->second;
     if (view.valid && view.is_contiguous() && view.storage < checkpoint.storages().size()) {
       const std::span<const std::byte> storage = checkpoint.storages()[view.storage].bytes;
-      const size_t size = pickle::SizeOf(view.dtype), offset = static_cast<size_t>(view.offset) * size,
+      const size_t size = pickle::CountElementBytes(view.dtype), offset = static_cast<size_t>(view.offset) * size,
                    length = static_cast<size_t>(view.num_elements()) * size;
       if (offset <= storage.size() && length <= storage.size() - offset) weight.bytes = storage.subspan(offset, length);
     }
@@ -125,7 +125,7 @@ bool IsReadByInference(const std::string& name) {
   return false;
 }
 
-std::vector<std::string> ZeroTensors(const std::vector<Weight>& weights) {
+std::vector<std::string> FindZeroTensors(const std::vector<Weight>& weights) {
   std::vector<std::string> names;
   for (const Weight& weight : weights) {
     if (!Readable(weight) || !IsReadByInference(weight.name)) continue;
@@ -135,7 +135,7 @@ std::vector<std::string> ZeroTensors(const std::vector<Weight>& weights) {
   return names;
 }
 
-std::vector<std::string> ConstantTensors(const std::vector<Weight>& weights) {
+std::vector<std::string> FindConstantTensors(const std::vector<Weight>& weights) {
   std::vector<std::string> names;
   for (const Weight& weight : weights) {
     if (!Readable(weight) || !IsReadByInference(weight.name)) continue;
@@ -148,7 +148,7 @@ std::vector<std::string> ConstantTensors(const std::vector<Weight>& weights) {
   return names;
 }
 
-std::vector<std::vector<std::string>> CopiedModules(const std::vector<Weight>& weights) {
+std::vector<std::vector<std::string>> FindCopiedModules(const std::vector<Weight>& weights) {
   std::vector<std::vector<std::string>> groups;
   for (const std::string_view list : {kLayers, kCodebooks}) {
     const auto modules = Modules(weights, list);
@@ -181,7 +181,7 @@ std::vector<std::vector<std::string>> CopiedModules(const std::vector<Weight>& w
   return groups;
 }
 
-std::vector<std::string> LayersAtInitialValues(const std::vector<Weight>& weights) {
+std::vector<std::string> FindLayersAtInitialValues(const std::vector<Weight>& weights) {
   std::vector<std::string> initial;
   bool trained = false;
   for (const auto& [module, tensors] : Modules(weights, kLayers)) {

@@ -26,8 +26,8 @@ struct Weight {
 };
 
 // In file order. The result views both arguments.
-std::vector<Weight> WeightsOf(const checkpoint::Checkpoint& checkpoint,
-                              const std::vector<checkpoint::NamedTensor>& best_state, const PayloadScan& scan);
+std::vector<Weight> CollectWeights(const checkpoint::Checkpoint& checkpoint,
+                                   const std::vector<checkpoint::NamedTensor>& best_state, const PayloadScan& scan);
 
 // Statistics of the training that inference never reads: any values do.
 bool IsTrainingOnly(const std::string& name);
@@ -37,19 +37,19 @@ bool IsTrainingOnly(const std::string& name);
 bool IsReadByInference(const std::string& name);
 
 // Matrices, and weights of norms, that are zero throughout: no gradient leaves either so. Biases may be zero.
-std::vector<std::string> ZeroTensors(const std::vector<Weight>& weights);
+std::vector<std::string> FindZeroTensors(const std::vector<Weight>& weights);
 
 // Matrices of one value throughout that is not zero; gains of weight norm may have it.
-std::vector<std::string> ConstantTensors(const std::vector<Weight>& weights);
+std::vector<std::string> FindConstantTensors(const std::vector<Weight>& weights);
 
 // Modules that are bit for bit alike: layers of the transformer, or codebooks. Layers that begin as copies (a model
 // extended in depth) get gradients of their own and differ after one step; a residual codebook quantizes what the one
 // before left over. Each group names its modules ("transformer.layers.0").
-std::vector<std::vector<std::string>> CopiedModules(const std::vector<Weight>& weights);
+std::vector<std::vector<std::string>> FindCopiedModules(const std::vector<Weight>& weights);
 
 // Transformer layers all of whose norms are exactly 1 and 0, as torch initialises them, where other layers' are not:
 // one step of an optimizer moves every one of them. Norms that were frozen are so in every layer, and are no finding.
-std::vector<std::string> LayersAtInitialValues(const std::vector<Weight>& weights);
+std::vector<std::string> FindLayersAtInitialValues(const std::vector<Weight>& weights);
 
 // Entries of a codebook that decode like another one, or to nothing. A codec that does not replace dead entries has
 // some, which its encoder never emits; how many are too many is for the caller.

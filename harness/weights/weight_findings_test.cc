@@ -57,20 +57,20 @@ TEST(WeightFindings, ZeroAndConstantTensors) {
       .Add("transformer.layers.0.linear1.lora_B.default.weight", {2, 2}, {0, 0, 0, 0})
       .Add("somebody.elses", {2, 2}, {0, 0, 0, 0})
       .Add("linears.1.weight", {2, 2}, {0, 0, 0, 0});
-  EXPECT_THAT(ZeroTensors(model.weights()), ElementsAre("emb.0.weight", "out_norm.weight", "linears.1.weight"));
-  EXPECT_THAT(ConstantTensors(model.weights()), ElementsAre("linears.0.weight"));
+  EXPECT_THAT(FindZeroTensors(model.weights()), ElementsAre("emb.0.weight", "out_norm.weight", "linears.1.weight"));
+  EXPECT_THAT(FindConstantTensors(model.weights()), ElementsAre("linears.0.weight"));
   model.back().statistics = nullptr;  // what could not be read is not judged
-  EXPECT_THAT(ZeroTensors(model.weights()), ElementsAre("emb.0.weight", "out_norm.weight"));
+  EXPECT_THAT(FindZeroTensors(model.weights()), ElementsAre("emb.0.weight", "out_norm.weight"));
 }
 
-TEST(WeightFindings, CopiedModules) {
+TEST(WeightFindings, FindCopiedModules) {
   Model distinct;
   distinct.Layer(0, 1).Layer(1, 2).Layer(2, 3);
-  EXPECT_THAT(CopiedModules(distinct.weights()), IsEmpty());
+  EXPECT_THAT(FindCopiedModules(distinct.weights()), IsEmpty());
 
   Model copied;
   copied.Layer(0, 1).Layer(1, 2).Layer(2, 1).Layer(3, 2).Layer(4, 1);
-  EXPECT_THAT(CopiedModules(copied.weights()),
+  EXPECT_THAT(FindCopiedModules(copied.weights()),
               ElementsAre(ElementsAre("transformer.layers.0", "transformer.layers.2", "transformer.layers.4"),
                           ElementsAre("transformer.layers.1", "transformer.layers.3")));
 
@@ -80,43 +80,43 @@ TEST(WeightFindings, CopiedModules) {
       .Add("quantizer.vq.layers.1._codebook.embed", {2, 1}, {1, 2})
       .Add("quantizer.vq.layers.1._codebook.inited", {1}, {0})
       .Add("quantizer.vq.layers.2._codebook.embed", {2, 1}, {2, 1});  // the same statistics
-  EXPECT_THAT(CopiedModules(codebooks.weights()),
+  EXPECT_THAT(FindCopiedModules(codebooks.weights()),
               ElementsAre(ElementsAre("quantizer.vq.layers.0", "quantizer.vq.layers.1")));
 
   Model one_bias;  // the same matrices, another bias: no copy
   one_bias.Layer(0, 1, 0.9f, 0.1f).Layer(1, 1, 0.9f, 0.2f);
-  EXPECT_THAT(CopiedModules(one_bias.weights()), IsEmpty());
+  EXPECT_THAT(FindCopiedModules(one_bias.weights()), IsEmpty());
 
   Model unreadable;  // what doesn't lie in one piece is not compared
   unreadable.Layer(0, 1).Layer(1, 1);
   unreadable.back().bytes = {};
-  EXPECT_THAT(CopiedModules(unreadable.weights()), IsEmpty());
+  EXPECT_THAT(FindCopiedModules(unreadable.weights()), IsEmpty());
 
   Model zero;  // reported as zeros
   zero.Add("transformer.layers.0.w", {1, 2}, {0, 0}).Add("transformer.layers.1.w", {1, 2}, {0, 0});
-  EXPECT_THAT(CopiedModules(zero.weights()), IsEmpty());
+  EXPECT_THAT(FindCopiedModules(zero.weights()), IsEmpty());
 }
 
-TEST(WeightFindings, LayersAtInitialValues) {
+TEST(WeightFindings, FindLayersAtInitialValues) {
   Model half;
   half.Layer(0, 1).Layer(1, 2, 1, 0).Layer(2, 3);
-  EXPECT_THAT(LayersAtInitialValues(half.weights()), ElementsAre("transformer.layers.1"));
+  EXPECT_THAT(FindLayersAtInitialValues(half.weights()), ElementsAre("transformer.layers.1"));
 
   Model frozen;  // norms that nobody trained are so in every layer
   frozen.Layer(0, 1, 1, 0).Layer(1, 2, 1, 0);
-  EXPECT_THAT(LayersAtInitialValues(frozen.weights()), IsEmpty());
+  EXPECT_THAT(FindLayersAtInitialValues(frozen.weights()), IsEmpty());
 
   Model zero;  // a layer that is lost says nothing of the others
   zero.Layer(0, 1, 1, 0).Layer(1, 0, 0, 0);
-  EXPECT_THAT(LayersAtInitialValues(zero.weights()), IsEmpty());
+  EXPECT_THAT(FindLayersAtInitialValues(zero.weights()), IsEmpty());
 
   Model rounded;  // gains of 1 in float16, with biases that moved
   rounded.Layer(0, 1).Layer(1, 2, 1, 1e-4f);
-  EXPECT_THAT(LayersAtInitialValues(rounded.weights()), IsEmpty());
+  EXPECT_THAT(FindLayersAtInitialValues(rounded.weights()), IsEmpty());
 
   Model without_norms;
   without_norms.Layer(0, 1).Add("transformer.layers.1.linear1.weight", {1, 2}, {1, 2});
-  EXPECT_THAT(LayersAtInitialValues(without_norms.weights()), IsEmpty());
+  EXPECT_THAT(FindLayersAtInitialValues(without_norms.weights()), IsEmpty());
 }
 
 TEST(WeightFindings, DeadEntries) {

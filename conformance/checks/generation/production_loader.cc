@@ -15,7 +15,7 @@ static constexpr double kTie = 1e-3;
 static bool NeedsNewer(Context& context) {
   const auto& conditioners = context.exported().lm_spec()->conditioners;
   return std::any_of(conditioners.begin(), conditioners.end(),
-                     [](const auto& c) { return KindOf(c).needs_audiocraft != nullptr; });
+                     [](const auto& c) { return FindConditionerKind(c).needs_audiocraft != nullptr; });
 }
 
 Outcome CheckProductionLoader(Context& context) {

@@ -72,7 +72,7 @@ Explanation ExplainOtherConfig(Context& context, Role role) {
   const bool readable = context.GetOutcome(ids::kPackage(other)).passed();
   const bool has_config = readable && !beside.package()->pretrained && beside.config().ok();
   const std::string export_it =
-      fmt::format("Write {} with {}", harness::exports::FileName(role), harness::exports::ExporterCall(role));
+      fmt::format("Write {} with {}", harness::exports::FileName(role), harness::exports::FormatExporterCall(role));
   if (has_config && beside.config()->Has(ListSubtreesRead(role).front())) {
     return {fmt::format("The two files are swapped: {} holds the {}", harness::exports::FileName(other),
                         harness::exports::Describe(role)),

@@ -20,7 +20,7 @@ std::vector<std::string> ListFetches(const harness::architecture::LmSpec& spec) 
 // Says in `outcome` which conditioner the newest audiocraft on PyPI can't build, if there is one.
 void NoteNewerAudiocraft(const harness::architecture::LmSpec& spec, Outcome& outcome) {
   for (const harness::architecture::ConditionerSpec& conditioner : spec.conditioners) {
-    const harness::architecture::ConditionerKind& kind = harness::architecture::KindOf(conditioner);
+    const harness::architecture::ConditionerKind& kind = harness::architecture::FindConditionerKind(conditioner);
     if (kind.needs_audiocraft == nullptr) continue;
     outcome.message = fmt::format(
         "state_dict.bin: conditioners.{}.model is {}, which audiocraft knows from {} on. With 1.3.0, the newest release "

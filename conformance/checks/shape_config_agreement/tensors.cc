@@ -24,7 +24,7 @@ Outcome FailToLoad(Context& context, Role role, std::string message, size_t coun
         "{}With `{}` in its xp.cfg{} config and weights would agree. If these are the right weights, export them again "
         "with the config that they were trained with",
         remedy.empty() ? "" : ". ", edit->Text(),
-        now.ok() ? fmt::format(" (now {})", harness::architecture::YamlText(*now)) : "");
+        now.ok() ? fmt::format(" (now {})", harness::architecture::FormatYaml(*now)) : "");
   } else if (!cause) {
     message += ": the config and the weights are of different runs";
     remedy = "Export both from one checkpoint, with audiocraft.utils.export";

@@ -17,7 +17,7 @@ Outcome CheckWeights(Context& context, harness::exports::Role role, Body&& body)
   const auto& scan = context.Payload(role);
   if (!scan.ok()) return FromStatus(scan.error());
   harness::exports::ExportFile& file = context.exported().file(role);
-  return body(harness::weights::WeightsOf(file.checkpoint(), file.package()->best_state, *scan));
+  return body(harness::weights::CollectWeights(file.checkpoint(), file.package()->best_state, *scan));
 }
 
 inline std::string FormatCount(size_t count, const char* one, const char* many) {

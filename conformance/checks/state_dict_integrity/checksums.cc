@@ -43,7 +43,7 @@ std::optional<std::string> FindDamagedMetadata(harness::exports::ExportFile& fil
     if (record.name.find("/data/") != std::string::npos || record.crc == 0) continue;
     const auto read = archive->ReadOnce(i);
     if (!read.ok()) return read.error().message;
-    const uint32_t computed = harness::archive::Crc32(0, read->bytes);
+    const uint32_t computed = harness::archive::ComputeCrc32(0, read->bytes);
     if (computed != record.crc) {
       return DescribeBadRecord(file, record.name, record.data_offset, record.compressed_size, record.crc, computed);
     }

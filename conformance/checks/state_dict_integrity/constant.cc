@@ -7,7 +7,7 @@ using harness::exports::Role;
 
 Outcome CheckConstant(Context& context, Role role) {
   return CheckWeights(context, role, [&](const std::vector<harness::weights::Weight>& weights) {
-    const auto constant = harness::weights::ConstantTensors(weights);
+    const auto constant = harness::weights::FindConstantTensors(weights);
     const nlohmann::json measured = {{"constant", constant.size()}}, limit = {{"constant", 0}};
     if (constant.empty()) return Pass(measured, limit);
     return Fail(fmt::format("{}: {} one value throughout: {}. Training leaves no matrix so: it was filled by hand and "

@@ -9,7 +9,7 @@ using harness::exports::Role;
 Outcome CheckCopies(Context& context, Role role) {
   return CheckWeights(context, role, [&](const std::vector<harness::weights::Weight>& weights) {
     FaultList copies;
-    for (const auto& group : harness::weights::CopiedModules(weights))
+    for (const auto& group : harness::weights::FindCopiedModules(weights))
       copies.Add(harness::architecture::FoldNames(group));
     const nlohmann::json measured = {{"copies", copies.count}}, limit = {{"copies", 0}};
     if (copies.count == 0) return Pass(measured, limit);

@@ -17,7 +17,7 @@ Outcome CheckFinite(Context& context, Role role) {
       if (s->nan == 0 && s->infinite == 0) continue;
       const int64_t first = s->nan > 0 ? s->first_nan : s->first_infinite;
       bad.Add(fmt::format("{} {} ({} NaN and {} infinite of {}, the first at flat index {})", weight.name,
-                          harness::architecture::ShapeText(weight.shape), s->nan, s->infinite, s->elements, first));
+                          harness::architecture::FormatShape(weight.shape), s->nan, s->infinite, s->elements, first));
     }
     if (bad.count == 0) return Pass({{"elements", elements}, {"not_finite", 0}}, {{"not_finite", 0}});
     return Fail(fmt::format("{}: {} values that are not finite: {}. The training diverged, or a cast to half "

@@ -18,7 +18,7 @@ Outcome CheckFloat16Range(Context& context, Role role) {
       largest = std::max({largest, -s->min, s->max});
       if (s->beyond_float16 == 0) continue;
       bad.Add(fmt::format("{} {} ({} of {}, up to {:.6g}, the first at flat index {})", weight.name,
-                          harness::architecture::ShapeText(weight.shape), s->beyond_float16, s->elements,
+                          harness::architecture::FormatShape(weight.shape), s->beyond_float16, s->elements,
                           std::max(-s->min, s->max), s->first_beyond_float16));
     }
     if (bad.count == 0) return Pass({{"largest", largest}}, {{"largest", harness::weights::kFloat16Overflow}});

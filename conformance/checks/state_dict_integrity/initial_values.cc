@@ -7,7 +7,7 @@ using harness::exports::Role;
 
 Outcome CheckInitialValues(Context& context, Role role) {
   return CheckWeights(context, role, [&](const std::vector<harness::weights::Weight>& weights) {
-    const auto initial = harness::weights::LayersAtInitialValues(weights);
+    const auto initial = harness::weights::FindLayersAtInitialValues(weights);
     const nlohmann::json measured = {{"initial_layers", initial.size()}}, limit = {{"initial_layers", 0}};
     if (initial.empty()) return Pass(measured, limit);
     return Fail(fmt::format(

@@ -46,7 +46,7 @@ Advice ExplainZeros(const std::vector<std::string>& zero) {
 
 Outcome CheckZero(Context& context, Role role) {
   return CheckWeights(context, role, [&](const std::vector<harness::weights::Weight>& weights) {
-    const auto zero = harness::weights::ZeroTensors(weights);
+    const auto zero = harness::weights::FindZeroTensors(weights);
     const nlohmann::json measured = {{"zero", zero.size()}}, limit = {{"zero", 0}};
     if (zero.empty()) return Pass(measured, limit);
     const Advice advice = ExplainZeros(zero);

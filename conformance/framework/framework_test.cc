@@ -48,7 +48,7 @@ TEST(Profile, ReadsEveryKey) {
       "devices: [cpu]\n"
       "generation: {prompts: [rock, null], duration_s: 1, sampling: top_p, top_k: 10, top_p: 0.9, temperature: 0.5,\n"
       "  cfg_coef: 2, two_step_cfg: true, seed: 9, melody: a.wav, float16_steps: 0}\n"
-      "reference_audio: b.wav\nexpect_trained: false\nlimits: {audio.min_rms: 0.5}\n",
+      "reference_audio: b.wav\nexpect_trained: false\ntrained_with_codec: c.bin\nlimits: {audio.min_rms: 0.5}\n",
       "profile.yaml");
   ASSERT_TRUE(profile.ok()) << profile.error().message;
   EXPECT_THAT(profile->devices, testing::ElementsAre("cpu"));
@@ -61,6 +61,7 @@ TEST(Profile, ReadsEveryKey) {
   EXPECT_EQ(profile->melody, "a.wav");
   EXPECT_EQ(profile->reference_audio, "b.wav");
   EXPECT_FALSE(profile->expect_trained);
+  EXPECT_EQ(profile->trained_with_codec, "c.bin");
   EXPECT_EQ(profile->limits.at("audio.min_rms"), 0.5);
   EXPECT_THAT(profile->keys, testing::Contains("generation.two_step_cfg"));
 }

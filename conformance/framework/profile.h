@@ -30,6 +30,8 @@ struct Profile {
   std::optional<std::string> melody;
   std::optional<std::string> reference_audio;
   bool expect_trained = true;
+  // A package, its folder, or a model on the hub; none: as the config of the language model says.
+  std::optional<std::string> trained_with_codec;
   std::map<std::string, double> limits;  // overrides, by the names of the catalogue
 
   bool names_device(const std::string& device) const {

@@ -1,10 +1,11 @@
 // What codec_compatibility's checks hold against each other, and those of them that look at one number or option; the
-// reference, the training codec and the order stand in codec_compatibility.cc.
+// reference and the order stand in codec_compatibility.cc.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "conformance/framework/check.h"
 #include "conformance/framework/context.h"
@@ -24,6 +25,8 @@ struct Codec {
   std::string NameKey(const char* key) const { return description.From(key); }
 };
 
+// Before the name of a published codec, in training configs.
+inline constexpr std::string_view kPretrained = "//pretrained/";
 inline constexpr const char* kExportTrainedCodec = "Export the codec that the model was trained with";
 
 // One number of the LM config that the codec must share.
@@ -42,5 +45,8 @@ Outcome CheckSampleRate(Context& context, const harness::architecture::LmSpec& l
 Outcome CheckFrameRate(Context& context, const harness::architecture::LmSpec& lm, const Codec& codec);
 Outcome CheckStereo(Context& context, const harness::architecture::LmSpec& lm, const Codec& codec);
 Outcome CheckChannels(Context& context, const harness::architecture::LmSpec& lm, const Codec& codec);
+
+// Whose weights they are: trained_with.cc.
+Outcome CheckTrainedWith(Context& context, const harness::architecture::LmSpec& lm, const Codec& codec);
 
 }  // namespace conformance::codec_checks

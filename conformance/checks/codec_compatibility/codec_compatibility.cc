@@ -16,6 +16,7 @@ namespace {
 
 using codec_checks::Codec;
 using codec_checks::CodecCheck;
+using codec_checks::kPretrained;
 using harness::architecture::LmSpec;
 using harness::exports::Role;
 
@@ -32,14 +33,6 @@ Codec DescribeCodec(Context& context) {
   }
   return codec;
 }
-
-// `compression_model_checkpoint` of the LM config: the codec that it was trained on; empty where it is not said.
-std::string ReadTrainedOn(Context& context) {
-  const auto value = context.exported().file(Role::kLanguageModel).config()->GetString("compression_model_checkpoint");
-  return value.ok() ? *value : "";
-}
-
-constexpr std::string_view kPretrained = "//pretrained/";
 
 // CompressionModel.get_pretrained takes a DAC name, else a path that is there, else a model on the hub (ORG/NAME or
 // NAME).
@@ -61,37 +54,6 @@ Outcome CheckReference(Context& context) {
     outcome.remedy = uncached->why.remedy;
   }
   return outcome;
-}
-
-// Own weights can't be told apart by name: their rates and channels are held against what the trained-on codec has.
-Outcome CheckTrainedWith(Context& context, const LmSpec&, const Codec& codec) {
-  const std::string trained_on = ReadTrainedOn(context);
-  if (!trained_on.starts_with(kPretrained)) return Pass(trained_on.empty() ? "the config names none" : trained_on);
-  const std::string name = trained_on.substr(kPretrained.size());
-  const std::string export_again = fmt::format("Export with export_pretrained_compression_model('{}')", name);
-  if (codec.is_named()) {
-    if (codec.description.name == name) return Pass(name, name);
-    return Fail(fmt::format("compression_state_dict.bin: pretrained is '{}', but the model was trained on '{}' "
-                            "(state_dict.bin: compression_model_checkpoint). Another codec decodes its codes to other "
-                            "sounds, or not at all",
-                            codec.description.name, name),
-                codec.description.name, name)
-        .WithRemedy(export_again);
-  }
-  const harness::architecture::KnownCodec* known = harness::architecture::FindKnownCodec(name);
-  if (known == nullptr) return Pass(trained_on);
-  if (known->facts.sample_rate_hz != codec.facts.sample_rate_hz || known->facts.channels != codec.facts.channels ||
-      known->facts.frame_rate_hz != codec.facts.frame_rate_hz) {
-    return Fail(
-               fmt::format("compression_state_dict.bin: the codec has {4} Hz, {5:.6g} frames a second and {6} "
-                           "channel(s) (encodec, seanet.ratios), but the model was trained on {0}, which has {1} Hz, "
-                           "{2:.6g} frames a second and {3} channel(s) (state_dict.bin: compression_model_checkpoint). "
-                           "Another codec decodes its codes to other sounds",
-                           known->name, known->facts.sample_rate_hz, known->facts.frame_rate_hz, known->facts.channels,
-                           codec.facts.sample_rate_hz, codec.facts.frame_rate_hz, codec.facts.channels))
-        .WithRemedy(export_again);
-  }
-  return Pass(trained_on);
 }
 
 // There are weights to decode with: the package's own, or those that the reference leads to.
@@ -142,7 +104,7 @@ std::vector<Check> ListCodecCompatibilityChecks() {
       {ids::kSampleRate, codec_checks::CheckSampleRate},
       {ids::kChannels, codec_checks::CheckChannels, {ids::kStereo}},
       {ids::kFrameRate, codec_checks::CheckFrameRate, {ids::kSampleRate}},
-      {ids::kTrainedWith, CheckTrainedWith, {ids::kSampleRate, ids::kFrameRate, ids::kChannels}},
+      {ids::kTrainedWith, codec_checks::CheckTrainedWith, {ids::kSampleRate, ids::kFrameRate, ids::kChannels}},
   };
   for (const Row& row : rows) {
     checks.push_back({row.id, {ids::kReference, options}, [row](Context& c) {
@@ -151,7 +113,7 @@ std::vector<Check> ListCodecCompatibilityChecks() {
                                            c.exported().codec()->is_named();
                         if (!named) return CheckWithCodec(c, row.evaluate, row.causes);
                         return CheckWithCodec(c, row.evaluate,
-                                              row.evaluate == CheckTrainedWith
+                                              row.evaluate == codec_checks::CheckTrainedWith
                                                   ? std::vector<const char*>{}
                                                   : std::vector<const char*>{ids::kTrainedWith});
                       }});

@@ -79,7 +79,7 @@ TEST(Profile, RefusesWhatItDoesNotKnow) {
       {"UnknownLimit", "limits: {audio.min_rm: 1}", "did you mean audio.min_rms?"},
       {"Device", "devices: [tpu]", "knows cpu and cuda, found 'tpu'"},
       {"Sampling", "generation: {sampling: beam}", "must be one of top_k, greedy, top_p, found 'beam'"},
-      {"Duration", "generation: {duration_s: 0}", "must be above 0 and at most 30"},
+      {"Duration", "generation: {duration_s: 0}", "must be above 0 and at most 300"},
       {"NoPrompts", "generation: {prompts: []}", "must be a list of 1 to 1000 texts"},
       {"PromptIsNumber", "generation: {prompts: [1]}", "must hold texts or null"},
       {"Float16Steps", "generation: {float16_steps: 101}", "generation.float16_steps must be between 0 and 100"},

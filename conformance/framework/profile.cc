@@ -29,6 +29,7 @@ void CollectKeys(const ConfigValue::Map& map, const std::string& prefix, std::ve
 }
 
 constexpr int64_t kMaxFloat16Steps = 100;
+constexpr double kMaxDurationS = 300;
 
 void ReadPrompts(OptionReader& options, Profile& profile) {
   const ConfigValue* value = options.Raw("prompts");
@@ -63,8 +64,9 @@ void ReadGeneration(const ConfigValue::Map& map, Profile& profile, OptionProblem
   profile.float16_steps = options.Int("float16_steps", profile.float16_steps, 0);
   profile.melody = options.NullableString("melody");
   options.Finish();
-  if (!(profile.duration_s > 0 && profile.duration_s <= 30)) {
-    options.Wrong("duration_s", fmt::format("must be above 0 and at most 30, found {}", profile.duration_s));
+  if (!(profile.duration_s > 0 && profile.duration_s <= kMaxDurationS)) {
+    options.Wrong("duration_s",
+                  fmt::format("must be above 0 and at most {}, found {}", kMaxDurationS, profile.duration_s));
   }
   if (profile.float16_steps > kMaxFloat16Steps) {
     options.Wrong("float16_steps",

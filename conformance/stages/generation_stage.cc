@@ -9,11 +9,12 @@
 
 #include "conformance/stages/case_input.h"
 #include "conformance/stages/model_probes.h"
+#include "conformance/stages/music_artifacts.h"
 #include "conformance/stages/stage_device.h"
 #include "conformance/stages/step_times.h"
 #include "harness/audio/npy.h"
-#include "harness/audio/wav.h"
 #include "harness/pipeline/models.h"
+#include "harness/pipeline/music.h"
 
 namespace conformance {
 namespace {
@@ -24,8 +25,8 @@ using harness::generate::Sampling;
 // As many frames are generated again with the same seed: enough to see a difference, a quarter of the cost.
 constexpr int64_t kRepeatedFrames = 25;
 
-// 30 s, the longest that a profile can ask for, at 600 frames a second: four times the fastest codec known. Beyond, the
-// numbers of a config would decide how long a run takes.
+// Five minutes, the longest that a profile can ask for, at 60 frames a second. Beyond, the numbers of a config would
+// decide how long a run takes.
 constexpr int64_t kMaxFrames = 18000;
 
 Sampling MakeSampling(const Profile& profile) {
@@ -40,26 +41,6 @@ Sampling MakeSampling(const Profile& profile) {
   sampling.two_step_cfg = profile.two_step_cfg;
   sampling.seed = static_cast<uint64_t>(profile.seed);
   return sampling;
-}
-
-// codes: [K, T]
-harness::Status WriteCodes(const fs::path& path, const at::Tensor& tokens) {
-  const at::Tensor codes = tokens.to(at::kInt).contiguous();
-  harness::audio::NpyArray<int32_t> array{{codes.size(0), codes.size(1)}, {}};
-  array.values.assign(codes.data_ptr<int32_t>(), codes.data_ptr<int32_t>() + codes.numel());
-  return harness::audio::WriteNpy(path, array);
-}
-
-harness::Status WriteArtifacts(const fs::path& output, const harness::pipeline::GeneratedMusic& music,
-                               int sample_rate_hz, GenerationRun& run) {
-  std::error_code error;
-  fs::create_directories((output / run.tokens).parent_path(), error);
-  HARNESS_RETURN_IF_ERROR(WriteCodes(output / run.tokens, music.codes[0]));
-  const at::Tensor interleaved = music.audio[0].t().contiguous();  // [N, C]
-  harness::audio::Waveform waveform{
-      .sample_rate_hz = sample_rate_hz, .channels = static_cast<int>(interleaved.size(1)), .samples = {}};
-  waveform.samples.assign(interleaved.data_ptr<float>(), interleaved.data_ptr<float>() + interleaved.numel());
-  return harness::audio::WriteWav(output / run.audio, waveform);
 }
 
 // No memory, no room on the disk: the run fails, and nothing is said of the export.
@@ -113,8 +94,10 @@ void GenerateCase(Context& context, const harness::pipeline::Models& models,
   }
   const Sampling sampling = MakeSampling(context.profile());
   StepTimes times;
-  const auto music =
-      harness::pipeline::GenerateMusic(models, {sample}, run.frames, sampling, times.Watch(ShowProgress(of.Path())));
+  harness::pipeline::MusicRequest request{
+      .samples = {sample},
+      .length = {.duration_s = context.profile().duration_s, .max_duration_s = lm.segment_duration_s}};
+  const auto music = harness::pipeline::GenerateMusic(models, request, sampling, times.Watch(ShowProgress(of.Path())));
   if (!music.ok()) {
     // An input that can't be encoded here (texts through spaCy, a style): the export is not to blame.
     if (music.error().code == harness::ErrorCode::kUnsupported) {
@@ -131,7 +114,7 @@ void GenerateCase(Context& context, const harness::pipeline::Models& models,
   run.generate_s = music->generate_s;
   run.decode_s = music->decode_s;
   run.memory_peak_bytes = ReadMemoryPeakBytes(device, *music);
-  if (auto status = WriteArtifacts(context.settings().output_dir, *music, static_cast<int>(codec.sample_rate_hz), run);
+  if (auto status = WriteMusic(context.settings().output_dir, run.tokens, run.audio, *music, codec.sample_rate_hz);
       !status.ok()) {
     run.message = status.error().message;
     run.remedy = status.error().remedy;
@@ -139,7 +122,8 @@ void GenerateCase(Context& context, const harness::pipeline::Models& models,
   }
   const Repeat repeat = ChooseRepeat(lm.pattern, run.frames);
   run.repeated_frames = repeat.compared;
-  const auto again = harness::pipeline::GenerateMusicCodes(models, {sample}, repeat.frames, sampling);
+  request.length.most_frames = repeat.frames;
+  const auto again = harness::pipeline::GenerateMusicCodes(models, request, sampling);
   if (!again.ok()) {
     run.message = "the second time, with the same seed: " + again.error().message;
     run.remedy = again.error().remedy;
@@ -175,8 +159,9 @@ void GenerateGreedy(Context& context, const harness::pipeline::Models& models, G
       gaps[at.codebook][at.frame] = best[at.codebook][0] - best[at.codebook][1];
     }
   };
-  const auto codes = harness::pipeline::GenerateMusicCodes(models, {{.description = greedy.prompt, .melody = {}}},
-                                                           frames, sampling, callbacks);
+  const harness::pipeline::MusicRequest request{.samples = {{.description = greedy.prompt, .melody = {}}},
+                                                .length = harness::pipeline::MusicLength::Frames(frames)};
+  const auto codes = harness::pipeline::GenerateMusicCodes(models, request, sampling, callbacks);
   if (!codes.ok()) {
     greedy.problem = codes.error().message;
     return;

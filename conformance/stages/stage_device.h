@@ -8,7 +8,7 @@
 #include "conformance/framework/context.h"
 #include "conformance/framework/generation_record.h"
 #include "harness/generate/devices.h"
-#include "harness/pipeline/models.h"
+#include "harness/pipeline/music.h"
 
 namespace conformance {
 

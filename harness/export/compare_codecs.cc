@@ -78,9 +78,9 @@ float HalfToFloat(uint16_t half) {
   return sign * std::ldexp(static_cast<float>(fraction + 1024), exponent - 25);
 }
 
-template <class config::Element>
-config::Element Load(const std::byte* data) {
-  config::Element element;
+template <class Element>
+Element Load(const std::byte* data) {
+  Element element;
   std::memcpy(&element, data, sizeof element);
   return element;
 }
@@ -275,9 +275,9 @@ std::vector<std::string> ListOtherOptions(const architecture::CodecSpec& a, cons
 }
 
 Result<CodecComparison> Compare(const CodecDescription& packed, Export* source, const CodecDescription& other) {
-  pickle::HARNESS_ASSIGN_OR_RETURN(std::vector<Weights> a, CollectWeights(packed, source));
-  pickle::HARNESS_ASSIGN_OR_RETURN(std::vector<Weights> b, CollectWeights(other, nullptr));
-  pickle::HARNESS_ASSIGN_OR_RETURN(CodecComparison comparison, Compare(std::move(a), std::move(b)));
+  HARNESS_ASSIGN_OR_RETURN(std::vector<Weights> a, CollectWeights(packed, source));
+  HARNESS_ASSIGN_OR_RETURN(std::vector<Weights> b, CollectWeights(other, nullptr));
+  HARNESS_ASSIGN_OR_RETURN(CodecComparison comparison, Compare(std::move(a), std::move(b)));
   comparison.other_options = ListOtherOptions(*packed.encodec(), *other.encodec());
   return comparison;
 }

@@ -29,6 +29,8 @@ class Sampler {
   // Starts as torch.manual_seed(sampling.seed) does, for `device`, with a generator of its own.
   explicit Sampler(const Sampling& sampling, c10::Device device = c10::kCPU);
 
+  const Sampling& sampling() const { return sampling_; }
+
   // logits: [..., cardinality] float32 or float16 on `device`, finite. Returns [...] int64, there.
   at::Tensor Next(const at::Tensor& logits);
 

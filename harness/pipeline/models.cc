@@ -4,11 +4,8 @@
 #include <c10/core/InferenceMode.h>
 #include <fmt/format.h>
 
-#include <chrono>
-
 #include "harness/audio/wav.h"
 #include "harness/generate/catch_torch.h"
-#include "harness/generate/devices.h"
 #include "harness/model/resample.h"
 #include "harness/model/t5_text_encoder.h"
 #include "harness/pipeline/codec_source.h"
@@ -16,10 +13,6 @@
 
 namespace harness::pipeline {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double SecondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 Result<model::TensorTable> BindLanguageModel(exports::Export& source) {
   const exports::CheckedTensors& tensors = source.tensors(exports::Role::kLanguageModel);
@@ -107,37 +100,6 @@ Status ReadMelody(const std::filesystem::path& path, const architecture::CodecFa
   input.melody = *converted;
   input.melody_sample_rate_hz = codec.sample_rate_hz;
   return {};
-}
-
-Result<at::Tensor> GenerateMusicCodes(const Models& models, const std::vector<model::ConditioningInput>& samples,
-                                      int64_t num_frames, const generate::Sampling& sampling,
-                                      const generate::GenerationCallbacks& callbacks) {
-  return generate::CatchTorch<at::Tensor>("generating", [&]() -> Result<at::Tensor> {
-    const c10::InferenceMode inference;
-    HARNESS_ASSIGN_OR_RETURN(const model::GuidedConditions conditions,
-                             models.conditions.Encode(samples, !sampling.two_step_cfg));
-    return generate::GenerateCodes(models.language_model, conditions, static_cast<int64_t>(samples.size()), num_frames,
-                                   sampling, callbacks);
-  });
-}
-
-Result<GeneratedMusic> GenerateMusic(const Models& models, const std::vector<model::ConditioningInput>& samples,
-                                     int64_t num_frames, const generate::Sampling& sampling,
-                                     const generate::GenerationCallbacks& callbacks) {
-  GeneratedMusic music;
-  const at::Device device = models.language_model.device();
-  generate::ResetPeakMemory(device);
-  auto start = Clock::now();
-  HARNESS_ASSIGN_OR_RETURN(music.codes, GenerateMusicCodes(models, samples, num_frames, sampling, callbacks));
-  music.generate_s = SecondsSince(start);
-  start = Clock::now();
-  HARNESS_ASSIGN_OR_RETURN(music.audio, generate::CatchTorch<at::Tensor>("decoding", [&]() -> Result<at::Tensor> {
-                             const c10::InferenceMode inference;
-                             return models.codec->Decode(music.codes.to(device)).cpu().contiguous();
-                           }));
-  music.decode_s = SecondsSince(start);
-  if (const auto peak = generate::PeakMemoryBytes(device); peak.ok()) music.peak_memory_bytes = *peak;
-  return music;
 }
 
 }  // namespace harness::pipeline

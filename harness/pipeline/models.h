@@ -4,15 +4,12 @@
 #pragma once
 
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "harness/base/result.h"
 #include "harness/export/export.h"
-#include "harness/generate/generator.h"
 #include "harness/model/compression_model.h"
 #include "harness/model/condition_provider.h"
 #include "harness/model/language_model.h"
@@ -40,25 +37,5 @@ Result<model::LanguageModel> LoadLanguageModel(exports::Export& source, const mo
 // for none).
 Status ReadMelody(const std::filesystem::path& path, const architecture::CodecFacts& codec,
                   model::ConditioningInput& input);
-
-struct GeneratedMusic {
-  at::Tensor codes;  // [B, K, T] int64, CPU
-  at::Tensor audio;  // [B, C, N] float32, CPU
-  double generate_s = 0;
-  double decode_s = 0;
-  // Of tensors on the device while it generated and decoded, the weights included; nothing where it is not recorded.
-  std::optional<int64_t> peak_memory_bytes;
-};
-
-// Generates `num_frames` frames of each of `samples`, as one batch: codes [B, K, T] int64 on the CPU. No exception
-// leaves it. Errors: as GenerateCodes; kCorrupt, where LibTorch refuses an operation, with its first line.
-Result<at::Tensor> GenerateMusicCodes(const Models& models, const std::vector<model::ConditioningInput>& samples,
-                                      int64_t num_frames, const generate::Sampling& sampling,
-                                      const generate::GenerationCallbacks& callbacks = {});
-
-// The same, and decodes them. Errors: as GenerateMusicCodes.
-Result<GeneratedMusic> GenerateMusic(const Models& models, const std::vector<model::ConditioningInput>& samples,
-                                     int64_t num_frames, const generate::Sampling& sampling,
-                                     const generate::GenerationCallbacks& callbacks = {});
 
 }  // namespace harness::pipeline

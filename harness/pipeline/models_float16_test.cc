@@ -9,6 +9,7 @@
 #include "harness/generate/device_agreement.h"
 #include "harness/generate/float16_readiness.h"
 #include "harness/pipeline/models.h"
+#include "harness/pipeline/music.h"
 
 namespace harness::pipeline {
 namespace {
@@ -53,7 +54,8 @@ TEST_P(Float16ExportTest, StaysInRangeAndAgrees) {
 
   generate::Sampling sampling;
   sampling.top_k = std::min<int64_t>(sampling.top_k, spec.cardinality);
-  const auto music = GenerateMusic(*float16, {{}}, 4, sampling), again = GenerateMusic(*float16, {{}}, 4, sampling);
+  const MusicRequest request = {{{}}, MusicLength::Frames(4)};
+  const auto music = GenerateMusic(*float16, request, sampling), again = GenerateMusic(*float16, request, sampling);
   ASSERT_TRUE(music.ok()) << music.error().message;
   EXPECT_TRUE(at::isfinite(music->audio).all().item<bool>());
   EXPECT_TRUE(at::equal(music->codes, again->codes)) << "the same seed gives other tokens";

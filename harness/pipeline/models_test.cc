@@ -10,13 +10,16 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "harness/audio/npy.h"
 #include "harness/generate/guided_model.h"
 #include "harness/model/encodec_model.h"
 #include "harness/model/pattern.h"
+#include "harness/pipeline/music.h"
+#include "harness/testing/golden_export.h"
 
 namespace harness::pipeline {
 namespace {
+
+using namespace testing_support;
 
 namespace fs = std::filesystem;
 
@@ -26,8 +29,6 @@ constexpr double kLogitTolerance = 1e-4;
 // Convolutions and an LSTM on top; samples are of the order of one.
 constexpr double kAudioTolerance = 1e-4;
 constexpr int64_t kEvery = 37;  // goldens.py, EVERY: of a sound too large to keep whole, each 37th sample
-
-fs::path ExportFolder(const std::string& name) { return fs::path(HARNESS_FIXTURES_DIR) / "exports" / name; }
 
 nlohmann::json GoldenRecord(const std::string& name) {
   std::ifstream file(ExportFolder(name) / "golden" / "golden.json");
@@ -71,60 +72,12 @@ std::vector<GoldenRun> GoldenRuns() {
   return runs;
 }
 
-// "musicgen-tiny-mono" -> "MusicgenTinyMono": GoogleTest's names hold no dashes.
-std::string CamelCase(const std::string& name) {
-  std::string camel;
-  bool upper = true;
-  for (const char c : name) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (std::isalnum(byte)) camel += static_cast<char>(upper ? std::toupper(byte) : byte);
-    upper = !std::isalnum(byte);
-  }
-  return camel;
-}
-
-at::Tensor Load(const fs::path& path) {
-  if (const auto ints = audio::ReadNpy<int32_t>(path); ints.ok()) {
-    return at::tensor(at::ArrayRef<int32_t>(ints->values)).to(at::kLong).reshape(ints->shape);
-  }
-  const auto floats = audio::ReadNpy<float>(path);
-  TORCH_CHECK(floats.ok(), path.string(), ": ", floats.ok() ? "" : floats.error().message);
-  return at::tensor(at::ArrayRef<float>(floats->values)).reshape(floats->shape);
-}
-
 // Largest absolute difference; NaN counts as infinite.
 double Difference(const at::Tensor& a, const at::Tensor& b) {
   TORCH_CHECK(a.sizes() == b.sizes(), "shapes ", a.sizes(), " and ", b.sizes());
   const double error = (a - b).abs().max().item<double>();
   return std::isnan(error) ? INFINITY : error;
 }
-
-// An export, loaded as the suite loads it, T5 and referenced codecs from fixtures/hub.
-class Loaded {
- public:
-  void Load(const std::string& name) {
-    folder_ = ExportFolder(name);
-    export_ = std::make_unique<exports::Export>(folder_, hub::HubCache(fs::path(HARNESS_FIXTURES_DIR) / "hub"), ".");
-    setenv("HOME", (fs::path(HARNESS_FIXTURES_DIR) / "home").c_str(), /*overwrite=*/1);  // DAC's cache
-    for (const exports::Role role : {exports::Role::kLanguageModel, exports::Role::kCodec}) {
-      ASSERT_TRUE(export_->file(role).Present().ok());
-      ASSERT_TRUE(export_->file(role).Format().ok());
-      ASSERT_TRUE(export_->file(role).checkpoint().tensor_status().ok());
-      ASSERT_TRUE(export_->file(role).package().ok());
-    }
-    auto models = LoadModels(*export_, model::Placement{});
-    ASSERT_TRUE(models.ok()) << models.error().message;
-    models_ = std::make_unique<Models>(std::move(models).value());
-  }
-  bool HasGolden(const std::string& name) const { return fs::exists(folder_ / "golden" / (name + ".npy")); }
-  at::Tensor Golden(const std::string& name) const { return pipeline::Load(folder_ / "golden" / (name + ".npy")); }
-  model::GuidedConditions Unconditional() const { return models_->conditions.Encode({{}}, true).value(); }
-
-  fs::path folder_;
-  std::unique_ptr<exports::Export> export_;
-  std::unique_ptr<Models> models_;
-  c10::InferenceMode inference_;
-};
 
 class GoldenRunTest : public testing::TestWithParam<GoldenRun>, public Loaded {
  protected:
@@ -144,7 +97,7 @@ TEST_P(GoldenRunTest, TokensAndTheirAudio) {
   sampling.mode = generate::Sampling::Mode::kGreedy;
   sampling.cfg_coef = run.cfg_coef;
   sampling.two_step_cfg = run.two_step_cfg;
-  const auto music = GenerateMusic(*models_, samples, tokens.size(2), sampling);
+  const auto music = GenerateMusic(*models_, {samples, MusicLength::Frames(tokens.size(2))}, sampling);
   ASSERT_TRUE(music.ok()) << music.error().message;
   ASSERT_EQ(music->codes.sizes(), tokens.sizes());
   EXPECT_TRUE(at::equal(music->codes, tokens))
@@ -300,9 +253,10 @@ TEST_F(GenerationTest, GuidanceLeadsFromTheNullConditionOn) {
 TEST_F(GenerationTest, ASeedGivesTheSameTokensAndAnotherOthers) {
   generate::Sampling sampling;
   sampling.seed = 7;
-  const auto first = GenerateMusic(*models_, {{}}, 20, sampling), second = GenerateMusic(*models_, {{}}, 20, sampling);
+  const MusicRequest request = {{{}}, MusicLength::Frames(20)};
+  const auto first = GenerateMusic(*models_, request, sampling), second = GenerateMusic(*models_, request, sampling);
   sampling.seed = 8;
-  const auto other = GenerateMusic(*models_, {{}}, 20, sampling);
+  const auto other = GenerateMusic(*models_, request, sampling);
   ASSERT_TRUE(first.ok() && second.ok() && other.ok());
   EXPECT_TRUE(at::equal(first->codes, second->codes));
   EXPECT_FALSE(at::equal(first->codes, other->codes));
@@ -311,7 +265,7 @@ TEST_F(GenerationTest, ASeedGivesTheSameTokensAndAnotherOthers) {
 TEST_F(GenerationTest, WhatCannotBeGeneratedIsAnError) {
   generate::Sampling sampling;
   sampling.top_k = models_->language_model.spec().cardinality + 1;
-  const auto music = GenerateMusic(*models_, {{}}, 4, sampling);
+  const auto music = GenerateMusic(*models_, {{{}}, MusicLength::Frames(4)}, sampling);
   ASSERT_FALSE(music.ok());
   EXPECT_EQ(music.error().code, ErrorCode::kMismatch);
   EXPECT_THAT(music.error().message, testing::HasSubstr("top_k is"));

@@ -17,7 +17,7 @@ namespace {
 Result<at::Tensor> Convert(const audio::Waveform& wav, const architecture::CodecFacts& codec) {
   return generate::CatchTorch<at::Tensor>("converting the reference audio", [&]() -> Result<at::Tensor> {
     const at::Tensor audio = at::tensor(at::ArrayRef<float>(wav.samples)).view({-1, wav.channels}).t().contiguous();
-    pickle::HARNESS_ASSIGN_OR_RETURN(
+    HARNESS_ASSIGN_OR_RETURN(
         const at::Tensor converted,
         model::ConvertAudio(audio, wav.sample_rate_hz, static_cast<double>(codec.sample_rate_hz), codec.channels));
     return converted.unsqueeze(0).contiguous();
@@ -25,7 +25,7 @@ Result<at::Tensor> Convert(const audio::Waveform& wav, const architecture::Codec
 }
 
 Result<audio::Waveform> ReadStart(const std::filesystem::path& file, double seconds) {
-  pickle::HARNESS_ASSIGN_OR_RETURN(audio::Waveform wav, audio::ReadWav(file));
+  HARNESS_ASSIGN_OR_RETURN(audio::Waveform wav, audio::ReadWav(file));
   const double wanted = std::floor(seconds * wav.sample_rate_hz) * wav.channels;
   if (wanted < static_cast<double>(wav.samples.size())) wav.samples.resize(static_cast<size_t>(std::fmax(wanted, 0)));
   if (!std::all_of(wav.samples.begin(), wav.samples.end(), [](float sample) { return std::isfinite(sample); })) {
@@ -45,12 +45,11 @@ Result<audio::Waveform> ReadStart(const std::filesystem::path& file, double seco
 Result<at::Tensor> ReadReferenceAudio(const std::optional<std::filesystem::path>& file,
                                       const architecture::CodecFacts& codec, double seconds) {
   if (!file) {
-    pickle::HARNESS_ASSIGN_OR_RETURN(
-        const audio::Waveform clip,
-        audio::MakeReferenceClip(codec.sample_rate_hz, codec.channels == 2 ? 2 : 1, seconds));
+    HARNESS_ASSIGN_OR_RETURN(const audio::Waveform clip,
+                             audio::MakeReferenceClip(codec.sample_rate_hz, codec.channels == 2 ? 2 : 1, seconds));
     return Convert(clip, codec);
   }
-  pickle::HARNESS_ASSIGN_OR_RETURN(const audio::Waveform wav, ReadStart(*file, seconds));
+  HARNESS_ASSIGN_OR_RETURN(const audio::Waveform wav, ReadStart(*file, seconds));
   const auto audio = Convert(wav, codec);
   if (!audio.ok()) return audio.error().In(file->string());
   if (audio->size(-1) < 2 * codec.hop_length) {

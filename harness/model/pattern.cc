@@ -164,6 +164,12 @@ Result<Pattern> Pattern::Create(const architecture::PatternSpec& spec, int64_t n
     case Kind::kCoarseFirst: pattern.layout_ = CoarseFirst(spec, num_frames); break;
     case Kind::kMusicLm: pattern.layout_ = MusicLm(spec, num_codebooks, num_frames); break;
   }
+  // As the reference counts them: the first step is not looked at.
+  int64_t end = 0;
+  for (size_t s = 1; s < pattern.layout_.size(); ++s) {
+    for (const Coordinate& coordinate : pattern.layout_[s]) end = std::max(end, coordinate.frame + 1);
+  }
+  pattern.num_valid_steps_ = std::clamp(pattern.num_steps() - (end - num_frames), int64_t{0}, pattern.num_steps());
   for (Step& step : pattern.layout_) {
     std::erase_if(step, [&](const Coordinate& coordinate) { return coordinate.frame >= num_frames; });
   }

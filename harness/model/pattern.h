@@ -29,6 +29,8 @@ class Pattern {
   int64_t num_steps() const { return static_cast<int64_t>(layout_.size()); }  // S
   int64_t num_frames() const { return num_frames_; }                          // T
   int64_t num_codebooks() const { return num_codebooks_; }                    // K
+  // Steps up to the first that lacks a frame at or beyond T: what is trained on (Pattern.valid_layout).
+  int64_t num_valid_steps() const { return num_valid_steps_; }
   // Without the frames at or beyond T that the reference's layout has, too, and masks where it is used.
   const std::vector<Coordinate>& step(int64_t s) const { return layout_[static_cast<size_t>(s)]; }
 
@@ -38,6 +40,7 @@ class Pattern {
  private:
   std::vector<std::vector<Coordinate>> layout_;
   int64_t num_frames_ = 0;
+  int64_t num_valid_steps_ = 0;
   int64_t num_codebooks_ = 0;
 };
 

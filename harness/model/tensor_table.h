@@ -8,6 +8,7 @@
 
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "harness/architecture/tensor_spec.h"
@@ -32,6 +33,8 @@ class TensorTable {
 
   // Precondition: `name` is one of the specs.
   const at::Tensor& operator[](const std::string& name) const;
+  // Another tensor under a name: for what reads the same weights otherwise.
+  void Replace(const std::string& name, at::Tensor tensor) { tensors_.insert_or_assign(name, std::move(tensor)); }
   bool Has(const std::string& name) const { return tensors_.contains(name); }
 
   // As operator[], cast to float32 on `device` (no copy where it is so already).

@@ -14,12 +14,6 @@
 namespace harness::pipeline {
 namespace {
 
-Result<model::TensorTable> BindLanguageModel(exports::Export& source) {
-  const exports::CheckedTensors& tensors = source.tensors(exports::Role::kLanguageModel);
-  return model::TensorTable::Bind(source.file(exports::Role::kLanguageModel).checkpoint(), tensors.specs,
-                                  tensors.Binding());
-}
-
 // From where the reference takes it: the tokenizer of the T5 that the config names, the weights of it or, fine-tuned,
 // of the export. Errors: as FindT5 and T5TextEncoder have them.
 Result<std::shared_ptr<const model::TextEncoder>> FindTextEncoder(exports::Export& source,
@@ -59,6 +53,12 @@ Status FindTextEncoders(exports::Export& source, const model::TensorTable& tenso
 }
 
 }  // namespace
+
+Result<model::TensorTable> BindLanguageModel(exports::Export& source) {
+  const exports::CheckedTensors& tensors = source.tensors(exports::Role::kLanguageModel);
+  return model::TensorTable::Bind(source.file(exports::Role::kLanguageModel).checkpoint(), tensors.specs,
+                                  tensors.Binding());
+}
 
 Result<Models> LoadModels(exports::Export& source, const model::Placement& placement) {
   return generate::CatchTorch<Models>("loading the weights", [&]() -> Result<Models> {

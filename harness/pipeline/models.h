@@ -14,6 +14,7 @@
 #include "harness/model/condition_provider.h"
 #include "harness/model/language_model.h"
 #include "harness/model/precision.h"
+#include "harness/model/tensor_table.h"
 
 namespace harness::pipeline {
 
@@ -28,6 +29,9 @@ struct Models {
 // tensors agree with the configs. Errors: kUnsupported (options that are not built), kIo (out of memory, with
 // LibTorch's words).
 Result<Models> LoadModels(exports::Export& source, const model::Placement& placement);
+
+// The tensors that the language model is built of, as views of the file. Precondition and errors as LoadModels.
+Result<model::TensorTable> BindLanguageModel(exports::Export& source);
 
 // The language model alone: to run it once more, elsewhere. Precondition and errors as LoadModels.
 Result<model::LanguageModel> LoadLanguageModel(exports::Export& source, const model::Placement& placement);

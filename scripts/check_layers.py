@@ -37,7 +37,7 @@ class Tree:
     @staticmethod
     def declared(lists, name):
         found = re.search(rf"^\s*set\({name}\s+([^)]*)\)", lists, re.MULTILINE)
-        return found[1].split() if found else []
+        return re.findall(r"^\w+$", found[1].replace(" ", "\n"), re.MULTILINE) if found else []
 
 
 def read_files():

@@ -49,6 +49,7 @@ class Family:
     plain: bool = False            # weights as the builders initialise them
     half: bool = False             # the language model's weights in float16, as a run under FSDP saves them
     audiocraft: str = "1.3.0"      # made by this release; README.md says how to have another
+    trained: bool = False          # else its weights are random
     embedding_gain: float = 3.0
     condition_gain: float = 1.0
 

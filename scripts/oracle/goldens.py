@@ -199,7 +199,8 @@ def judge(family: Family, facts: dict, tokens: dict) -> None:
     sampled = facts["sampled"]
     assert min(sampled["distinct_tokens"]) >= LEAST_DISTINCT["sampled"], sampled
     assert sampled["rms"] > 0.01 and sampled["clipped"] < 0.01 and abs(sampled["mean"]) < 0.05, sampled
-    assert min(map(min, facts["greedy_distinct_tokens"].values())) >= LEAST_DISTINCT["greedy"], facts["greedy_distinct_tokens"]
+    if not family.trained:  # the likeliest music of a trained model is one note for ever
+        assert min(map(min, facts["greedy_distinct_tokens"].values())) >= LEAST_DISTINCT["greedy"], facts["greedy_distinct_tokens"]
     gap = min([*facts["greedy_logit_gap"].values(), facts.get("encode_distance_gap", 1)])
     assert gap > LEAST_GAP, f"a tie is too close for another implementation to reproduce; choose another seed: {facts}"
     differ = [("unconditional", "text0"), ("text0", "text1"), ("unconditional", "text1")] if family.text else []

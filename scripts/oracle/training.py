@@ -6,40 +6,49 @@ from dataclasses import dataclass
 
 import music
 
-CODEC_S = 1.0        # of a training clip
+CODEC_S = 0.5        # of a training clip
 LM_S = 4.0
 
 
 @dataclass
 class Plan:
     """How much training; the fixture takes the default."""
-    codec_steps: int = 400
+    codec_steps: int = 1000
+    codec_without_quantizer: int = 500   # of these, the first
     codec_batch: int = 8
-    lm_steps: int = 450
+    codec_compositions: int = 120
+    lm_steps: int = 900
     lm_batch: int = 16
-    compositions: int = 240
+    lm_frames: int = 150
+    compositions: int = 1200
     codec_lr: float = 2e-3
     lr: float = 2e-3
 
 
 def corpus(count: int, rate: int, duration_s: float, channels: int, first: int = 0):
-    """([B, C, N] float32, descriptions) of the compositions from `first` on."""
+    """([B, C, N] float32, descriptions) of the compositions from `first` on that have something to hold on to: after a melody
+    or drums alone a model takes each rest for the end of the music."""
+    import itertools
     import numpy as np
     import torch
-    found = [music.compose(seed) for seed in range(first, first + count)]
+    held = (composition for composition in map(music.compose, itertools.count(first))
+            if len(composition.parts) > 1 and {"bass", "chords"} & set(composition.parts))
+    found = list(itertools.islice(held, count))
     audio = np.stack([music.render(composition, rate, duration_s, channels) for composition in found])
     return torch.from_numpy(audio), [composition.description for composition in found]
 
 
 def spectral_distance(audio, target):
-    """L1 of log magnitudes at three resolutions."""
+    """Of magnitudes at five resolutions: the mean of their roots' differences, and the relative error of all."""
     import torch
     total = 0
-    for size in (256, 1024, 2048):
+    for size in (128, 256, 512, 1024, 2048):
         window = torch.hann_window(size)
-        first, second = (torch.stft(x.flatten(0, 1), size, size // 4, window=window, return_complex=True).abs() for x in (audio, target))
-        total = total + ((first + 1e-3).log() - (second + 1e-3).log()).abs().mean() + 10 * (first - second).abs().mean() / size ** 0.5
-    return total / 3
+        first, second = (torch.stft(x.flatten(0, 1), size, size // 4, window=window, return_complex=True).abs() / size ** 0.5
+                         for x in (audio, target))
+        total = total + ((first + 1e-4).sqrt() - (second + 1e-4).sqrt()).abs().mean()
+        total = total + (first - second).square().mean().sqrt() / second.square().mean().sqrt()
+    return total / 5
 
 
 def schedule(optimizer, steps: int, peak: float, step: int) -> None:
@@ -49,28 +58,61 @@ def schedule(optimizer, steps: int, peak: float, step: int) -> None:
         group["lr"] = rate
 
 
+def initialize(model, audio) -> None:
+    """Gives what each convolution makes of `audio` a deviation of 1: the four filters of a tiny codec else let nothing through."""
+    import torch
+    from torch.nn.utils.weight_norm import WeightNorm
+
+    def scale(conv, inputs, output):
+        per_channel = isinstance(conv, torch.nn.Conv1d)  # a transposed one has a weight_g for each input
+        deviation = output.std(dim=(0, 2)).view(-1, 1, 1) if per_channel else output.std()
+        conv.weight_g.data.div_(deviation + 1e-6)
+        conv.bias.data.zero_()
+        for hook in conv._forward_pre_hooks.values():
+            if isinstance(hook, WeightNorm):
+                setattr(conv, hook.name, hook.compute_weight(conv))
+        return conv.forward(*inputs)
+
+    convs = [module for module in model.modules() if isinstance(module, (torch.nn.Conv1d, torch.nn.ConvTranspose1d))]
+    hooks = [conv.register_forward_hook(scale) for conv in convs if hasattr(conv, "weight_g")]
+    with torch.no_grad():
+        model.decoder(model.encoder(audio))
+    for hook in hooks:
+        hook.remove()
+
+
 def train_codec(cfg, plan: Plan, seed: int, log=lambda line: None):
+    """First as an autoencoder of waveforms, then with the quantizer and the spectrum, too."""
     import torch
     from audiocraft.models import builders
     torch.manual_seed(seed)
+    torch.set_flush_denormal(True)  # the adjoints of 30 layers are small: twenty times as slow without it
     codec = builders.get_compression_model(cfg)
-    audio, _ = corpus(plan.compositions, codec.sample_rate, LM_S, codec.channels)
-    optimizer = torch.optim.Adam(codec.parameters(), lr=plan.codec_lr, betas=(0.5, 0.9))
+    audio, _ = corpus(plan.codec_compositions, codec.sample_rate, LM_S, codec.channels)
+    optimizer = torch.optim.Adam(codec.parameters(), lr=plan.codec_lr, betas=(0.8, 0.99))
     length = int(CODEC_S * codec.sample_rate)
     codec.train()
+    initialize(codec, audio[:plan.codec_batch, :, :length])
     for step in range(plan.codec_steps):
         schedule(optimizer, plan.codec_steps, plan.codec_lr, step)
         rows = torch.randint(len(audio), (plan.codec_batch,))
         start = torch.randint(audio.shape[-1] - length, ()).item()
         x = audio[rows, :, start:start + length]
-        result = codec(x)
-        loss = 5 * (result.x - x).abs().mean() + spectral_distance(result.x, x) + 0.25 * result.penalty
+        level = x.square().mean((1, 2), keepdim=True).sqrt() + 1e-2
+        if step < plan.codec_without_quantizer:
+            decoded = codec.decoder(codec.encoder(x))[..., :length]
+            loss = ((decoded - x) / level).square().mean()
+        else:
+            result = codec(x)
+            decoded = result.x
+            loss = ((decoded - x) / level).square().mean() + 0.3 * spectral_distance(decoded / level, x / level) + 0.25 * result.penalty
         optimizer.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(codec.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(codec.parameters(), 3.0)
         optimizer.step()
         if step % 50 == 49:
-            log(f"codec {step + 1}: loss {loss.item():.3f}, L1 {(result.x - x).abs().mean().item():.4f}, rms {x.std().item():.3f}")
+            error = (decoded - x).square().mean() / x.square().mean()
+            log(f"codec {step + 1}: loss {loss.item():.3f}, error {error.item():.3f} of the energy")
     return codec.eval()
 
 
@@ -89,23 +131,29 @@ def interleaved(cfg, codec):
     return codec
 
 
-def train_lm(cfg, codec, plan: Plan, seed: int, log=lambda line: None):
-    """On codes of `codec` (wrapped for stereo), with the config's own dropping of conditions."""
+def material(codec, compositions: int):
+    """(audio, texts, codes) of `codec`, wrapped for stereo."""
+    audio, texts = corpus(compositions, codec.sample_rate, LM_S, codec.channels)
+    return audio, texts, encoded(codec, audio)
+
+
+def train_lm(cfg, codec, given, plan: Plan, seed: int, log=lambda line: None):
+    """On `material` of `codec`, with the config's own dropping of conditions."""
     import torch
     import torch.nn.functional as F
     from audiocraft.models import builders
     from audiocraft.modules.conditioners import ConditioningAttributes, WavCondition
     torch.manual_seed(seed)
+    torch.set_flush_denormal(True)
     lm = builders.get_lm_model(cfg)
-    audio, texts = corpus(plan.compositions, codec.sample_rate, LM_S, codec.channels)
-    codes = encoded(codec, audio)
+    audio, texts, codes = given
     melody = "self_wav" in lm.condition_provider.conditioners
     optimizer = torch.optim.AdamW([p for p in lm.parameters() if p.requires_grad], lr=plan.lr, betas=(0.9, 0.95), weight_decay=0.05)
     lm.train()
     for step in range(plan.lm_steps):
         schedule(optimizer, plan.lm_steps, plan.lr, step)
-        rows = torch.randint(len(codes), (plan.lm_batch,)).tolist()
-        frames = min(150, codes.shape[-1])
+        rows = torch.randint(min(len(codes), plan.compositions), (plan.lm_batch,)).tolist()
+        frames = min(plan.lm_frames, codes.shape[-1])
         start = torch.randint(codes.shape[-1] - frames + 1, ()).item()
         target = codes[rows, :, start:start + frames]
         attributes = []
@@ -124,6 +172,13 @@ def train_lm(cfg, codec, plan: Plan, seed: int, log=lambda line: None):
         if step % 50 == 49:
             log(f"lm {step + 1}: {nats.item():.3f} nats")
     return lm.eval()
+
+
+def round_to_half(model) -> None:
+    """To what a checkpoint in float16 gives back."""
+    for value in model.state_dict().values():
+        if value.is_floating_point():
+            value.copy_(value.half())
 
 
 def save(folder, lm_cfg, lm, codec_cfg, codec, half: bool = False) -> None:

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "harness/architecture/seanet.h"
 
 namespace harness::architecture {
@@ -146,6 +148,31 @@ int64_t SeanetSpec::hop_length() const {
   int64_t product = 1;
   for (const int64_t ratio : ratios) product *= ratio;
   return product;
+}
+
+double SeanetSpec::multiplications_per_frame() const {
+  const auto of = [](const ConvSpec& conv) {
+    return static_cast<double>(conv.in_channels * conv.out_channels * conv.kernel_size);
+  };
+  const bool decodes =
+      std::any_of(layers.begin(), layers.end(), [](const auto& layer) { return layer.conv.transposed; });
+  double sum = 0, rate = decodes ? 1 : static_cast<double>(hop_length());  // outputs of a layer in a frame
+  for (const SeanetLayer& layer : layers) {
+    if (layer.kind == SeanetLayer::Kind::kConv && layer.conv.transposed) {
+      sum += rate * of(layer.conv);  // each input meets the whole kernel
+      rate *= static_cast<double>(layer.conv.stride);
+    } else if (layer.kind == SeanetLayer::Kind::kConv) {
+      rate /= static_cast<double>(layer.conv.stride);
+      sum += rate * of(layer.conv);
+    } else if (layer.kind == SeanetLayer::Kind::kLstm) {
+      sum +=
+          rate * static_cast<double>(layer.lstm_layers * 8 * layer.width * layer.width);  // four gates, of two inputs
+    } else if (layer.kind == SeanetLayer::Kind::kResidual) {
+      for (const auto* convs : {&layer.block, &layer.shortcut})
+        for (const ConvSpec& conv : *convs) sum += rate * of(conv);
+    }
+  }
+  return sum;
 }
 
 SeanetSpec BuildSeanet(const SeanetArguments& a, SeanetSide side, SeanetNaming naming) {

@@ -45,6 +45,7 @@ struct SeanetSpec {
   int64_t dimension = 0;
   std::vector<int64_t> ratios;  // in the config's order, that of the decoder
   int64_t hop_length() const;   // samples a frame
+  double multiplications_per_frame() const;
 };
 
 }  // namespace harness::architecture

@@ -120,7 +120,7 @@ void ListOrders(const architecture::LmSpec& spec, std::vector<Alternative>& list
                           ChangeLayers(of, tensors, attention + leaf, reorder);
                       }});
     }
-    list.push_back({attention + "in_proj_weight", "each square transposed", "as it is", spec,
+    list.push_back({attention + "in_proj_weight", "each square transposed", "not transposed", spec,
                     [attention](const architecture::LmSpec& of, model::TensorTable& tensors) {
                       ChangeLayers(of, tensors, attention + "in_proj_weight", [](const at::Tensor& packed) {
                         const auto parts = packed.chunk(3, 0);
@@ -131,10 +131,10 @@ void ListOrders(const architecture::LmSpec& spec, std::vector<Alternative>& list
   std::vector<std::string> square = {attention + "out_proj.weight"};
   if (spec.hidden_dim == spec.dim) square.insert(square.end(), {"linear1.weight", "linear2.weight"});
   for (const std::string& leaf : square) {
-    list.push_back(
-        {leaf, "transposed", "as it is", spec, [leaf](const architecture::LmSpec& of, model::TensorTable& tensors) {
-           ChangeLayers(of, tensors, leaf, [](const at::Tensor& weight) { return weight.t().contiguous(); });
-         }});
+    list.push_back({leaf, "transposed", "not transposed", spec,
+                    [leaf](const architecture::LmSpec& of, model::TensorTable& tensors) {
+                      ChangeLayers(of, tensors, leaf, [](const at::Tensor& weight) { return weight.t().contiguous(); });
+                    }});
   }
 }
 
@@ -143,8 +143,8 @@ void ListCodebookSwaps(const architecture::LmSpec& spec, std::vector<Alternative
   for (const char* prefix : {"linears", "emb"}) {
     for (int64_t i = 0; i < spec.num_codebooks; ++i) {
       for (int64_t j = i + 1; j < spec.num_codebooks; ++j) {
-        list.push_back({fmt::format("{}.*", prefix), fmt::format("codebooks {} and {} swapped", i, j), "as they are",
-                        spec,
+        list.push_back({fmt::format("{}.*", prefix), fmt::format("codebooks {} and {} exchanged", i, j),
+                        "each codebook in its place", spec,
                         [prefix = std::string(prefix), i, j](const architecture::LmSpec&, model::TensorTable& tensors) {
                           for (const char* leaf : {"weight", "bias"}) {
                             const std::string a = fmt::format("{}.{}.{}", prefix, i, leaf);

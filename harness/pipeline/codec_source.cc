@@ -18,16 +18,19 @@ using Model = std::unique_ptr<model::CompressionModel>;
 class CodecBuilder {
  public:
   CodecBuilder(const exports::CodecDescription& codec, architecture::CodecFacts facts, at::Device device,
-               exports::Export* source)
-      : codec_(codec), facts_(std::move(facts)), device_(device), source_(source) {}
+               exports::Export* source, const CodecAlternative* as = nullptr)
+      : codec_(codec), facts_(std::move(facts)), device_(device), source_(source), as_(as) {}
 
   Result<Model> Build() { return std::visit(*this, codec_.source); }
 
   Result<Model> operator()(const exports::OwnCodec& own) {
     TORCH_CHECK(source_ != nullptr, "own weights are the Export's");
     const exports::CheckedTensors& tensors = source_->tensors(exports::Role::kCodec);
-    return BuildEncodec(own.spec, model::TensorTable::Bind(source_->file(exports::Role::kCodec).checkpoint(),
-                                                           tensors.specs, tensors.Binding()));
+    HARNESS_ASSIGN_OR_RETURN(
+        model::TensorTable table,
+        model::TensorTable::Bind(source_->file(exports::Role::kCodec).checkpoint(), tensors.specs, tensors.Binding()));
+    if (as_ != nullptr && as_->rearrange) as_->rearrange(as_->spec, table);
+    return BuildEncodec(as_ != nullptr ? as_->spec : own.spec, std::move(table));
   }
   Result<Model> operator()(const exports::PackagedCodec& package) {
     return BuildEncodec(package.spec, model::TensorTable::Bind(package.file->checkpoint(), package.tensors.specs,
@@ -60,6 +63,7 @@ class CodecBuilder {
   architecture::CodecFacts facts_;
   at::Device device_;
   exports::Export* source_;
+  const CodecAlternative* as_;
 };
 
 }  // namespace
@@ -69,7 +73,9 @@ Result<Model> LoadReferencedCodec(const exports::CodecDescription& codec, archit
   return CodecBuilder(codec, std::move(facts), device, nullptr).Build();
 }
 
-Result<Model> LoadCodec(exports::Export& source, at::Device device) {
+namespace {
+
+Result<Model> Load(exports::Export& source, const CodecAlternative* as, at::Device device) {
   const auto& codec = source.codec();
   if (!codec.ok()) return codec.error();
   const architecture::CodecWrap wrap = exports::ChooseCodecWrap(*source.lm_spec());
@@ -78,9 +84,17 @@ Result<Model> LoadCodec(exports::Export& source, at::Device device) {
     HARNESS_ASSIGN_OR_RETURN(facts, architecture::WithCodebooks(std::move(facts), *wrap.codebooks));
   }
   HARNESS_ASSIGN_OR_RETURN(architecture::CodecFacts whole, architecture::Wrap(codec->facts, wrap));
-  HARNESS_ASSIGN_OR_RETURN(Model model, CodecBuilder(*codec, std::move(facts), device, &source).Build());
+  HARNESS_ASSIGN_OR_RETURN(Model model, CodecBuilder(*codec, std::move(facts), device, &source, as).Build());
   if (!wrap.interleave_stereo) return model;
   return Model(std::make_unique<model::StereoCodec>(std::move(model), std::move(whole)));
+}
+
+}  // namespace
+
+Result<Model> LoadCodec(exports::Export& source, at::Device device) { return Load(source, nullptr, device); }
+
+Result<Model> LoadCodecAs(exports::Export& source, const CodecAlternative& as, at::Device device) {
+  return Load(source, &as, device);
 }
 
 }  // namespace harness::pipeline

@@ -12,6 +12,7 @@
 #include "harness/base/result.h"
 #include "harness/export/export.h"
 #include "harness/model/compression_model.h"
+#include "harness/pipeline/codec_alternatives.h"
 
 namespace harness::pipeline {
 
@@ -20,6 +21,10 @@ namespace harness::pipeline {
 // properties are known: why, and what to do), those of Export::codec(), kMismatch (the wrap, or the codebooks, do not
 // go with the codec).
 Result<std::unique_ptr<model::CompressionModel>> LoadCodec(exports::Export& source, at::Device device);
+
+// As LoadCodec, but the export's own weights read as `as` has them. Precondition: the codec is an OwnCodec.
+Result<std::unique_ptr<model::CompressionModel>> LoadCodecAs(exports::Export& source, const CodecAlternative& as,
+                                                             at::Device device);
 
 // The codec that a reference leads to, without a wrap. `facts`: its own, with the active codebooks. Precondition: it is
 // not an OwnCodec.

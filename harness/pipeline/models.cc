@@ -34,7 +34,7 @@ Status FindTextEncoders(exports::Export& source, const model::TensorTable& tenso
   for (const architecture::ConditionerSpec& conditioner : source.lm_spec()->conditioners) {
     const auto* t5 = std::get_if<architecture::T5Options>(&conditioner.options);
     if (t5 == nullptr) continue;
-    if (t5->finetune && t5->tensors.empty()) {
+    if (t5->finetune && (t5->inferred || t5->tensors.empty())) {
       without_text = Error{
           ErrorCode::kNotFound,
           fmt::format("the config of {}, which conditioners.{} fine-tunes, was not found", t5->name, conditioner.name)};

@@ -78,6 +78,8 @@ TEST_P(MusicTest, CodesOfTheClip) {
 }
 
 TEST_P(MusicTest, TokensOfEveryRun) {
+  // Near ties are common in what a trained model finds likeliest: another order of sums would choose another token.
+  if (record_.at("runs").empty()) GTEST_SKIP() << GetParam() << " has no recorded runs";
   int windowed = 0, prompted = 0;
   for (const auto& of : record_.at("runs")) {
     SCOPED_TRACE(of.at("name").get<std::string>());

@@ -21,11 +21,11 @@ import tempfile
 import time
 from pathlib import Path
 
+from ctest_run import ROOT, UNTRAINED
 from derive import bombs_config, bombs_files, bombs_tensors  # noqa: F401  they register their bombs
 from derive.bomb import BOMBS
 from derive.export import Export
 
-ROOT = Path(__file__).resolve().parents[1]
 BASE = "musicgen-tiny-mono"
 SECONDS, MEGABYTES, DISK_MEGABYTES, REPORT_MEGABYTES = 10, 400, 16, 4
 GIVE_UP_S, GIVE_UP_BYTES = 60, 6 << 30  # of the program under test
@@ -58,7 +58,7 @@ def in_child(work) -> int:
 def judge(program: str, folder: Path, out: Path, hub: Path):
     """Seconds by the clock and of the processor, megabytes at the peak, the exit status, bytes written, the report."""
     environment = {"AUDIOCRAFT_EXPORT_DIR": str(folder), "CONFORMANCE_OUTPUT_DIR": str(out), "PATH": os.environ["PATH"],
-                   "HF_HUB_CACHE": str(hub), "HOME": str(hub)}
+                   "HF_HUB_CACHE": str(hub), "HOME": str(hub), "CONFORMANCE_PROFILE": str(UNTRAINED)}
     start = time.monotonic()
     child = os.fork()
     if child == 0:

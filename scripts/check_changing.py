@@ -21,10 +21,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from ctest_run import ROOT, UNTRAINED
 from derive import pickling
 from derive.export import Export
 
-ROOT = Path(__file__).resolve().parents[1]
 FILE = "state_dict.bin"
 LAST_PART = 0.25
 
@@ -62,7 +62,7 @@ def child_of(process) -> int:
 
 def run(program: str, folder: Path, out: Path, delay: float, act):
     environment = {**os.environ, "AUDIOCRAFT_EXPORT_DIR": str(folder), "CONFORMANCE_OUTPUT_DIR": str(out),
-                   "HF_HUB_CACHE": str(ROOT / "fixtures" / "hub"),
+                   "HF_HUB_CACHE": str(ROOT / "fixtures" / "hub"), "CONFORMANCE_PROFILE": str(UNTRAINED),
                    "OMP_NUM_THREADS": "1"}  # a toy model: threads only wait for each other
     start = time.monotonic()
     process = subprocess.Popen([program, "--quiet"], env=environment, stdout=subprocess.DEVNULL,

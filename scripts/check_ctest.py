@@ -34,7 +34,7 @@ def case_good(build: Path, folder: Path) -> None:
     checks = [name for name in run.cases if "stage" not in name]
     expect(len(report["checks"]) == len(checks) > 60, f"{len(report['checks'])} checks in the report, {len(checks)} tests")
     # Only what applies is a test; for each thing that did not run, one says so.
-    expect(len(run.cases) < 75 and len(skipped) <= 3, f"{len(run.cases)} tests, {len(skipped)} skipped: {sorted(skipped)}")
+    expect(len(run.cases) < 81 and len(skipped) <= 3, f"{len(run.cases)} tests, {len(skipped)} skipped: {sorted(skipped)}")
     expect({"cuda", "text"} <= set(report["not_run"]), f"not_run hides what did not run: {report['not_run']}")
     expect((run.output / "report.html").is_file(), "no report.html")
     run_folder = run.output / "generation" / "cpu" / "prompt0"
@@ -119,7 +119,7 @@ def case_resources(build: Path, folder: Path) -> None:
     gpus = [{"id": "1", "slots": 1}]
     spec.write_text(json.dumps({"version": {"major": 1, "minor": 0}, "local": [{"gpus": gpus}]}))
     profile = folder / "profile.yaml"
-    profile.write_text("devices: [cuda]\ngeneration: {prompts: [null], duration_s: 0.4}\n")
+    profile.write_text("expect_trained: false\nbelonging: quick\ndevices: [cuda]\ngeneration: {prompts: [null], duration_s: 0.4}\n")
     card = check_ctest_cuda.with_stand_in(build, CUDA_STAND_IN_BACKEND=str(check_ctest_cuda.backend(build)), CONFORMANCE_PROFILE=str(profile))
     only = ["-R", "stage.generate-cuda", "-V"]
     for name, arguments, variables, words in (
@@ -147,7 +147,7 @@ def case_many(build: Path, folder: Path) -> None:
     """Several exports by one command, and a list of them shared by the tasks of a job array (a stand-in's)."""
     script, program = ROOT / "scripts" / "cluster" / "conformance.sbatch", str(build / "bin" / "conformance")
     profile = folder / "profile.yaml"
-    profile.write_text("devices: [cpu]\ngeneration: {prompts: [null], duration_s: 0.4}\n")
+    profile.write_text("expect_trained: false\nbelonging: quick\ndevices: [cpu]\ngeneration: {prompts: [null], duration_s: 0.4}\n")
     broken = folder / "broken"
     derive_recipe(json.loads((FAULTS / "codec-bit-flipped.json").read_text()), broken)
     exports = [str(GOOD), str(broken), str(GOOD) + "/"]
@@ -323,7 +323,7 @@ PRODUCTION = [
 
 def case_production(build: Path, folder: Path) -> None:
     profile = folder / "profile.yaml"
-    profile.write_text("generation: {prompts: [null], duration_s: 0.4}\nlimits: {production.max_seconds: 3}\n")
+    profile.write_text("expect_trained: false\nbelonging: quick\ngeneration: {prompts: [null], duration_s: 0.4}\nlimits: {production.max_seconds: 3}\n")
 
     def judge(name: str, hub: Path, python: Path, export=GOOD) -> dict:
         output = folder / "out" / name

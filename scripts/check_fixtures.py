@@ -24,7 +24,7 @@ import tempfile
 import zlib
 from pathlib import Path
 
-from ctest_run import said
+from ctest_run import UNTRAINED, said
 from derive.hub import derive_hub
 from derive_export import derive, derive_recipe
 
@@ -78,13 +78,16 @@ def digest(path: Path) -> dict:
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
-def run(program: Path, folder: Path, given: str, device: str, hub, require: str):
-    """(exit status, report or None, output). Everything the program may write is below `folder`/artifacts."""
+def run(program: Path, folder: Path, given: str, device: str, hub, require: str, base: Path):
+    """(exit status, report or None, output). Everything the program may write is below `folder`/artifacts.
+    `base`: the export that it derives from; golden/profile.yaml there says what is expected of it."""
     hub_cache = FIXTURES / "hub" if hub is True else folder / "hub"
     if isinstance(hub, list):
         derive_hub(FIXTURES / "hub", hub, hub_cache)
     profile = folder / "profile.yaml"
-    profile.write_text(f"devices: [{device}]\ngeneration:\n  prompts: [null, {PROMPT}]\n")
+    own = base / "golden" / "profile.yaml"
+    expected = own.read_text() if own.exists() else UNTRAINED.read_text()
+    profile.write_text(f"{expected}devices: [{device}]\ngeneration:\n  prompts: [null, {PROMPT}]\n")
     environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     environment.update(AUDIOCRAFT_EXPORT_DIR=given, CONFORMANCE_OUTPUT_DIR=str(folder / "artifacts"),
                        CONFORMANCE_PROFILE=str(profile), USER="nobody",
@@ -173,7 +176,8 @@ def check(program: Path, judge, name: str, folder: Path):
         derive(path, [], export)
     before, names = digest(export), set(os.listdir(folder))
     status, report, output = run(program, folder, run_as if "run_as" in recipe else str(export), device,
-                                 recipe.get("hub", True), recipe.get("require", ""))
+                                 recipe.get("hub", True), recipe.get("require", ""),
+                                 FIXTURES / "exports" / recipe["base"] if "base" in recipe else path)
     problems = compare(recipe["expect"], status, report, output)
     if not problems and DOCUMENTED.get(name):
         identifier, pattern = DOCUMENTED[name]

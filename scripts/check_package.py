@@ -18,7 +18,7 @@ from pathlib import Path
 from ctest_run import FAULTS, GOOD, ROOT, cases_in, expect, main
 from derive_export import derive_recipe
 
-PROFILE = "devices: [cpu]\ngeneration: {prompts: [null], duration_s: 0.4}\n"
+PROFILE = "expect_trained: false\nbelonging: quick\ndevices: [cpu]\ngeneration: {prompts: [null], duration_s: 0.4}\n"
 
 
 def libtorch(build: Path) -> Path:

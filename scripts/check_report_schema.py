@@ -97,7 +97,7 @@ def case_refused(build: Path, folder: Path) -> None:
 def judge(build: Path, folder: Path, program: str, *arguments, export=GOOD, **variables) -> dict:
     """The report of a run; T5 is found where HF_HUB_CACHE is not given."""
     profile = folder / "profile.yaml"
-    profile.write_text("devices: [cpu]\ngeneration: {prompts: [null, a beat], duration_s: 0.4}\n")
+    profile.write_text("expect_trained: false\nbelonging: quick\ndevices: [cpu]\ngeneration: {prompts: [null, a beat], duration_s: 0.4}\n")
     variables = {"CONFORMANCE_OUTPUT_DIR": str(folder / "out"), "HF_HUB_CACHE": str(ROOT / "fixtures" / "hub"), **variables}
     environment = clean_environment(AUDIOCRAFT_EXPORT_DIR=str(export), CONFORMANCE_PROFILE=str(profile), **variables)
     done = subprocess.run([build / "bin" / program, *arguments], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

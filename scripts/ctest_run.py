@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+UNTRAINED = ROOT / "fixtures" / "untrained.yaml"
 GOOD = ROOT / "fixtures" / "exports" / "musicgen-tiny-mono"
 FAULTS = ROOT / "fixtures" / "faults"
 
@@ -41,7 +42,8 @@ def clean_environment(**variables) -> dict:
     names = ("CONFORMANCE_", "AUDIOCRAFT_", "GTEST_", "HF_", "HUGGINGFACE_", "XDG_CACHE", "CUDA_VISIBLE", "CTEST_RESOURCE",
              "SLURM_")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(names)}
-    environment.update(OMP_NUM_THREADS="1", **variables)
+    # Most fixtures have random weights.
+    environment.update({"OMP_NUM_THREADS": "1", "CONFORMANCE_PROFILE": str(UNTRAINED), **variables})
     return environment
 
 

@@ -48,7 +48,7 @@ TEST(Profile, ReadsEveryKey) {
       "devices: [cpu]\n"
       "generation: {prompts: [rock, null], duration_s: 1, sampling: top_p, top_k: 10, top_p: 0.9, temperature: 0.5,\n"
       "  cfg_coef: 2, two_step_cfg: true, seed: 9, melody: a.wav, float16_steps: 0}\n"
-      "reference_audio: b.wav\nexpect_trained: false\ntrained_with_codec: c.bin\nlimits: {audio.min_rms: 0.5}\n",
+      "reference_audio: b.wav\nexpect_trained: false\nbelonging: all\ntrained_with_codec: c.bin\nlimits: {audio.min_rms: 0.5}\n",
       "profile.yaml");
   ASSERT_TRUE(profile.ok()) << profile.error().message;
   EXPECT_THAT(profile->devices, testing::ElementsAre("cpu"));
@@ -61,6 +61,7 @@ TEST(Profile, ReadsEveryKey) {
   EXPECT_EQ(profile->melody, "a.wav");
   EXPECT_EQ(profile->reference_audio, "b.wav");
   EXPECT_FALSE(profile->expect_trained);
+  EXPECT_EQ(profile->belonging, "all");
   EXPECT_EQ(profile->trained_with_codec, "c.bin");
   EXPECT_EQ(profile->limits.at("audio.min_rms"), 0.5);
   EXPECT_THAT(profile->keys, testing::Contains("generation.two_step_cfg"));
@@ -78,6 +79,7 @@ TEST(Profile, RefusesWhatItDoesNotKnow) {
       {"UnknownSection", "generations: {}", "generations is not a parameter of the profile: did you mean generation?"},
       {"UnknownLimit", "limits: {audio.min_rm: 1}", "did you mean audio.min_rms?"},
       {"Device", "devices: [tpu]", "knows cpu and cuda, found 'tpu'"},
+      {"Belonging", "belonging: release", "must be one of quick, default, all, found 'release'"},
       {"Sampling", "generation: {sampling: beam}", "must be one of top_k, greedy, top_p, found 'beam'"},
       {"Duration", "generation: {duration_s: 0}", "must be above 0 and at most 300"},
       {"NoPrompts", "generation: {prompts: []}", "must be a list of 1 to 1000 texts"},

@@ -110,6 +110,7 @@ harness::Result<Profile> ParseProfile(const std::string& yaml, const std::string
   profile.reference_audio = options.NullableString("reference_audio");
   profile.expect_trained = options.Bool("expect_trained", true);
   profile.trained_with_codec = options.NullableString("trained_with_codec");
+  profile.belonging = options.Choice("belonging", profile.belonging, {"quick", "default", "all"});
   for (const char* section : {"generation", "limits"}) {
     const ConfigValue* value = options.Raw(section);
     if (value == nullptr || value->is_null()) continue;

@@ -44,16 +44,6 @@ std::vector<std::string> ListNotRun(const Context& context, const std::vector<Ch
   return {words.begin(), words.end()};
 }
 
-// Keys of the profile, and variables, that this version accepts and does nothing with.
-std::vector<std::string> ListNotApplied(const Context& context) {
-  static const std::set<std::string> kKeys = {"reference_audio", "expect_trained"};
-  std::vector<std::string> list;
-  for (const std::string& key : context.profile().keys) {
-    if (kKeys.contains(key)) list.push_back("profile: " + key);
-  }
-  return list;
-}
-
 json DescribeExport(const Context& context, const std::vector<CheckResult>& checks) {
   json info = {{"path", context.settings().export_dir ? context.settings().export_dir->string() : ""}};
   for (const auto role : kRoles) {
@@ -100,7 +90,6 @@ harness::report::Report AssembleReport(const Context& context, std::vector<Check
                                        const std::map<std::string, GenerationRecord>& records) {
   harness::report::Report report;
   report.not_run = ListNotRun(context, checks);
-  report.not_applied = ListNotApplied(context);
   report.export_info = DescribeExport(context, checks);
   report.environment = DescribeEnvironment(context);
   for (const GenerationCase& of : context.plan().cases) {

@@ -46,13 +46,6 @@ TEST(RunReport, NamesWhatDidNotRun) {
   EXPECT_THAT(Assemble(settings, plan, {}).not_run, ElementsAre("codec"));
 }
 
-TEST(RunReport, NamesWhatIsNotApplied) {
-  Settings settings;
-  settings.profile.keys = {"expect_trained", "generation.seed", "reference_audio"};
-  EXPECT_THAT(Assemble(settings, {}, {}).not_applied,
-              ElementsAre("profile: expect_trained", "profile: reference_audio"));
-}
-
 TEST(RunReport, ListsWhatWasGeneratedWithItsMetrics) {
   RunPlan plan;
   plan.cases = {{"cpu", 0}, {"cpu", 1}, {"cuda", 0}};

@@ -7,7 +7,10 @@
 #include <chrono>
 #include <cstdlib>
 
+#include "conformance/framework/check_ids.h"
+#include "conformance/stages/belonging_stage.h"
 #include "conformance/stages/case_input.h"
+#include "conformance/stages/continuation.h"
 #include "conformance/stages/model_probes.h"
 #include "conformance/stages/music_artifacts.h"
 #include "conformance/stages/stage_device.h"
@@ -210,6 +213,10 @@ GenerationRecord GenerateOn(Context& context, const std::string& device) {
   }
   if (first == nullptr) return record;
   RunProbes(context, *models, *first, record);
+  if (device == context.plan().devices.front()) {
+    MeasureBelonging(context, *models, record);
+    record.probes[ids::kContinuation] = ProbeContinuation(context, *models, record.device);
+  }
   if (device == "cpu" && context.plan().production_loader) GenerateGreedy(context, *models, record.greedy);
   return record;
 }

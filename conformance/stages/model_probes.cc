@@ -53,18 +53,18 @@ Result<LmConditions> EncodeConditions(const Context& context, const harness::pip
   });
 }
 
-// What can't be done here (options that are not built; a text that needs spaCy) is not a failure of the export.
+}  // namespace
+
 ModelProbe MakeFailedProbe(const harness::Error& error) {
   ModelProbe probe;
   const bool unsupported = error.code == harness::ErrorCode::kUnsupported;
-  probe.not_run = unsupported ? error.message : "";
-  probe.reason = unsupported ? reason::kUnsupported : "";
+  const bool machine = error.code == harness::ErrorCode::kMachine;
+  probe.not_run = unsupported || machine ? error.message : "";
+  probe.reason = unsupported ? reason::kUnsupported : machine ? reason::kRunFailed : "";
   probe.message = error.message;
   probe.remedy = error.remedy;
   return probe;
 }
-
-}  // namespace
 
 ModelProbe ProbeFloat16(Context& context, const harness::pipeline::Models& models, const GenerationRun& run) {
   ModelProbe probe;

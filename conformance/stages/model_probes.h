@@ -13,6 +13,10 @@ namespace conformance {
 void RunProbes(Context& context, const harness::pipeline::Models& models, const GenerationRun& run,
                GenerationRecord& record);
 
+// A probe that came to nothing. What can't be done here (options that are not built; a text that needs spaCy), and a
+// limit of this machine, is not a failure of the export.
+ModelProbe MakeFailedProbe(const harness::Error& error);
+
 // Whether `models`, loaded on the CPU, would stay within float16's range on CUDA.
 ModelProbe ProbeFloat16(Context& context, const harness::pipeline::Models& models, const GenerationRun& run);
 // Whether `models`, loaded on CUDA, gives the CPU's logits.

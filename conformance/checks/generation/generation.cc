@@ -66,6 +66,24 @@ std::vector<Check> ListGenerationChecks(const RunPlan& plan) {
                       .requirement = not_run.requirement,
                       .device = not_run.device});
   }
+  if (!plan.devices.empty()) {
+    const std::string& device = plan.devices.front();
+    if (const GenerationCase* first = plan.FindFirstCase(device)) {
+      for (const char* id : {ids::kConditioning, ids::kAlternatives, ids::kRoundTrip, ids::kLikelihood}) {
+        checks.push_back({.id = id,
+                          .needs = {ids::kRuns(*first)},
+                          .evaluate = [device, id](Context& c) { return CheckProbe(c, device, id); },
+                          .device = device});
+        // The reading that would fit says why the config's does not.
+        if (id == ids::kRoundTrip) checks.back().explained_by = {ids::kAlternatives};
+        if (id == ids::kLikelihood) checks.back().explained_by = {ids::kConditioning, ids::kAlternatives};
+      }
+      checks.push_back({.id = ids::kContinuation,
+                        .needs = {ids::kRuns(*first)},
+                        .evaluate = [device](Context& c) { return CheckProbe(c, device, ids::kContinuation); },
+                        .device = device});
+    }
+  }
   if (plan.float16_readiness && plan.FindFirstCase("cpu") != nullptr) {
     checks.push_back({.id = ids::kFloat16Readiness,
                       .needs = in_float16,

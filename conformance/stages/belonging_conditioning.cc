@@ -1,0 +1,79 @@
+#include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "conformance/stages/belonging.h"
+#include "conformance/stages/case_input.h"
+#include "conformance/stages/model_probes.h"
+#include "harness/generate/catch_torch.h"
+#include "harness/generate/teacher_forced.h"
+
+namespace conformance {
+namespace {
+
+using harness::model::LmConditions;
+using nlohmann::json;
+
+constexpr int64_t kConditioningFrames = 4;
+
+// The largest difference between two passes, relative to the largest logit.
+double CompareLogits(const at::Tensor& a, const at::Tensor& b) {
+  return (a - b).abs().max().item<double>() / std::max(1e-30, a.abs().max().item<double>());
+}
+
+}  // namespace
+
+ModelProbe ProbeConditioning(const Context& context, const harness::pipeline::Models& models,
+                             const Reference& reference) {
+  const LmSpec& spec = models.language_model.spec();
+  const at::Tensor codes = reference.codes.narrow(1, 0, std::min(kConditioningFrames, reference.codes.size(1)));
+  const auto predict = [&](const LmConditions& conditions, const at::Tensor& given) {
+    return harness::generate::ComputeTeacherForcedLogits(models.language_model, conditions, given);
+  };
+  const auto base = predict(reference.conditions, codes);
+  if (!base.ok()) return MakeFailedProbe(base.error());
+  const double least = context.GetLimit("belonging.min_effect");
+  json embeddings = json::array(), heads = json::array();
+  std::vector<std::string> dead;
+  for (int64_t k = 0; k < spec.num_codebooks; ++k) {
+    at::Tensor other = codes.clone();
+    other[k] = (other[k] + spec.cardinality / 2).remainder(spec.cardinality);
+    const auto changed = predict(reference.conditions, other);
+    if (!changed.ok()) return MakeFailedProbe(changed.error());
+    embeddings.push_back(CompareLogits(*base, *changed));
+    const at::Tensor head = (*base)[0][k];  // [S, cardinality]
+    heads.push_back((head - head.mean(-1, true)).abs().max().item<double>() /
+                    std::max(1e-30, base->abs().max().item<double>()));
+    if (embeddings.back().get<double>() < least) dead.push_back(fmt::format("the codes of codebook {} (emb.{})", k, k));
+    if (heads.back().get<double>() < least)
+      dead.push_back(fmt::format("which code of codebook {} it is (linears.{})", k, k));
+  }
+  ModelProbe probe = MakeProbe();
+  probe.measured = {{"embeddings", embeddings}, {"heads", heads}};
+  probe.limit = {{"effect", least}};
+  if (const auto text = FindEncodableText(models, context.profile())) {
+    const auto conditions =
+        harness::generate::CatchTorch<LmConditions>("encoding a prompt", [&]() -> Result<LmConditions> {
+          const c10::InferenceMode inference;
+          harness::model::ConditioningInput sample;
+          sample.description = text;
+          HARNESS_ASSIGN_OR_RETURN(harness::model::GuidedConditions both, models.conditions.Encode({sample}, true));
+          return std::move(both.positive);
+        });
+    if (!conditions.ok()) return MakeFailedProbe(conditions.error());
+    const auto changed = predict(*conditions, codes);
+    if (!changed.ok()) return MakeFailedProbe(changed.error());
+    probe.measured["text"] = CompareLogits(*base, *changed);
+    if (probe.measured["text"].get<double>() < least) dead.push_back("a text (conditioners.description)");
+  }
+  if (dead.empty()) return probe;
+  probe.passed = false;
+  probe.message = fmt::format("state_dict.bin: nothing that the model predicts changes with {}", fmt::join(dead, ", "));
+  probe.remedy = "Look at these tensors in the checkpoint: were they trained, and exported under their names?";
+  return probe;
+}
+
+}  // namespace conformance

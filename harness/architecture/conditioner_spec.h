@@ -25,6 +25,8 @@ struct T5Options {
   // T5's own tensors under their full names, which an export holds where `finetune` is set. They follow from T5's
   // config.json: whoever has found it fills this in (t5_spec.h). Empty: they are not checked, see ListUncheckedPrefixes.
   std::vector<TensorSpec> tensors = {};
+  // That config.json was not found: `tensors` are those of a T5 as deep and wide as the export's own tensors say.
+  bool inferred = false;
   static const ConditionerKind kKind;
 };
 

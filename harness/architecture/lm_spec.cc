@@ -231,7 +231,15 @@ Result<LmSpec> DescribeLm(const config::Config& config) {
   if (*lm_model == "transformer_lm_magnet") {
     return Error{ErrorCode::kUnsupported,
                  config.source() + ": lm_model is transformer_lm_magnet: a MAGNeT is not a MusicGen",
-                 "",
+                 "Load it with MAGNeT.get_pretrained",
+                 {"lm_model"}};
+  }
+  if (*lm_model == "flow_matching") {
+    return Error{ErrorCode::kMismatch,
+                 config.source() +
+                     ": lm_model is flow_matching (expected transformer_lm): this is a JASCO, which draws no codes. "
+                     "MusicGen.get_pretrained raises a KeyError",
+                 "Load it with audiocraft.models.JASCO.get_pretrained, of audiocraft 1.4 or later",
                  {"lm_model"}};
   }
   if (*lm_model != "transformer_lm") {

@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
@@ -193,6 +195,34 @@ std::vector<TensorSpec> ListT5StateTensors(const T5Spec& spec, const std::string
                                   Embedding(spec, prefix + "encoder.embed_tokens.weight", file)};
   AppendBlocks(spec, prefix, file, list);
   return list;
+}
+
+T5Spec InferT5Spec(const std::vector<FoundTensor>& found, const std::string& prefix, int64_t width) {
+  T5Spec spec{.d_model = width, .num_layers = 1};
+  std::map<std::string_view, const std::vector<int64_t>*> shapes;
+  for (const FoundTensor& tensor : found) {
+    if (tensor.name.starts_with(prefix)) shapes[std::string_view(tensor.name).substr(prefix.size())] = &tensor.shape;
+  }
+  const auto size = [&](std::string_view name, size_t dimension, int64_t otherwise) {
+    const auto shape = shapes.find(name);
+    const bool told = shape != shapes.end() && shape->second->size() == 2 && (*shape->second)[dimension] > 0;
+    return told ? std::min((*shape->second)[dimension], int64_t{INT32_MAX}) : otherwise;
+  };
+  const std::string first = "encoder.block.0.layer.", bias = first + "0.SelfAttention.relative_attention_bias.weight";
+  spec.vocab_size = size("encoder.embed_tokens.weight", 0, size("shared.weight", 0, spec.vocab_size));
+  spec.num_heads = size(bias, 1, spec.num_heads);
+  spec.relative_attention_num_buckets = size(bias, 0, spec.relative_attention_num_buckets);
+  const int64_t inner = size(first + "0.SelfAttention.q.weight", 0, spec.num_heads * spec.d_kv);
+  spec.d_kv = std::max<int64_t>(1, inner / spec.num_heads);
+  spec.gated = shapes.contains(first + "1.DenseReluDense.wi_0.weight");
+  spec.d_ff = size(first + (spec.gated ? "1.DenseReluDense.wi_0.weight" : "1.DenseReluDense.wi.weight"), 0, spec.d_ff);
+  const auto has_block = [&](int64_t i) {
+    const std::string block = fmt::format("encoder.block.{}.", i);
+    const auto at = shapes.lower_bound(block);
+    return at != shapes.end() && at->first.starts_with(block);
+  };
+  while (spec.num_layers < kMaxLayers && has_block(spec.num_layers)) ++spec.num_layers;
+  return spec;
 }
 
 }  // namespace harness::architecture

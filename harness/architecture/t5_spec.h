@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "harness/architecture/agreement.h"
 #include "harness/architecture/tensor_spec.h"
 #include "harness/base/result.h"
 
@@ -41,5 +42,9 @@ std::vector<TensorSpec> ListT5CheckpointTensors(const T5Spec& spec);
 // What the state dict of a T5EncoderModel holds, each name with `prefix` in front, the embedding twice: for an export
 // whose conditioner has `finetune` ("condition_provider.conditioners.NAME.t5."), where loading is strict.
 std::vector<TensorSpec> ListT5StateTensors(const T5Spec& spec, const std::string& prefix);
+
+// The T5 whose state `found` holds under `prefix`, as far as its tensors tell: `width` is that of the model that the
+// conditioner names. What no tensor tells is t5-small's, and there is at least one block: strict loading asks for it.
+T5Spec InferT5Spec(const std::vector<FoundTensor>& found, const std::string& prefix, int64_t width);
 
 }  // namespace harness::architecture

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cctype>
+#include <iterator>
+#include <optional>
 #include <string_view>
 
 #include "harness/archive/tar_header.h"
@@ -69,6 +71,37 @@ FileKind SniffZip(std::span<const std::byte> file) {
   return kind;
 }
 
+// "../../blobs/5f2d...": one line, a path.
+bool IsLinkText(std::string_view text) {
+  while (text.ends_with('\n') || text.ends_with('\r')) text.remove_suffix(1);
+  return text.size() <= 1024 && text.find_first_of(" \t\r\n") == std::string_view::npos &&
+         (StartsWithAny(text, {"../", "./"}) || text.find("/blobs/") != std::string_view::npos) && IsText(text);
+}
+
+struct Compression {
+  std::string_view magic, name, program;
+};
+constexpr Compression kCompressions[] = {{"\x1f\x8b", "gzip", "gunzip -c"}, {"BZh", "bzip2", "bunzip2 -c"},
+                                         {"\xfd\x37zXZ", "xz", "xz -dc"},   {"\x28\xb5\x2f\xfd", "zstd", "zstd -dc"},
+                                         {"7z\xbc\xaf", "7z", "7z x -so"},  {"Rar!", "rar", "unrar p"}};
+
+const Compression* FindCompression(std::string_view head) {
+  const auto found = std::find_if(std::begin(kCompressions), std::end(kCompressions),
+                                  [&](const Compression& each) { return head.starts_with(each.magic); });
+  return found == std::end(kCompressions) ? nullptr : found;
+}
+
+// The first record that may be one of the files of an export.
+std::optional<std::string> FindPackedFile(std::span<const std::byte> file) {
+  const Result<ZipDirectory> directory = ReadZipDirectory(file, "");
+  if (!directory.ok()) return std::nullopt;
+  for (const ZipRecord& record : directory->records) {
+    if (record.name.ends_with("state_dict.bin") && record.name.find("/._") == std::string::npos)
+      return std::string(record.name);
+  }
+  return std::nullopt;
+}
+
 // The magic number 0x1950a86a20f9469cfc6c as any protocol writes it, near the start.
 bool HasLegacyMagic(std::string_view head) {
   head = head.substr(0, 48);
@@ -115,9 +148,8 @@ FileKind SniffFileKind(std::span<const std::byte> file) {
   if (head.starts_with("\x93NUMPY")) return FileKind::kNumpy;
   if (head.starts_with("\x89HDF\r\n")) return FileKind::kHdf5;
   if (StartsWithAny(head, {"RIFF"sv, "fLaC"sv, "OggS"sv, "ID3"sv})) return FileKind::kAudio;
-  if (StartsWithAny(head, {"\x1f\x8b"sv, "BZh"sv, "\xfd\x37zXZ"sv, "\x28\xb5\x2f\xfd"sv, "7z\xbc\xaf"sv, "Rar!"sv})) {
-    return FileKind::kCompressed;
-  }
+  if (FindCompression(head) != nullptr) return FileKind::kCompressed;
+  if (head.starts_with("\x00\x05\x16\x07"sv) || head.starts_with("\x00\x05\x16\x00"sv)) return FileKind::kAppleDouble;
   if (IsSafetensors(file)) return FileKind::kSafetensors;
   if (AllZeros(file.first(head.size()))) {
     return AllZeros(file.last(head.size())) ? FileKind::kZeros : FileKind::kUnknown;
@@ -132,6 +164,7 @@ FileKind SniffFileKind(std::span<const std::byte> file) {
   if (head.size() > 3 && head[0] == 0x08 && head[1] > 0 && head[1] < 32 && (head[2] == 0x12 || head[2] == 0x3a)) {
     return FileKind::kOnnx;
   }
+  if (head.size() == file.size() && IsLinkText(head)) return FileKind::kLinkText;
   return IsText(head) ? FileKind::kText : FileKind::kUnknown;
 }
 
@@ -151,6 +184,10 @@ FileDescription DescribeFileKind(FileKind kind, std::span<const std::byte> file,
           export_it};
     case FileKind::kTorchScript: return {"is a TorchScript archive (torch.jit.save), not a checkpoint", export_it};
     case FileKind::kOtherZip:
+      if (const auto packed = FindPackedFile(file); packed && quote) {
+        return {fmt::format("is a ZIP archive with {} in it, which was packed and not unpacked", Printable(*packed)),
+                "Unpack it (`unzip FILE -d FOLDER`), and put what is in it here, in its place"};
+      }
       return {
           "is a ZIP archive, but not one that torch.save writes: it has no data.pkl (.npz, .docx and .zip files are ZIP "
           "archives, too)",
@@ -193,8 +230,21 @@ FileDescription DescribeFileKind(FileKind kind, std::span<const std::byte> file,
     case FileKind::kNumpy: return {"is a NumPy array (.npy), not a checkpoint", export_it};
     case FileKind::kHdf5: return {"is an HDF5 file, not a checkpoint", export_it};
     case FileKind::kAudio: return {"is an audio file, not a checkpoint", export_it};
-    case FileKind::kCompressed:
-      return {"is compressed as a whole (gzip, bzip2, xz, zstd, 7z or rar)", "Unpack it first: gunzip and the like"};
+    case FileKind::kCompressed: {
+      const Compression& kind_of = *FindCompression(Head(file));
+      return {fmt::format("is compressed as a whole ({})", kind_of.name),
+              fmt::format("Unpack it first: `{} FILE > OTHER`, and put OTHER in its place", kind_of.program)};
+    }
+    case FileKind::kAppleDouble:
+      return {"is the small companion that macOS writes beside a file (AppleDouble, ._NAME), without its content",
+              "Copy the file itself: the large one of that name, outside of __MACOSX"};
+    case FileKind::kLinkText:
+      return {
+          quote ? fmt::format("is the path of another file ('{}') in plain text: a symbolic link, as in the hub cache, "
+                              "that was copied as text (Windows and git without core.symlinks do so)",
+                              Printable(Head(file)))
+                : std::string("is the path of another file in plain text"),
+          "Copy the file to which it led here, or download it again into a folder (`hf download NAME --local-dir FOLDER`)"};
     case FileKind::kTar:
       return {"is a tar archive", "If the export was packed into it, unpack it (tar xf) and validate the folder"};
     case FileKind::kEmpty: return {"is empty: a full disk, or an interrupted download or copy", copy_again};

@@ -29,6 +29,8 @@ enum class FileKind {
   kHdf5,
   kAudio,
   kCompressed,
+  kAppleDouble,  // "._NAME", which macOS writes beside NAME
+  kLinkText,     // the path that a symbolic link led to, where the link was copied as text
   kTar,
   kEmpty,
   kZeros,

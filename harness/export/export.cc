@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <set>
 #include <system_error>
+#include <variant>
 
 #include "harness/architecture/conditioner_tensors.h"
 #include "harness/export/follow_reference.h"
@@ -31,12 +34,13 @@ const Status& Export::Folder() {
     folder_status_ =
         Error{ErrorCode::kNotFound,
               fmt::format("{} is not there{}", folder_.string(), error ? " (" + error.message() + ")" : ""),
-              "Check AUDIOCRAFT_EXPORT_DIR"};
+              "Check the path that was given (as the argument, or in AUDIOCRAFT_EXPORT_DIR)"};
   } else if (!std::filesystem::is_directory(status)) {
-    folder_status_ =
-        Error{ErrorCode::kMismatch, fmt::format("{} is not a folder: an export is a folder with state_dict.bin and "
-                                                "compression_state_dict.bin",
-                                                folder_.string())};
+    folder_status_ = Error{ErrorCode::kMismatch,
+                           fmt::format("{} is not a folder: an export is a folder with state_dict.bin and "
+                                       "compression_state_dict.bin",
+                                       folder_.string()),
+                           "Give the folder that holds both files; an archive must be unpacked first"};
   } else {
     std::filesystem::directory_iterator entries(folder_, error);
     if (error) {
@@ -52,7 +56,16 @@ const Status& Export::Folder() {
   return *folder_status_;
 }
 
-Result<architecture::LmSpec> Export::DescribeLmWithCache(const config::Config& config) const {
+std::vector<architecture::FoundTensor> Export::ListFound(Role role) {
+  std::vector<architecture::FoundTensor> found;
+  if (const auto& package = file(role).package(); package.ok()) {
+    for (const checkpoint::NamedTensor& named : package->best_state)
+      found.push_back({named.name, file(role).checkpoint().tensors()[named.tensor].shape});
+  }
+  return found;
+}
+
+Result<architecture::LmSpec> Export::DescribeLmWithCache(const config::Config& config) {
   HARNESS_ASSIGN_OR_RETURN(architecture::LmSpec spec, architecture::DescribeLm(config));
   for (architecture::ConditionerSpec& conditioner : spec.conditioners) {
     if (auto* style = std::get_if<architecture::StyleOptions>(&conditioner.options); style != nullptr) {
@@ -63,12 +76,30 @@ Result<architecture::LmSpec> Export::DescribeLmWithCache(const config::Config& c
     }
     if (auto* t5 = std::get_if<architecture::T5Options>(&conditioner.options); t5 != nullptr && t5->finetune) {
       const auto files = text::FindT5(t5->name, hub_, conditioner.input_dim, working_directory_);
-      if (!files.ok()) continue;
-      t5->tensors = architecture::ListT5StateTensors(files->spec, architecture::T5Prefix(conditioner.name));
+      const std::string prefix = architecture::T5Prefix(conditioner.name);
+      t5->inferred = !files.ok();
+      t5->tensors = architecture::ListT5StateTensors(
+          files.ok() ? files->spec
+                     : architecture::InferT5Spec(ListFound(Role::kLanguageModel), prefix, conditioner.input_dim),
+          prefix);
       for (architecture::TensorSpec& tensor : t5->tensors) tensor.group = "conditioners";  // of the export, not of a T5
     }
   }
   return spec;
+}
+
+// A T5 of which nothing is known here fits whatever there is: no reason to advise it.
+static bool AsksForAnotherT5(const architecture::LmSpec& present, const architecture::LmSpec& edited) {
+  const auto list = [](const architecture::LmSpec& spec, bool inferred) {
+    std::set<std::string> names;
+    for (const auto& conditioner : spec.conditioners) {
+      const auto* t5 = std::get_if<architecture::T5Options>(&conditioner.options);
+      if (t5 != nullptr && t5->finetune && (t5->inferred || !inferred)) names.insert(conditioner.name + " " + t5->name);
+    }
+    return names;
+  };
+  const std::set<std::string> before = list(present, false), unknown = list(edited, true);
+  return !std::includes(before.begin(), before.end(), unknown.begin(), unknown.end());
 }
 
 const Result<architecture::LmSpec>& Export::lm_spec() {
@@ -100,11 +131,9 @@ const CheckedTensors& Export::tensors(Role role) {
   CheckedTensors checked;
   checked.specs = role == Role::kLanguageModel ? architecture::ListLmTensors(*lm_spec())
                                                : architecture::ListCodecTensors(*codec_spec());
-  ExportFile& source = file(role);
-  for (const checkpoint::NamedTensor& named : source.package()->best_state) {
-    checked.found.push_back({named.name, source.checkpoint().tensors()[named.tensor].shape});
+  checked.found = ListFound(role);
+  for (const checkpoint::NamedTensor& named : file(role).package()->best_state)
     checked.found_tensor.push_back(named.tensor);
-  }
   checked.agreement =
       architecture::Compare(checked.specs, checked.found,
                             role == Role::kLanguageModel ? architecture::ListUncheckedPrefixes(lm_spec()->conditioners)
@@ -126,9 +155,10 @@ std::optional<architecture::ConfigEdit> Export::SuggestedEdit(Role role) {
   return architecture::FindFirstAgreeing(
       config, architecture::ListLmEdits(config, found), [&](const config::Config& edited) {
         const auto spec = DescribeLmWithCache(edited);
-        return spec.ok() && architecture::Compare(architecture::ListLmTensors(*spec), found,
-                                                  architecture::ListUncheckedPrefixes(spec->conditioners))
-                                .complete();
+        return spec.ok() && !AsksForAnotherT5(*lm_spec(), *spec) &&
+               architecture::Compare(architecture::ListLmTensors(*spec), found,
+                                     architecture::ListUncheckedPrefixes(spec->conditioners))
+                   .complete();
       });
 }
 

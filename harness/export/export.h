@@ -60,7 +60,9 @@ class Export {
 
  private:
   // What a config says, with what the cache adds to it.
-  Result<architecture::LmSpec> DescribeLmWithCache(const config::Config& config) const;
+  Result<architecture::LmSpec> DescribeLmWithCache(const config::Config& config);
+  // The tensors of best_state; none where the package is not ok.
+  std::vector<architecture::FoundTensor> ListFound(Role role);
 
   std::filesystem::path folder_;
   hub::HubCache hub_;

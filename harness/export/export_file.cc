@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include "harness/archive/file_kind.h"
+#include "harness/base/safe_text.h"
 #include "harness/checkpoint/record_safety.h"
 #include "harness/export/folder_contents.h"
+#include "harness/export/look_inside.h"
 #include "harness/export/plain_config.h"
 #include "harness/pickle/plain_value.h"
 
@@ -22,6 +24,36 @@ checkpoint::PackageAdvice AdviceFor(Role role) {
               "export_encodec('checkpoint.th', 'compression_state_dict.bin'), or export_pretrained_compression_model "
               "where the codec is a known one",
           "it holds no tensor, nor did the checkpoint's best_state['model'], from which the exporter takes them"};
+}
+
+// What is no package, said of what its tensors are: of both models, of the other one, of another trainer, of a third.
+Error DescribeTensors(const checkpoint::Checkpoint& checkpoint, Role role, Error error) {
+  const std::string name = FileName(role);
+  const auto inside = LookInside(checkpoint);
+  if (!inside) {
+    if (const Stranger* stranger = FindStranger(checkpoint)) {
+      error.message += fmt::format(". By its tensors it is {}, not a {}", stranger->what, Describe(role));
+      error.remedy = stranger->remedy;
+    }
+    return error;
+  }
+  if (inside->package != Inside::Package::kOther) return error;
+  const auto& own = role == Role::kLanguageModel ? inside->language_model : inside->codec;
+  if (!own) {
+    const Role other = role == Role::kLanguageModel ? Role::kCodec : Role::kLanguageModel;
+    error.message += fmt::format(". Its tensors are those of a {}, not of a {}", Describe(other), Describe(role));
+    error.remedy =
+        fmt::format("Put the {} here; {} is the file for a {}", Describe(role), FileName(other), Describe(other));
+    return error;
+  }
+  if (inside->language_model && inside->codec) {
+    error.message += fmt::format(". It holds both models ({}* and {}*), and audiocraft reads two files",
+                                 Printable(*inside->language_model, 60), Printable(*inside->codec, 60));
+  }
+  std::string packing = FormatPacking(role, FormatStateDict(*inside, *own, name));
+  packing[0] = 'T';
+  error.remedy = std::move(packing);
+  return error;
 }
 
 }  // namespace
@@ -46,8 +78,7 @@ const Status& ExportFile::Present() {
       FolderDescription folder = DescribeFolder(path_.parent_path(), role_);
       present_ = Error{error.code, fmt::format("{}. {}", error.message, folder.what), std::move(folder.remedy)};
     } else {
-      const std::string before = error.remedy.empty() ? "Write it" : error.remedy + ". Or write it";
-      present_ = Error{error.code, error.message, fmt::format("{} with {}", before, FormatExporterCall(role_))};
+      present_ = error;
     }
   } else if (mapped->bytes().empty()) {
     present_ = Error{ErrorCode::kCorrupt,
@@ -94,6 +125,8 @@ const Result<checkpoint::Package>& ExportFile::package() {
     const auto kind =
         role_ == Role::kLanguageModel ? checkpoint::PackageKind::kLanguageModel : checkpoint::PackageKind::kCodec;
     package_ = checkpoint::ReadPackage(checkpoint(), kind, AdviceFor(role_));
+    if (!package_->ok() && package_->error().code == ErrorCode::kMismatch)
+      package_ = DescribeTensors(checkpoint(), role_, package_->error());
   }
   return *package_;
 }

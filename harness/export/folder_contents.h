@@ -12,11 +12,13 @@ namespace harness::exports {
 // `checkpoint`: the training checkpoint to name.
 std::string FormatExporterCall(Role role, const std::string& checkpoint = "checkpoint.th");
 
-// Which program's folder this looks like (Transformers, Accelerate, Lightning, a training of audiocraft, a download that
-// is still running), and what to do; else the names that are there. Only names are looked at.
+// Which program's folder this looks like (Transformers, PEFT, DeepSpeed, a training of audiocraft, a hub cache, a download
+// that is still running), where the file is instead (a folder deeper, packed, in parts, under another name), and what to
+// do; else the names that are there. Names are looked at, and the pickles of a few files.
 struct FolderDescription {
-  std::string what;    // "The folder holds ..."
-  std::string remedy;  // how the file of that role comes there
+  std::string what;      // "The folder holds ..."
+  std::string remedy;    // how the file of that role comes there
+  bool of_both = false;  // it explains why neither file is there
 };
 FolderDescription DescribeFolder(const std::filesystem::path& folder, Role role);
 

@@ -19,11 +19,13 @@ struct Absent {
   std::string_view why;
 };
 
+constexpr std::string_view kTensorOfNewType = "torch._utils._rebuild_tensor_v3";
+
 // Distributed tensors are not listed: they are reported as shards of FSDP, whichever torch wrote them.
 constexpr Absent kAbsent[] = {
     {"pathlib._local.", "Python 3.13 and later name paths so, older ones have no such module"},
     {"numpy._core.numeric.", "NumPy 2 names it so, NumPy 1 has no such module"},
-    {"torch._utils._rebuild_tensor_v3", "torch 2.2 and later write it, torch 2.1 has no such function"},
+    {kTensorOfNewType, "torch 2.2 and later write tensors of float8 and uint16 so, torch 2.1 has no such function"},
     {"torch.nn.parameter.Buffer", "torch 2.5 and later have it, torch 2.1 does not"},
     {"torch.uint16", "torch 2.3 and later have it, torch 2.1 does not"},
     {"torch.uint32", "torch 2.3 and later have it, torch 2.1 does not"},
@@ -97,8 +99,11 @@ Status CheckLoadsInReference(const Pickle& pickle, std::string_view source) {
         fmt::format("{}: holds {}{}: {}. Where audiocraft 1.3.0 runs (torch 2.1, NumPy 1, Python up to 3.11), "
                     "torch.load raises",
                     source, pickle.Describe(shown, 120), DescribePlace(KeyPaths(pickle), shown), *why),
-        "An export needs no such object: load the file where it was written, put plain types (str, numbers, dict) in "
-        "its place, and save it again"};
+        pickle[named].text == kTensorOfNewType
+            ? "An export needs no such object: load the file where it was written, make float16 or float32 of these "
+              "tensors (tensor.half()), and save it again"
+            : "An export needs no such object: load the file where it was written, put plain types (str, numbers, dict) "
+              "in its place, and save it again"};
   }
   return {};
 }
@@ -121,11 +126,14 @@ std::optional<std::string> FindRefusedByNewerTorch(const Pickle& pickle, std::st
   }
   return fmt::format(
       "{}: holds {}{}{}, which torch.load refuses from torch 2.6 on (weights_only=True is its default); torch 2.1, "
-      "which audiocraft 1.3.0 pins, loads it. With plain types (OmegaConf.to_yaml(cfg) for xp.cfg) both do",
+      "which audiocraft 1.3.0 pins, loads it{}. With plain types (OmegaConf.to_yaml(cfg) for xp.cfg) both do",
       source, names.front(), DescribePlace(KeyPaths(pickle), holder),
       more == 0   ? ""
       : more == 1 ? " and one more name"
-                  : fmt::format(" and {} more names", more));
+                  : fmt::format(" and {} more names", more),
+      std::any_of(names.begin(), names.end(), [](const auto& name) { return name.starts_with("numpy._core."); })
+          ? " with NumPy 1.26 or later, which knows numpy._core"
+          : "");
 }
 
 }  // namespace harness::pickle

@@ -79,6 +79,7 @@ class Export:
             return
         out.mkdir(parents=True, exist_ok=True)
         for name in self.names:
+            (out / name).parent.mkdir(parents=True, exist_ok=True)
             if name in self.special:
                 self.special[name](out / name)
             elif name in self._bytes or name in self._checkpoints:

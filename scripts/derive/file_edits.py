@@ -31,7 +31,7 @@ def remove_file(export, file):
 
 @edit
 def rename_file(export, file, to):
-    """Gives the file another name."""
+    """Gives the file another name; a folder may stand in it ("model/state_dict.bin")."""
     data = export.read_bytes(file)
     export.remove(file)
     export.write_bytes(to, data)

@@ -49,8 +49,12 @@ Outcome CheckReference(Context& context) {
   const auto& codec = context.exported().codec();
   if (!codec.ok()) return FromStatus(codec.error().In("compression_state_dict.bin"));
   Outcome outcome = Pass(*reference);
+  const auto* known = harness::architecture::FindKnownCodec(*reference);
+  if (known != nullptr && known->dac_weights)
+    outcome.message = "whoever loads the export needs the package descript-audio-codec (import dac)";
   if (const auto* uncached = std::get_if<harness::exports::UncachedCodec>(&codec->source)) {
-    outcome.message = "only the known properties of the codec are checked: " + uncached->why.message;
+    outcome.message += (outcome.message.empty() ? "" : "; ") +
+                       ("only the known properties of the codec are checked: " + uncached->why.message);
     outcome.remedy = uncached->why.remedy;
   }
   return outcome;

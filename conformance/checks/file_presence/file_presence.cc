@@ -6,7 +6,7 @@ namespace conformance {
 
 std::vector<Check> ListFilePresenceChecks() {
   std::vector<Check> checks = {
-      {ids::kFolder, {}, [](Context& c) { return FromStatus(c.exported().Folder()); }},
+      {ids::kFolder, {}, CheckFolder},
       {ids::kFolderName, {}, CheckFolderName},
   };
   for (const auto role : kRoles) {

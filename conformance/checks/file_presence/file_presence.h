@@ -6,6 +6,7 @@
 
 namespace conformance {
 
+Outcome CheckFolder(Context& context);
 Outcome CheckFolderName(Context& context);
 Outcome CheckFormat(Context& context, harness::exports::Role role);
 

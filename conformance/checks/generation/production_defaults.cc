@@ -16,6 +16,17 @@ Outcome CheckProductionDefaults(Context& context) {
   const nlohmann::json measured = {{"segment_duration_s", spec.segment_duration_s}, {"cardinality", spec.cardinality}};
   const nlohmann::json limit = {{"segment_duration_s", kExtendStrideS}, {"cardinality", kDefaultTopK}};
   if (!(spec.segment_duration_s > kExtendStrideS)) {
+    // Each class of audiocraft has a loader of its own, with another default.
+    const auto solver = context.exported().file(harness::exports::Role::kLanguageModel).config()->GetString("solver");
+    if (solver.ok() && *solver == "audiogen") {
+      return Fail(fmt::format(
+                      "state_dict.bin: this is a model of AudioGen (solver: audiogen), trained on segments of {} s "
+                      "(dataset.segment_duration). AudioGen.get_pretrained loads it. The constructor of MusicGen "
+                      "sets extend_stride=18, which must be shorter, and raises an AssertionError",
+                      spec.segment_duration_s),
+                  measured, limit)
+          .WithRemedy("Load it with AudioGen.get_pretrained, and tell the people who use the export to do so");
+    }
     return Fail(fmt::format("state_dict.bin: dataset.segment_duration is {} s, but must be above {} s. The "
                             "constructor of MusicGen sets extend_stride=18, and get_pretrained raises an "
                             "AssertionError (\"Cannot stride by more than max generation duration.\")",

@@ -44,6 +44,37 @@ std::string Stripped(std::string name, const Wrapper& wrapper) {
   return name;
 }
 
+// The whole model under one prefix, beside something else under none or another: "ema_model." beside "online_model.",
+// "module." beside n_averaged.
+std::optional<LikelyCause> FindInnerModel(const Evidence& evidence) {
+  if (evidence.expected_names.empty()) return std::nullopt;
+  const std::set<std::string_view> found(evidence.found_names.begin(), evidence.found_names.end());
+  std::vector<std::string> prefixes;
+  for (const std::string& name : evidence.found_names) {
+    const std::string& first = evidence.expected_names.front();
+    if (name.size() <= first.size() + 1 || !name.ends_with("." + first)) continue;
+    const std::string prefix = name.substr(0, name.size() - first.size());
+    const bool whole = std::all_of(evidence.expected_names.begin(), evidence.expected_names.end(),
+                                   [&](const std::string& expected) { return found.contains(prefix + expected); });
+    if (whole) prefixes.push_back(prefix);
+  }
+  if (prefixes.empty() || found.contains(evidence.expected_names.front())) return std::nullopt;
+  const auto averaged =
+      std::find_if(prefixes.begin(), prefixes.end(), [](const std::string& p) { return p.find("ema") != p.npos; });
+  const std::string& prefix = averaged == prefixes.end() ? prefixes.front() : *averaged;
+  const auto beside = std::count_if(found.begin(), found.end(), [&](auto name) { return !name.starts_with(prefix); });
+  if (beside == 0) return std::nullopt;  // a wrapper, which FindWrapperCause knows
+  std::string from = "a module that holds the model";
+  if (averaged != prefixes.end()) from = "an EMA wrapper, and this is its averaged copy";
+  if (found.contains("n_averaged")) from = "torch.optim.swa_utils.AveragedModel";
+  return LikelyCause{
+      fmt::format("the model stands whole under '{}', beside {} other tensor{}: the state dict is that of {}", prefix,
+                  beside, beside == 1 ? "" : "s", from),
+      fmt::format("Take it alone: best_state = {{k.removeprefix('{0}'): v for k, v in best_state.items() if "
+                  "k.startswith('{0}')}}",
+                  prefix)};
+}
+
 // The wrappers around the model at the time of saving, outermost first, of which there may be several.
 std::optional<LikelyCause> FindWrapperCause(const Evidence& evidence) {
   std::vector<std::string> names = evidence.agreement.unexpected;
@@ -187,6 +218,31 @@ std::optional<LikelyCause> FindShardCause(const Evidence& evidence, size_t expec
   return std::nullopt;
 }
 
+// Embeddings (and heads) with more rows than codes, for the speed of aligned matrices.
+std::optional<LikelyCause> FindPaddedCause(const Evidence& evidence) {
+  const auto mismatches = Mismatches(evidence.agreement);
+  if (mismatches.empty()) return std::nullopt;
+  for (const int64_t multiple : {512, 256, 128, 64, 32, 16, 8}) {
+    const bool padded = std::all_of(mismatches.begin(), mismatches.end(), [&](const auto* mismatch) {
+      const auto &want = mismatch->expected.shape, &have = mismatch->found;
+      const std::string& name = mismatch->expected.name;
+      return (name.starts_with("emb.") || name.starts_with("linears.")) && want.size() == 2 && have.size() == 2 &&
+             want[1] == have[1] && have[0] == (want[0] + multiple - 1) / multiple * multiple;
+    });
+    if (!padded) continue;
+    const auto* first = mismatches.front();
+    return LikelyCause{
+        fmt::format("{} {} rows, the next multiple of {}, where {} are used: the trainer padded for speed",
+                    mismatches.size() == 1 ? "this matrix has" : "these matrices have", first->found[0], multiple,
+                    first->expected.shape[0]),
+        fmt::format(
+            "Keep the rows that are used: best_state = {{k: v[:{}].clone() if k.startswith('{}') else v for k, v "
+            "in best_state.items()}}",
+            first->expected.shape[0], first->expected.name.substr(0, first->expected.name.find('.') + 1))};
+  }
+  return std::nullopt;
+}
+
 // Lists of modules that are longer or shorter than the config's.
 std::optional<LikelyCause> FindCountCause(const Evidence& evidence) {
   struct Counted {
@@ -212,6 +268,18 @@ std::optional<LikelyCause> FindCountCause(const Evidence& evidence) {
   return std::nullopt;
 }
 
+size_t CountMissing(const Agreement& agreement) {
+  size_t missing = 0;
+  for (const auto& [group, disagreement] : agreement.groups) missing += disagreement.missing.size();
+  return missing;
+}
+
+size_t CountDisagreeing(const Agreement& agreement) {
+  size_t count = CountMissing(agreement);
+  for (const auto& [group, disagreement] : agreement.groups) count += disagreement.mismatched.size();
+  return count;
+}
+
 }  // namespace
 
 std::optional<LikelyCause> FindLikelyCause(const std::vector<TensorSpec>& specs, const std::vector<FoundTensor>& found,
@@ -222,17 +290,73 @@ std::optional<LikelyCause> FindLikelyCause(const std::vector<TensorSpec>& specs,
   evidence.expected.insert(evidence.expected_names.begin(), evidence.expected_names.end());
 
   if (found.empty()) return LikelyCause{"best_state is empty"};
-  for (auto cause : {FindLeftoverCause(evidence), FindWrapperCause(evidence), FindFoldedNormCause(evidence),
-                     FindShardCause(evidence, specs.size()), FindTransposedCause(evidence), FindCountCause(evidence)}) {
+  const bool only_unexpected = CountDisagreeing(agreement) == 0;
+  for (auto cause :
+       {FindMechanism(agreement.unexpected),
+        only_unexpected ? FindLeftovers(agreement.unexpected) : FindInnerModel(evidence), FindLeftoverCause(evidence),
+        FindWrapperCause(evidence), FindFoldedNormCause(evidence), FindShardCause(evidence, specs.size()),
+        FindTransposedCause(evidence), FindPaddedCause(evidence), FindCountCause(evidence)}) {
     if (cause) return cause;
   }
-  size_t missing = 0;
-  for (const auto& [group, disagreement] : agreement.groups) missing += disagreement.missing.size();
+  const size_t missing = CountMissing(agreement);
   if (missing == specs.size() && missing > 0) {
     return LikelyCause{
         "none of the names fits: this is the state dict of another kind of model (are the two files swapped?)"};
   }
   return std::nullopt;
+}
+
+LikelyCause DescribeRest(const std::vector<TensorSpec>& specs, const Agreement& agreement) {
+  const size_t missing = CountMissing(agreement), wrong = CountDisagreeing(agreement);
+  const size_t extra = agreement.unexpected.size();
+  if (wrong == 0) {
+    return {
+        fmt::format("all {} tensors of the config are there and fit; what is left over is of a module that "
+                    "audiocraft's model does not have",
+                    specs.size()),
+        fmt::format("Where it is no part of the model (a loss, a counter, another model), remove it: {} and save the "
+                    "file again. A layer that was added to the model can't be loaded by audiocraft",
+                    extra == 1 ? fmt::format("del best_state['{}']", agreement.unexpected.front())
+                               : "del best_state[name] for each of these names,")};
+  }
+  if (missing == wrong && extra == 0 && missing < specs.size()) {
+    std::vector<std::string> names;
+    for (const auto& [group, disagreement] : agreement.groups) {
+      for (const TensorSpec& spec : disagreement.missing) names.push_back(spec.name);
+    }
+    const auto all = [&](auto&& is) { return std::all_of(names.begin(), names.end(), is); };
+    const auto heads = static_cast<size_t>(std::count_if(
+        specs.begin(), specs.end(), [](const TensorSpec& spec) { return spec.name.starts_with("linears."); }));
+    if (names.size() == heads && all([](const std::string& name) { return name.starts_with("linears."); })) {
+      return {
+          "all heads are missing and nothing else: a tool that writes shared tensors once (heads that were tied to the "
+          "embeddings) dropped them",
+          "If the heads were tied, linears.N.weight is emb.N.weight without its last row: "
+          "best_state[f'linears.{i}.weight'] = best_state[f'emb.{i}.weight'][:-1].clone() for each i; else export from "
+          "the checkpoint"};
+    }
+    if (names.size() > 1 && all([](const std::string& name) {
+          return MatchesGlob(name, "*attn.*proj*weight") || MatchesGlob(name, "*cross_attention.*proj*weight");
+        })) {
+      return {
+          "only weights of attention are missing: a merge of LoRA (loralib, LoRA-Torch) leaves them as attributes that "
+          "are not parameters, which a state dict leaves out",
+          "Set them as parameters before saving (module.in_proj_weight = torch.nn.Parameter(module.in_proj_weight), and "
+          "so on), and export again: this file does not hold them"};
+    }
+    return {
+        fmt::format("the {} tensors that are there all fit: whoever wrote the file left out {}, as what was frozen, "
+                    "or by a filter of names",
+                    specs.size() - missing, missing == 1 ? "one" : fmt::format("{} others", missing)),
+        "Where they were frozen, take them from the model that the training began with: base = "
+        "torch.load('base/state_dict.bin')['best_state']; base.update(best_state); best_state = base. Else export "
+        "again from the whole checkpoint"};
+  }
+  return {
+      fmt::format("{} of the {} tensors that the config asks for are there and fit: the file holds the weights of a "
+                  "model of another config",
+                  specs.size() - wrong, specs.size()),
+      "Export both from one checkpoint, with audiocraft.utils.export"};
 }
 
 }  // namespace harness::architecture

@@ -3,21 +3,18 @@
 #pragma once
 
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "harness/architecture/agreement.h"
+#include "harness/architecture/foreign_names.h"
 
 namespace harness::architecture {
-
-// Sentences without a full stop.
-struct LikelyCause {
-  std::string text;
-  std::string remedy = {};  // which prefix to strip and how, which adapter to merge; empty where nothing is known
-};
 
 // From the two name lists taken together.
 std::optional<LikelyCause> FindLikelyCause(const std::vector<TensorSpec>& specs, const std::vector<FoundTensor>& found,
                                            const Agreement& agreement);
+
+// What can be said where neither a likely cause nor an edit of the config is known: which part of it fits.
+LikelyCause DescribeRest(const std::vector<TensorSpec>& specs, const Agreement& agreement);
 
 }  // namespace harness::architecture

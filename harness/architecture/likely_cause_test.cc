@@ -2,6 +2,10 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
+#include "harness/architecture/foreign_names.h"
+
 namespace harness::architecture {
 namespace {
 
@@ -98,6 +102,48 @@ std::vector<Cause> Causes() {
        {{"emb.0.weight", {5, 4}}, {"transformer.layers.0.w", {8, 4}}},
        {"1 layer in the file, 2 in the config (transformer_lm.num_layers)"}},
       {"MoreCodebooks", kLanguageModel, with({{"emb.1.weight", {5, 4}}}), {"2 codebooks in the file, 1 in the config"}},
+      {"Averaged",
+       kLanguageModel,
+       [&] {
+         auto found = prefixed("module.");
+         found.push_back({"n_averaged", {}});
+         return found;
+       }(),
+       {"whole under 'module.', beside 1 other tensor:", "AveragedModel", "if k.startswith('module.')}"}},
+      {"EmaWithItsOnlineModel",
+       kLanguageModel,
+       [&] {
+         auto found = prefixed("online_model.");
+         for (FoundTensor& tensor : prefixed("ema_model.")) found.push_back(std::move(tensor));
+         return found;
+       }(),
+       {"whole under 'ema_model.'", "averaged copy"}},
+      {"Counters",
+       kLanguageModel,
+       with({{"total_ops", {1}}, {"transformer.layers.0.total_ops", {1}}, {"criterion.weight", {7}}}),
+       {"total_ops, transformer.layers.0.total_ops are counters of a profiler", "criterion.weight is a loss",
+        "for glob in ['*total_ops', 'criterion.*']"}},
+      {"Pruned",
+       kLanguageModel,
+       {{"emb.0.weight", {5, 4}}, {"transformer.layers.0.w_orig", {8, 4}}, {"transformer.layers.0.w_mask", {8, 4}}},
+       {"1 name (transformer.layers.0.w_mask) is of the masks of torch.nn.utils.prune", "prune.remove(module"}},
+      // Without their scales the integers beside them would load.
+      {"ScalesBeforeLeftovers",
+       kLanguageModel,
+       with({{"total_ops", {1}}, {"transformer.layers.0.SCB", {8}}}),
+       {"bitsandbytes' 8-bit layers", "Do not just remove them"}},
+      {"ParametrizedByLora",
+       kLanguageModel,
+       with({{"transformer.layers.0.parametrizations.weight.0.lora_A", {2, 4}}}),
+       {"torch.nn.utils.parametrize", "remove_parametrizations"}},
+      {"NamesOfTransformers",
+       kLanguageModel,
+       {{"decoder.model.decoder.embed_tokens.0.weight", {5, 4}}},
+       {"MusicGen in the Transformers library"}},
+      {"Padded",
+       kLanguageModel,
+       {{"emb.0.weight", {64, 4}}, {"transformer.layers.0.w", {8, 4}}, {"transformer.layers.1.w", {8, 4}}},
+       {"this matrix has 64 rows, the next multiple of 64, where 5"}},
       {"Empty", kLanguageModel, {}, {"best_state is empty"}},
       {"AnotherModel", kLanguageModel, {{"bert.w", {2}}}, {"another kind of model"}},
   };
@@ -111,6 +157,55 @@ TEST(LikelyCause, SpeaksOfTheExporter) {
     const std::string text = found->text + ". " + found->remedy;
     for (const char* words : cause.words) EXPECT_THAT(text, HasSubstr(words));
   }
+}
+
+TEST(LikelyCause, SaysOtherwiseWhatFits) {
+  const std::vector<TensorSpec> specs = {Spec("emb.0.weight", {5, 4}), Spec("linears.0.weight", {4, 4}),
+                                         Spec("transformer.layers.0.self_attn.in_proj_weight", {12, 4}),
+                                         Spec("transformer.layers.0.cross_attention.out_proj.weight", {4, 4}),
+                                         Spec("transformer.layers.0.linear1.weight", {8, 4})};
+  const auto without = [&](std::initializer_list<size_t> dropped) {
+    std::vector<FoundTensor> found;
+    for (size_t i = 0; i < specs.size(); ++i) {
+      if (std::find(dropped.begin(), dropped.end(), i) == dropped.end())
+        found.push_back({specs[i].name, specs[i].shape});
+    }
+    return found;
+  };
+  const auto with = [&](const char* name) {
+    auto found = without({});
+    found.push_back({name, {1}});
+    return found;
+  };
+  auto other = without({});
+  other[0].shape = {7, 4};
+  const struct {
+    const char* name;
+    std::vector<FoundTensor> found;
+    std::vector<const char*> words;
+  } cases[] = {
+      {"Heads", without({1}), {"all heads are missing", "without its last row"}},
+      {"Attention", without({2, 3}), {"only weights of attention", "torch.nn.Parameter"}},
+      {"Frozen", without({0, 4}), {"the 3 tensors that are there all fit", "left out 2 others", "base.update"}},
+      {"Leftover", with("mine.weight"), {"all 5 tensors of the config are there", "del best_state['mine.weight']"}},
+      {"Shapes", other, {"4 of the 5 tensors", "Export both from one checkpoint"}},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.name);
+    const LikelyCause rest = DescribeRest(specs, Compare(specs, c.found));
+    for (const char* words : c.words) EXPECT_THAT(rest.text + ". " + rest.remedy, HasSubstr(words));
+  }
+}
+
+TEST(LikelyCause, KnowsGlobs) {
+  const struct {
+    const char *name, *glob;
+    bool matches;
+  } cases[] = {
+      {"a.SCB", "*.SCB", true},  {"a.SCBs", "*.SCB", false},   {"SCB", "*.SCB", false},     {"ema_x", "ema_*", true},
+      {"xema_", "ema_*", false}, {"a.p.b.c", "*.p.*.c", true}, {"a.p.c", "*.p.*.c", false}, {"", "*", true},
+      {"x", "", false},          {"a.b.a.b.c", "*a.b.c", true}};
+  for (const auto& c : cases) EXPECT_EQ(MatchesGlob(c.name, c.glob), c.matches) << c.name << " " << c.glob;
 }
 
 TEST(LikelyCause, KnowsNoneWhereThereIsNone) {

@@ -48,13 +48,29 @@ Status CheckNotSharded(const std::vector<FoundTensor>& found) {
         "best_state holds {} flat parameter{} of FSDP: {}. Each is one rank's part of many tensors, in one dimension",
         flat.size(), flat.size() == 1 ? "" : "s", FoldNames(flat, 3)));
   }
+  const bool placeholders = found.size() > 1 && std::all_of(found.begin(), found.end(), [](const FoundTensor& tensor) {
+                              return tensor.shape == std::vector<int64_t>{0} || tensor.shape == std::vector<int64_t>{1};
+                            });
+  if (placeholders) {
+    return Mismatch(
+        fmt::format("all {} tensors have one element or none: these are the placeholders that DeepSpeed's ZeRO stage 3 "
+                    "leaves on each process, and the weights are in the other files of the run",
+                    found.size()),
+        "Gather them with zero_to_fp32.py, which DeepSpeed writes into the folder of the checkpoint, or save with "
+        "stage3_gather_16bit_weights_on_model_save; then export");
+  }
   const auto empty = Names(found, [](const FoundTensor& tensor) {
     return std::find(tensor.shape.begin(), tensor.shape.end(), 0) != tensor.shape.end();
   });
   if (!empty.empty()) {
-    return Mismatch(fmt::format(
-        "{} tensor{} no elements: {}. That is what a rank of FSDP keeps of parameters that other ranks hold",
-        empty.size(), empty.size() == 1 ? " has" : "s have", FoldNames(empty, 3)));
+    return Mismatch(
+        fmt::format(
+            "{} tensor{} no elements: {}. That is what a rank of FSDP keeps of parameters that other ranks hold, "
+            "and DeepSpeed's ZeRO stage 3 of those that were frozen",
+            empty.size(), empty.size() == 1 ? " has" : "s have", FoldNames(empty, 3)),
+        fmt::format(
+            "{}. Where DeepSpeed trained, take the empty ones by name from the model that the training began with",
+            kGather));
   }
   const auto matrices = Names(found, [](const FoundTensor& tensor) { return IsMatrix(tensor.name); });
   const auto lines =

@@ -26,8 +26,9 @@ Outcome FailToLoad(Context& context, Role role, std::string message, size_t coun
         remedy.empty() ? "" : ". ", edit->Text(),
         now.ok() ? fmt::format(" (now {})", harness::architecture::FormatYaml(*now)) : "");
   } else if (!cause) {
-    message += ": the config and the weights are of different runs";
-    remedy = "Export both from one checkpoint, with audiocraft.utils.export";
+    const auto rest = harness::architecture::DescribeRest(tensors.specs, tensors.agreement);
+    message += ": " + rest.text;
+    remedy = rest.remedy;
   }
   return Fail(std::move(message), count, 0).WithRemedy(std::move(remedy));
 }

@@ -15,8 +15,8 @@ import json
 import sys
 from pathlib import Path
 
-from derive import (ambiguous_edits, archive_edits, codec_edits, file_edits, folder_edits, foreign_files, package_edits,  # noqa: F401
-                    shard_edits, tensor_edits, trainer_edits, unsafe_edits)  # they register their edits
+from derive import (ambiguous_edits, archive_edits, codec_edits, entry_edits, file_edits, folder_edits,  # noqa: F401
+                    foreign_files, package_edits, shard_edits, tensor_edits, trainer_edits, unsafe_edits)  # they register their edits
 from derive.export import EDITS, Export
 
 EXPORTS = Path(__file__).resolve().parents[1] / "fixtures" / "exports"

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 
 #include "harness/base/safe_text.h"
 #include "harness/pickle/pickle_globals.h"
@@ -257,6 +258,32 @@ class PackageReader {
     return {};
   }
 
+  // What makes an export of a best_state with entries that are not tensors.
+  std::string DescribeRepair(const std::vector<std::pair<pickle::NodeId, pickle::NodeId>>& pairs) const {
+    bool arrays = true, extra = true, tensors = false;
+    for (const auto& [key, value] : pairs) {
+      const pickle::Node& node = pickle_[value];
+      if (node.kind == Kind::kTensor && pickle_[key].kind == Kind::kString) {
+        tensors = true;
+        continue;
+      }
+      arrays = arrays && node.callable != pickle::kNoNode && pickle_[node.callable].text.starts_with("numpy.");
+      extra = extra && pickle_[key].kind == Kind::kString && pickle_[key].text.ends_with("_extra_state");
+    }
+    if (arrays) {
+      return "They are of NumPy: best_state = {k: torch.as_tensor(v) for k, v in best_state.items()}, and save the file "
+             "again";
+    }
+    if (extra) {
+      return "They are what layers with float8 kernels (Transformer Engine) keep of their scaling, and no weights: "
+             "best_state = {k: v for k, v in best_state.items() if not k.endswith('_extra_state')}, and save the file "
+             "again";
+    }
+    if (!tensors) return exporter_;
+    return "Where they are no weights, leave them out: best_state = {k: v for k, v in best_state.items() if "
+           "isinstance(v, torch.Tensor)}, and save the file again";
+  }
+
   Status ReadBestState(pickle::NodeId best) {
     if (pickle_[best].kind != Kind::kDict) {
       return Mismatch(fmt::format("best_state is {}, not a dict of tensors", pickle_.Describe(best, 60)));
@@ -306,7 +333,9 @@ class PackageReader {
     if (count_others > kShown) others.push_back(fmt::format("and {} more", count_others - kShown));
     const std::string what = fmt::format("best_state holds {} of {} entries that are not tensors: {}", count_others,
                                          pairs.size(), fmt::join(others, "; "));
-    if (shard_type.empty()) return Mismatch(what + ". Only tensors can be loaded into the model");
+    if (shard_type.empty()) {
+      return Mismatch(what + ". Only tensors can be loaded into the model", DescribeRepair(pairs));
+    }
     return Mismatch(
         fmt::format("{}. These are pieces of tensors that FSDP left on each rank ({})", what, Printable(shard_type)),
         fmt::format("Gather the full state dict before saving (audiocraft does it in fsdp_best_state). {}", exporter_));

@@ -188,10 +188,6 @@ std::vector<LookAlike> LookAlikes() {
        {"best_state is empty: it was a shard"}},
       {"BestStateIsNone", DictValue({{"best_state", "N"}, {"xp.cfg", kConfig}}), {"best_state is None, not a dict"}},
       {"NoConfig", DictValue({{"best_state", tensors}}), {"has no xp.cfg"}},
-      {"NoTensors",
-       DictValue({{"best_state", DictValue({{"a", TensorValue("0")}, {"b", "K\x07"}, {"c", Text("x")}})},
-                  {"xp.cfg", kConfig}}),
-       {"best_state holds 2 of 3 entries that are not tensors: b is 7; c is 'x'. Only tensors"}},
       {"Sharded",
        DictValue({{"best_state", DictValue({{"a", kShards}})}, {"xp.cfg", kConfig}}),
        {"FSDP left on each rank", "sharded_tensor.api.ShardedTensor"},
@@ -203,6 +199,28 @@ std::vector<LookAlike> LookAlikes() {
 }
 INSTANTIATE_TEST_SUITE_P(LookAlikes, LookAlikeTest, ::testing::ValuesIn(LookAlikes()),
                          [](const auto& row) { return std::string(row.param.name); });
+
+TEST(Package, SaysHowToMendEntriesThatAreNoTensors) {
+  const std::string array = "cnumpy.core.multiarray\n_reconstruct\n)R";
+  const struct {
+    std::string entries;
+    const char *words, *remedy;
+  } cases[] = {
+      {DictValue({{"a", TensorValue("0")}, {"b", "K\x07"}, {"c", Text("x")}}),
+       "best_state holds 2 of 3 entries that are not tensors: b is 7; c is 'x'. Only tensors",
+       "leave them out: best_state = "},
+      {DictValue({{"a", "K\x07"}}), "1 of 1 entries", "Make it with the exporter"},
+      {DictValue({{"a", array}, {"b", TensorValue("0")}}), "1 of 2 entries", "of NumPy: best_state = "},
+      {DictValue({{"a._extra_state", "N"}, {"b", TensorValue("0")}}), "1 of 2 entries",
+       "if not k.endswith('_extra_state')"},
+  };
+  for (const auto& c : cases) {
+    const Checkpoint checkpoint = OpenValue(DictValue({{"best_state", c.entries}, {"xp.cfg", kConfig}}));
+    const auto package = ReadPackage(checkpoint, PackageKind::kLanguageModel, kAdvice);
+    EXPECT_THAT(package, FailsWith(ErrorCode::kMismatch, Parts{c.words}));
+    EXPECT_THAT(package, HasRemedy(c.remedy));
+  }
+}
 
 TEST(Package, ConfigOfTheWrongType) {
   EXPECT_THAT(

@@ -99,6 +99,86 @@ std::optional<std::string> FindPackage(const std::string& name) {
   return package;
 }
 
+// Tensors that are not plain ones, by who makes them: foreign, since no export holds one, but nobody's attack. Of
+// PyTorch's own, all are among those that torch.load(weights_only=True) calls.
+struct ForeignTensor {
+  std::string_view name;  // one that ends with a dot: every class below it
+  std::string_view what;  // "": said by what it is an argument of
+  std::string_view remedy = "";
+};
+constexpr std::string_view kModel = "a model, or a part of one, in place of its state dict";
+constexpr std::string_view kModelRemedy =
+    "Load the file where it was written, and save model.state_dict() under best_state. Do not load a file of somebody "
+    "else's";
+constexpr std::string_view kBefore =
+    "Where the package is installed, save {k: v.dequantize() for k, v in best_state.items()}, or export the model as it "
+    "was before it was quantized. Do not load a file of somebody else's";
+constexpr ForeignTensor kForeignTensors[] = {
+    {"torch._utils._rebuild_sparse_tensor", "sparse, and load_state_dict can't copy them into dense parameters",
+     "Save them dense: best_state = {k: v.to_dense() if v.layout != torch.strided else v for k, v in "
+     "best_state.items()}"},
+    {"torch._utils._rebuild_sparse_csr_tensor", "sparse, and load_state_dict can't copy them into dense parameters",
+     "Save them dense: best_state = {k: v.to_dense() if v.layout != torch.strided else v for k, v in "
+     "best_state.items()}"},
+    {"torch._utils._rebuild_qtensor", "quantized, and audiocraft has no quantized layers",
+     "Save them as floating point: best_state = {k: v.dequantize() if v.is_quantized else v for k, v in "
+     "best_state.items()}; where torch.ao replaced the layers (quantize_dynamic), export the model as it was before, or "
+     "save _packed_params._packed_params[0].dequantize() as the layer's weight, and leave out its scale, zero_point and "
+     "_packed_params"},
+    {"torch._utils._rebuild_meta_tensor_no_storage",
+     "on the device `meta`: this file holds their names and shapes and none of their numbers",
+     "The weights were offloaded when the state dict was taken: load the model without device_map or offloading, or "
+     "with its weights materialized, and export again"},
+    {"torch._utils._rebuild_nested_tensor", "nested, and load_state_dict can't copy them into parameters",
+     "Save them as plain tensors: v.to_padded_tensor(0), or v.unbind() by name"},
+    {"torch.serialization._get_layout", ""},
+    {"torch.per_tensor_affine", ""},
+    {"torch.per_channel_affine", ""},
+    {"torch.per_channel_affine_float_qparams", ""},
+    {"torch.sparse_coo", ""},
+    {"torch.sparse_csr", ""},
+    {"torchao.", "of a class of torchao, a package for quantization that audiocraft doesn't install", kBefore},
+    {"bitsandbytes.", "of a class of bitsandbytes, a package for quantization that audiocraft doesn't install",
+     kBefore},
+    {"optimum.quanto.", "of a class of quanto, a package for quantization that audiocraft doesn't install", kBefore},
+    {"audiocraft.models.", kModel, kModelRemedy},
+    {"audiocraft.modules.", kModel, kModelRemedy},
+};
+
+const ForeignTensor* FindForeignTensor(const Pickle& pickle, NodeId id) {
+  const NodeId named = pickle[id].kind == Node::Kind::kObject ? pickle[id].callable : id;
+  if (named == kNoNode || pickle[named].kind != Node::Kind::kGlobal) return nullptr;
+  for (const ForeignTensor& tensor : kForeignTensors) {
+    const std::string& text = pickle[named].text;
+    if (tensor.name.ends_with('.') ? text.starts_with(tensor.name) && FindPackage(text) : text == tensor.name) {
+      return &tensor;
+    }
+  }
+  return nullptr;
+}
+
+// Where all that is foreign is known to make such tensors: what they are, in place of "runs code".
+std::optional<Error> DescribeForeignTensors(const Pickle& pickle, const std::vector<NodeId>& foreign,
+                                            const KeyPaths& paths, std::string_view place) {
+  const ForeignTensor* kind = nullptr;
+  std::vector<std::string> shown;
+  size_t count = 0;
+  for (const NodeId id : foreign) {
+    const ForeignTensor* tensor = FindForeignTensor(pickle, id);
+    if (tensor == nullptr) return std::nullopt;
+    if (tensor->what.empty() || pickle[id].kind != Node::Kind::kObject) continue;
+    if (kind == nullptr) kind = tensor;
+    if (tensor->what != kind->what || ++count > kShown) continue;
+    shown.push_back(fmt::format("{} ({})", paths.PathTo(id), pickle.Describe(pickle[id].callable, 100)));
+  }
+  if (kind == nullptr) return std::nullopt;
+  if (count > kShown) shown.push_back(fmt::format("and {} more", count - kShown));
+  return Error{ErrorCode::kUnsafe,
+               fmt::format("{}: {} {} {}: {}. Only plain tensors can be loaded into the model", place, count,
+                           count == 1 ? "entry is" : "entries are", kind->what, fmt::join(shown, ", ")),
+               std::string(kind->remedy)};
+}
+
 // The one package whose classes are all that is foreign, and only as values: what a trainer's own checkpoint holds.
 std::optional<std::string> FindOnlyPackage(const Pickle& pickle, const std::vector<NodeId>& foreign) {
   std::optional<std::string> only;
@@ -187,6 +267,9 @@ Status DescribeForeign(const Reading& reading, std::string_view place, uint64_t 
                              place, kShardedTensor, shown.front()),
                  "Save the full state dict, gathered on all ranks: audiocraft does so into fsdp_best_state, which "
                  "audiocraft.utils.export.export_lm takes"};
+  }
+  if (is_loaded && behind.empty()) {
+    if (auto tensors = DescribeForeignTensors(pickle, reading.foreign, paths, place)) return *tensors;
   }
   if (const auto package = FindOnlyPackage(pickle, reading.foreign); is_loaded && package && behind.empty()) {
     return Error{

@@ -16,7 +16,7 @@ import zipfile
 from pathlib import Path
 
 import check_ctest_cuda
-from ctest_run import FAULTS, GOOD, ROOT, Run, cases_in, clean_environment, expect, main, said
+from ctest_run import FAULTS, GOOD, ROOT, Run, cases_in, clean_environment, expect, main, said, untrained
 from derive_export import derive, derive_recipe
 
 NO_CARD = {"CUDA_VISIBLE_DEVICES": ""}  # also on a machine that has one
@@ -119,7 +119,7 @@ def case_resources(build: Path, folder: Path) -> None:
     gpus = [{"id": "1", "slots": 1}]
     spec.write_text(json.dumps({"version": {"major": 1, "minor": 0}, "local": [{"gpus": gpus}]}))
     profile = folder / "profile.yaml"
-    profile.write_text("expect_trained: false\nbelonging: quick\ndevices: [cuda]\ngeneration: {prompts: [null], duration_s: 0.4}\n")
+    profile.write_text(untrained("devices: [cuda]\ngeneration: {prompts: [null], duration_s: 0.4}\n"))
     card = check_ctest_cuda.with_stand_in(build, CUDA_STAND_IN_BACKEND=str(check_ctest_cuda.backend(build)), CONFORMANCE_PROFILE=str(profile))
     only = ["-R", "stage.generate-cuda", "-V"]
     for name, arguments, variables, words in (
@@ -147,7 +147,7 @@ def case_many(build: Path, folder: Path) -> None:
     """Several exports by one command, and a list of them shared by the tasks of a job array (a stand-in's)."""
     script, program = ROOT / "scripts" / "cluster" / "conformance.sbatch", str(build / "bin" / "conformance")
     profile = folder / "profile.yaml"
-    profile.write_text("expect_trained: false\nbelonging: quick\ndevices: [cpu]\ngeneration: {prompts: [null], duration_s: 0.4}\n")
+    profile.write_text(untrained("devices: [cpu]\ngeneration: {prompts: [null], duration_s: 0.4}\n"))
     broken = folder / "broken"
     derive_recipe(json.loads((FAULTS / "codec-bit-flipped.json").read_text()), broken)
     exports = [str(GOOD), str(broken), str(GOOD) + "/"]
@@ -323,7 +323,7 @@ PRODUCTION = [
 
 def case_production(build: Path, folder: Path) -> None:
     profile = folder / "profile.yaml"
-    profile.write_text("expect_trained: false\nbelonging: quick\ngeneration: {prompts: [null], duration_s: 0.4}\nlimits: {production.max_seconds: 3}\n")
+    profile.write_text(untrained("generation: {prompts: [null], duration_s: 0.4}\nlimits: {production.max_seconds: 3}\n"))
 
     def judge(name: str, hub: Path, python: Path, export=GOOD) -> dict:
         output = folder / "out" / name

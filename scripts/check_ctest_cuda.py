@@ -5,7 +5,7 @@ import json
 import subprocess
 from pathlib import Path
 
-from ctest_run import FAULTS, GOOD, ROOT, Run, clean_environment, expect, said
+from ctest_run import FAULTS, GOOD, ROOT, Run, clean_environment, expect, said, untrained
 from derive_export import derive_recipe
 
 
@@ -46,7 +46,7 @@ UNUSABLE = [
 def case_unusable_cuda(build: Path, folder: Path) -> None:
     for init, devices, require, verdict, status, words in UNUSABLE:
         profile = folder / "profile.yaml"
-        profile.write_text(f"expect_trained: false\nbelonging: quick\n{devices}\ngeneration: {{prompts: [null], duration_s: 0.4}}\n")
+        profile.write_text(untrained(f"{devices}\ngeneration: {{prompts: [null], duration_s: 0.4}}\n"))
         output = folder / init
         variables = with_stand_in(build, CUDA_STAND_IN_INIT=init, CONFORMANCE_PROFILE=str(profile), CONFORMANCE_REQUIRE=require)
         if init == "999":
@@ -92,7 +92,7 @@ def case_cuda(build: Path, folder: Path) -> None:
         return  # LibTorch is too old for it
     profile = folder / "profile.yaml"
     melody = ROOT / "fixtures" / "exports" / "musicgen-tiny-melody" / "golden" / "melody.wav"
-    profile.write_text(f"expect_trained: false\nbelonging: quick\ndevices: [cpu, cuda]\ngeneration: {{duration_s: 0.4, melody: '{melody}'}}\n")
+    profile.write_text(untrained(f"devices: [cpu, cuda]\ngeneration: {{duration_s: 0.4, melody: '{melody}'}}\n"))
     for name in ("musicgen-tiny-mono", "musicgen-tiny-melody", "musicgen-tiny-stereo"):
         checks, text = on_stand_in(build, folder / name, profile, ROOT / "fixtures" / "exports" / name)
         failing = [check["id"] for check in checks.values() if check["status"] in ("fail", "blocked")]
@@ -104,7 +104,7 @@ def case_cuda(build: Path, folder: Path) -> None:
             expect(checks[f"generation/cuda/{run}/repeatable"]["status"] == "pass", f"{name} {run}: another run with the same seed")
         agreement = checks["generation/cuda_agrees_with_cpu"]
         expect(agreement["status"] == "pass" and 0 < agreement["measured"]["difference"] < agreement["limit"]["difference"], f"{name}: {agreement}")
-    profile.write_text("expect_trained: false\nbelonging: quick\ngeneration: {prompts: [null], duration_s: 0.4}\n")
+    profile.write_text(untrained("generation: {prompts: [null], duration_s: 0.4}\n"))
     run = Run(build, folder / "ctest", GOOD, **with_stand_in(build, CUDA_STAND_IN_BACKEND=str(backend(build)), CONFORMANCE_PROFILE=str(profile),
                                                              CONFORMANCE_REQUIRE="cuda"))
     report = run.report()
@@ -131,7 +131,7 @@ def case_cuda_faults(build: Path, folder: Path) -> None:
     if not backend(build).exists():
         return
     profile = folder / "profile.yaml"
-    profile.write_text("expect_trained: false\nbelonging: quick\ndevices: [cpu, cuda]\ngeneration: {duration_s: 0.4}\n")
+    profile.write_text(untrained("devices: [cpu, cuda]\ngeneration: {duration_s: 0.4}\n"))
     for i, (fault, memory, runs, agrees, words) in enumerate(CUDA_FAULTS):
         variables = {"CUDA_STAND_IN_FAULT": fault} if fault else {"CUDA_STAND_IN_MEMORY": memory}
         checks, text = on_stand_in(build, folder / str(i), profile, **variables)

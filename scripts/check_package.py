@@ -15,10 +15,10 @@ import sys
 import venv
 from pathlib import Path
 
-from ctest_run import FAULTS, GOOD, ROOT, cases_in, expect, main
+from ctest_run import FAULTS, GOOD, ROOT, cases_in, expect, main, untrained
 from derive_export import derive_recipe
 
-PROFILE = "expect_trained: false\nbelonging: quick\ndevices: [cpu]\ngeneration: {prompts: [null], duration_s: 0.4}\n"
+PROFILE = untrained("devices: [cpu]\ngeneration: {prompts: [null], duration_s: 0.4}\n")
 
 
 def libtorch(build: Path) -> Path:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ctest_run import FAULTS, GOOD, ROOT, cases_in, clean_environment, expect, main
+from ctest_run import FAULTS, GOOD, ROOT, cases_in, clean_environment, expect, main, untrained
 from derive_export import derive, derive_recipe
 
 try:
@@ -97,7 +97,7 @@ def case_refused(build: Path, folder: Path) -> None:
 def judge(build: Path, folder: Path, program: str, *arguments, export=GOOD, **variables) -> dict:
     """The report of a run; T5 is found where HF_HUB_CACHE is not given."""
     profile = folder / "profile.yaml"
-    profile.write_text("expect_trained: false\nbelonging: quick\ndevices: [cpu]\ngeneration: {prompts: [null, a beat], duration_s: 0.4}\n")
+    profile.write_text(untrained("devices: [cpu]\ngeneration: {prompts: [null, a beat], duration_s: 0.4}\n"))
     variables = {"CONFORMANCE_OUTPUT_DIR": str(folder / "out"), "HF_HUB_CACHE": str(ROOT / "fixtures" / "hub"), **variables}
     environment = clean_environment(AUDIOCRAFT_EXPORT_DIR=str(export), CONFORMANCE_PROFILE=str(profile), **variables)
     done = subprocess.run([build / "bin" / program, *arguments], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

@@ -38,6 +38,11 @@ class Run:
         return json.loads((self.output / "report.json").read_text())
 
 
+def untrained(more: str) -> str:
+    """A profile for exports of random weights."""
+    return UNTRAINED.read_text() + more
+
+
 def clean_environment(**variables) -> dict:
     names = ("CONFORMANCE_", "AUDIOCRAFT_", "GTEST_", "HF_", "HUGGINGFACE_", "XDG_CACHE", "CUDA_VISIBLE", "CTEST_RESOURCE",
              "SLURM_")

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <utility>
 
+#include "conformance/stages/music_artifacts.h"
 #include "harness/model/pattern.h"
 
 namespace conformance {
@@ -18,15 +19,6 @@ using harness::generate::Likelihood;
 
 // A note of the clip is 14 frames long at 50 frames a second; blocks of 10 are nearly independent.
 constexpr int64_t kFramesPerBlock = 10;
-
-harness::audio::Waveform ToWaveform(const at::Tensor& audio, int64_t sample_rate_hz) {
-  const at::Tensor interleaved = audio[0].t().to(at::kFloat).contiguous();  // [N, C]
-  harness::audio::Waveform waveform{.sample_rate_hz = static_cast<int>(sample_rate_hz),
-                                    .channels = static_cast<int>(interleaved.size(1)),
-                                    .samples = {}};
-  waveform.samples.assign(interleaved.data_ptr<float>(), interleaved.data_ptr<float>() + interleaved.numel());
-  return waveform;
-}
 
 std::vector<double> ToVector(const at::Tensor& values) {
   const at::Tensor doubles = values.to(at::kDouble).contiguous();
@@ -78,7 +70,7 @@ harness::audio::RoundTrip MeasureRoundTrip(const harness::model::CompressionMode
                                            const at::Tensor& codes, at::Device device) {
   const int64_t rate = codec.facts().sample_rate_hz;
   const at::Tensor decoded = codec.Decode(codes.unsqueeze(0).to(device)).cpu();
-  return harness::audio::CompareRoundTrip(ToWaveform(audio, rate), ToWaveform(decoded, rate));
+  return harness::audio::CompareRoundTrip(ToWaveform(audio[0], rate), ToWaveform(decoded[0], rate));
 }
 
 void AppendFrames(const at::Tensor& values, const at::Tensor& valid, std::vector<double>& frames) {

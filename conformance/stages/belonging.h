@@ -40,6 +40,7 @@ struct Heard {
   // A frame: how far below chance, less the margin of the limit, the model predicts it. Of further windows as well,
   // where the first does not decide.
   std::vector<double> below_chance;
+  std::vector<Heard> further;  // those windows, in order
 };
 
 // See Note [Work of the belonging checks].

@@ -4,17 +4,16 @@
 
 #include <algorithm>
 #include <functional>
-#include <limits>
 #include <optional>
 #include <type_traits>
 #include <variant>
+#include <vector>
 
 #include "conformance/stages/belonging.h"
 #include "conformance/stages/model_probes.h"
 #include "conformance/stages/step_times.h"
 #include "harness/generate/catch_torch.h"
 #include "harness/pipeline/alternatives.h"
-#include "harness/pipeline/codec_alternatives.h"
 #include "harness/pipeline/codec_source.h"
 
 namespace conformance {
@@ -45,6 +44,7 @@ struct Reading {
 
 // One that was scored.
 struct Score {
+  size_t candidate = 0;  // its place in their list
   std::string key, value, present;
   bool of_config = false;
   Role role = Role::kLanguageModel;
@@ -65,7 +65,12 @@ class Contest {
   // `others`: further clips that the model predicts.
   Contest(Context& context, const harness::pipeline::Models& models, const Heard& judged,
           std::vector<const Heard*> others, int64_t windows)
-      : context_(context), models_(models), judged_(judged), others_(std::move(others)), windows_(windows) {}
+      : context_(context),
+        models_(models),
+        judged_(judged),
+        others_(std::move(others)),
+        windows_(windows),
+        more_(judged.further) {}
 
   // Over the first `frames` of the clip that is judged.
   Result<Score> Begin(const Candidate& candidate, int64_t frames) const {
@@ -154,13 +159,14 @@ class Contest {
     const auto compared = harness::generate::CatchTorch<Score>("comparing an alternative", [&]() -> Result<Score> {
       const c10::InferenceMode inference;
       Score more = std::move(score);
+      const bool first = more.gains.empty();
       const Likelihood &base = heard.scores.likelihood, &found = reading.found;
       const at::Tensor valid = found.valid.logical_and(base.valid.narrow(1, 0, frames));
       AppendFrames(base.nats.narrow(1, 0, frames) - found.nats, valid, more.gains);
       AppendFrames(base.tempered.narrow(1, 0, frames) - found.tempered, valid, more.tempered_gains);
       more.better = TestFrames(more.gains);
       more.better_tempered = TestFrames(more.tempered_gains);
-      if (more.nats == 0) {
+      if (first) {
         more.nats = found.mean();
         std::vector<double> below;
         AppendBelowChance(context_, models_.language_model.spec(), found, below);
@@ -199,8 +205,7 @@ bool IsWorthALook(const Score& score) {
 
 // Every candidate over the first frames.
 Result<Scored> ScoreAll(const Contest& contest, const std::vector<Candidate>& candidates,
-                        const std::function<double(const Candidate&)>& count_work, int64_t frames, double work_left,
-                        std::vector<size_t>& scored_candidates) {
+                        const std::function<double(const Candidate&)>& count_work, int64_t frames, double work_left) {
   const auto progress = ShowProgress("other readings of the weights").progress;
   Scored scored{{}, {}, work_left};
   for (size_t i = 0; i < candidates.size(); ++i) {
@@ -215,8 +220,8 @@ Result<Scored> ScoreAll(const Contest& contest, const std::vector<Candidate>& ca
     if (!score.ok() && score.error().code == harness::ErrorCode::kMachine) return score.error();
     // One that raises, or gives logits that are not finite, is no better reading.
     if (score.ok()) {
+      score->candidate = i;
       scored.scores.push_back(*std::move(score));
-      scored_candidates.push_back(i);
     }
     if (progress) progress(static_cast<int64_t>(i) + 1, static_cast<int64_t>(candidates.size()));
   }
@@ -224,18 +229,18 @@ Result<Scored> ScoreAll(const Contest& contest, const std::vector<Candidate>& ca
 }
 
 // The most promising ones over everything.
-harness::Status LookAgain(Contest& contest, const std::vector<Candidate>& candidates,
-                          const std::vector<size_t>& scored_candidates, std::vector<Score>& scores) {
-  std::vector<size_t> order;
-  for (size_t i = 0; i < scores.size(); ++i) {
-    if (IsWorthALook(scores[i])) order.push_back(i);
+harness::Status LookAgain(Contest& contest, const std::vector<Candidate>& candidates, std::vector<Score>& scores) {
+  std::vector<Score*> promising;
+  for (Score& score : scores) {
+    if (IsWorthALook(score)) promising.push_back(&score);
   }
-  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return scores[a].better.p < scores[b].better.p; });
-  if (order.size() > kMostLooks) order.resize(kMostLooks);
-  for (const size_t i : order) {
-    auto again = contest.Finish(candidates[scored_candidates[i]]);
+  std::sort(promising.begin(), promising.end(),
+            [](const Score* a, const Score* b) { return a->better.p < b->better.p; });
+  if (promising.size() > kMostLooks) promising.resize(kMostLooks);
+  for (Score* score : promising) {
+    auto again = contest.Finish(candidates[score->candidate]);
     if (!again.ok() && again.error().code == harness::ErrorCode::kMachine) return again.error();
-    if (again.ok()) scores[i] = *std::move(again);
+    if (again.ok()) *score = *std::move(again);
   }
   return {};
 }
@@ -335,12 +340,10 @@ ModelProbe ProbeAlternatives(Context& context, const harness::pipeline::Models& 
     if (&heard != &judged && TestFrames(heard.below_chance).p < kSignificance) others.push_back(&heard);
   }
   Contest contest(context, models, judged, std::move(others), budget.windows);
-  std::vector<size_t> scored_candidates;
-  auto scored =
-      ScoreAll(contest, candidates, count_work, first, budget.work * (fails ? kMoreToExplain : 1), scored_candidates);
+  auto scored = ScoreAll(contest, candidates, count_work, first, budget.work * (fails ? kMoreToExplain : 1));
   if (!scored.ok()) return MakeFailedProbe(scored.error());
   if (context.profile().expect_trained) {
-    const auto looked = LookAgain(contest, candidates, scored_candidates, scored->scores);
+    const auto looked = LookAgain(contest, candidates, scored->scores);
     if (!looked.ok()) return MakeFailedProbe(looked.error());
   }
   return Judge(context, judged.scores, *scored);

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <functional>
 #include <limits>
 #include <optional>
 
@@ -109,9 +108,10 @@ Result<Heard> HearUntilClear(const Context& context, const harness::pipeline::Mo
   AppendBelowChance(context, spec, heard.scores.likelihood, heard.below_chance);
   for (int64_t window = 1; window < budget.windows && context.profile().expect_trained; ++window) {
     if (TestFrames(heard.below_chance).p < kSignificance) break;
-    HARNESS_ASSIGN_OR_RETURN(const auto more, HearWindow(models, heard, window));
+    HARNESS_ASSIGN_OR_RETURN(auto more, HearWindow(models, heard, window));
     if (!more) break;
     AppendBelowChance(context, spec, more->scores.likelihood, heard.below_chance);
+    heard.further.push_back(*std::move(more));
   }
   return heard;
 }

@@ -12,19 +12,37 @@
 namespace harness::pipeline {
 namespace {
 
-// Whether the language model proper has the same tensors: conditioners follow options that are not changed here.
-bool HaveSameTensors(const architecture::LmSpec& a, const architecture::LmSpec& b) {
-  const auto list = [](const architecture::LmSpec& spec) {
-    std::vector<architecture::TensorSpec> tensors = architecture::ListLmTensors(spec);
-    std::erase_if(tensors, [](const architecture::TensorSpec& tensor) { return tensor.group == "conditioners"; });
-    return tensors;
-  };
-  const auto first = list(a), second = list(b);
-  return std::equal(first.begin(), first.end(), second.begin(), second.end(),
+using Tensors = std::vector<architecture::TensorSpec>;
+
+bool AreTheSame(const Tensors& a, const Tensors& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [](const architecture::TensorSpec& x, const architecture::TensorSpec& y) {
                       return x.name == y.name && x.shape == y.shape;
                     });
 }
+
+// Those of the language model proper: conditioners follow options that are not changed here.
+Tensors ListOwnTensors(const architecture::LmSpec& spec) {
+  Tensors tensors = architecture::ListLmTensors(spec);
+  std::erase_if(tensors, [](const architecture::TensorSpec& tensor) { return tensor.group == "conditioners"; });
+  return tensors;
+}
+
+template <class Value>
+config::ConfigValue MakeValue(Value value) {
+  config::ConfigValue made;
+  made.data = std::move(value);
+  return made;
+}
+
+void Exchange(model::TensorTable& tensors, const std::string& a, const std::string& b) {
+  const at::Tensor first = tensors[a], second = tensors[b];
+  tensors.Replace(a, second);
+  tensors.Replace(b, first);
+}
+
+std::string DescribeExchange(int64_t i, int64_t j) { return fmt::format("codebooks {} and {} exchanged", i, j); }
+constexpr const char* kNotExchanged = "each codebook in its place";
 
 // Options, as edits of the config.
 class ConfigAlternatives {
@@ -79,7 +97,7 @@ class ConfigAlternatives {
     const std::string text = architecture::FormatYaml(edited);
     if (text == present) return;
     auto spec = architecture::DescribeLm(config_.With(key, std::move(edited)));
-    if (!spec.ok() || !spec->not_run.empty() || !HaveSameTensors(spec_, *spec)) return;
+    if (!spec.ok() || !spec->not_run.empty() || !AreTheSame(ListOwnTensors(spec_), ListOwnTensors(*spec))) return;
     if (!architecture::CheckPattern(spec->pattern, spec->num_codebooks).ok()) return;
     list_.push_back({key, text, present, *std::move(spec)});
   }
@@ -143,21 +161,26 @@ void ListCodebookSwaps(const architecture::LmSpec& spec, std::vector<Alternative
   for (const char* prefix : {"linears", "emb"}) {
     for (int64_t i = 0; i < spec.num_codebooks; ++i) {
       for (int64_t j = i + 1; j < spec.num_codebooks; ++j) {
-        list.push_back({fmt::format("{}.*", prefix), fmt::format("codebooks {} and {} exchanged", i, j),
-                        "each codebook in its place", spec,
+        list.push_back({fmt::format("{}.*", prefix), DescribeExchange(i, j), kNotExchanged, spec,
                         [prefix = std::string(prefix), i, j](const architecture::LmSpec&, model::TensorTable& tensors) {
                           for (const char* leaf : {"weight", "bias"}) {
                             const std::string a = fmt::format("{}.{}.{}", prefix, i, leaf);
                             const std::string b = fmt::format("{}.{}.{}", prefix, j, leaf);
-                            if (!tensors.Has(a)) continue;
-                            const at::Tensor first = tensors[a], second = tensors[b];
-                            tensors.Replace(a, second);
-                            tensors.Replace(b, first);
+                            if (tensors.Has(a)) Exchange(tensors, a, b);
                           }
                         }});
       }
     }
   }
+}
+
+// An edit of the config, if it builds and changes something that no tensor shows.
+void TryCodec(const config::Config& edited, const architecture::CodecSpec& spec, const std::string& key,
+              const std::string& value, const std::string& present, std::vector<CodecAlternative>& list) {
+  if (value == present) return;
+  auto other = architecture::DescribeCodec(edited);
+  if (other.ok() && AreTheSame(ListCodecTensors(spec), ListCodecTensors(*other)))
+    list.push_back({key, value, present, *std::move(other)});
 }
 
 }  // namespace
@@ -166,6 +189,34 @@ std::vector<Alternative> ListAlternatives(const config::Config& config, const ar
   std::vector<Alternative> list = ConfigAlternatives(config, spec).List();
   ListOrders(spec, list);
   ListCodebookSwaps(spec, list);
+  return list;
+}
+
+std::vector<CodecAlternative> ListCodecAlternatives(const config::Config& config, const architecture::CodecSpec& spec,
+                                                    int64_t codebooks) {
+  std::vector<CodecAlternative> list;
+  TryCodec(config.With("encodec.causal", MakeValue(!spec.causal)), spec, "encodec.causal",
+           architecture::FormatYaml(MakeValue(!spec.causal)), architecture::FormatYaml(MakeValue(spec.causal)), list);
+  for (const char* name : {"ELU", "ReLU", "LeakyReLU", "GELU", "SiLU"}) {
+    // The parameters are one activation's; each is tried as PyTorch has it by default.
+    const auto present = config.GetString("seanet.activation");
+    if (present.ok() && *present == name) continue;
+    const config::Config plain = config.With("seanet.activation_params", MakeValue(config::ConfigValue::Map()));
+    TryCodec(plain.With("seanet.activation", MakeValue(std::string(name))), spec, "seanet.activation",
+             fmt::format("{} with seanet.activation_params: {{}}", name), present.ok() ? *present : "ELU", list);
+  }
+  for (const char* mode : {"constant", "reflect", "replicate"}) {
+    TryCodec(config.With("seanet.pad_mode", MakeValue(std::string(mode))), spec, "seanet.pad_mode", mode,
+             spec.encoder.pad_mode, list);
+  }
+  for (int64_t i = 0; i < codebooks; ++i) {
+    for (int64_t j = i + 1; j < codebooks; ++j) {
+      list.push_back({"quantizer.vq.layers.*", DescribeExchange(i, j), kNotExchanged, spec,
+                      [i, j](const architecture::CodecSpec& of, model::TensorTable& tensors) {
+                        Exchange(tensors, of.Codebook(i) + ".embed", of.Codebook(j) + ".embed");
+                      }});
+    }
+  }
   return list;
 }
 

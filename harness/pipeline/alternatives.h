@@ -1,28 +1,36 @@
-// What else a language model of the same tensors could be: options that no shape shows, and orders of weights that an
-// exporter can mix up. Each is built over the same mapped weights, and scored on the same codes.
+// What else models of the same tensors could be: options that no shape shows, and orders of weights that an exporter can
+// mix up. Each is built over the same mapped weights.
 #pragma once
 
 #include <functional>
 #include <string>
 #include <vector>
 
+#include "harness/architecture/codec_spec.h"
 #include "harness/architecture/lm_spec.h"
 #include "harness/config/config.h"
 #include "harness/model/tensor_table.h"
 
 namespace harness::pipeline {
 
-struct Alternative {
+// Spec: architecture::LmSpec or CodecSpec.
+template <class Spec>
+struct AlternativeOf {
   std::string key;      // what it changes: "transformer_lm.num_heads", "self_attn.in_proj_weight"
   std::string value;    // "4"; what the weights would be: "key, query, value"
   std::string present;  // "2"; "query, key, value"
-  architecture::LmSpec spec;
-  std::function<void(const architecture::LmSpec&, model::TensorTable&)> rearrange = {};  // of the tensors; empty: none
+  Spec spec;
+  std::function<void(const Spec&, model::TensorTable&)> rearrange = {};  // of the tensors; empty: none
 
   bool of_config() const { return !rearrange; }
 };
+using Alternative = AlternativeOf<architecture::LmSpec>;
+using CodecAlternative = AlternativeOf<architecture::CodecSpec>;
 
 // The likelier first. Only what audiocraft's builders accept, and the tensors agree with. `spec`: of `config`.
 std::vector<Alternative> ListAlternatives(const config::Config& config, const architecture::LmSpec& spec);
+// Of an EnCodec; `codebooks`: how many of them are active.
+std::vector<CodecAlternative> ListCodecAlternatives(const config::Config& config, const architecture::CodecSpec& spec,
+                                                    int64_t codebooks);
 
 }  // namespace harness::pipeline

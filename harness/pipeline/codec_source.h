@@ -12,7 +12,7 @@
 #include "harness/base/result.h"
 #include "harness/export/export.h"
 #include "harness/model/compression_model.h"
-#include "harness/pipeline/codec_alternatives.h"
+#include "harness/pipeline/alternatives.h"
 
 namespace harness::pipeline {
 

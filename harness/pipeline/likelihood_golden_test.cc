@@ -14,7 +14,6 @@
 #include "harness/audio/npy.h"
 #include "harness/generate/likelihood.h"
 #include "harness/pipeline/alternatives.h"
-#include "harness/pipeline/codec_alternatives.h"
 #include "harness/pipeline/codec_source.h"
 #include "harness/pipeline/models.h"
 #include "harness/pipeline/reference_audio.h"

@@ -93,13 +93,14 @@ def judge(program: Path, export: Path, clip: Path, every: bool, folder: Path) ->
 
 
 def row(export: str, kind: str, checks: dict) -> str:
-    nats = (checks["likelihood"]["measured"] or {})
-    best = max((checks["alternatives"]["measured"] or {}).get("scored", []), key=lambda score: score["gain"], default=None)
+    measured = {name: checks[name]["measured"] or {} for name in CHECKS}  # of what was not run, nothing
+    nats, limit = measured["likelihood"], checks["likelihood"]["limit"] or {}
+    best = max(measured["alternatives"].get("scored", []), key=lambda score: score["gain"], default=None)
+    figures = [nats.get("nats"), nats.get("tempered_nats"), limit.get("chance"), measured["round_trip"].get("band_correlation")]
+    cells = ["" if figure is None else f"{figure:.2f}" for figure in figures]
+    cells.append(f"{best['key']}: {best['value']} {best['gain']:+.3f} (p {best['p']:.2g})" if best else "")
     failing = [f"**{name}**: {checks[name]['message']}" for name in CHECKS if checks[name]["status"] == "fail"]
-    figures = [f"{nats.get('limit', 0)}" if not nats else f"{nats['nats']:.2f} | {nats['tempered_nats']:.2f} | {checks['likelihood']['limit']['chance']:.2f}",
-               f"{checks['round_trip']['measured']['band_correlation']:.2f}" if checks["round_trip"]["measured"] else "",
-               f"{best['key']}: {best['value']} {best['gain']:+.3f} (p {best['p']:.2g})" if best else ""]
-    return f"| {export} | {kind} | {' | '.join(figures)} | {'; '.join(failing)} |"
+    return f"| {export} | {kind} | {' | '.join(cells)} | {'; '.join(failing)} |"
 
 
 def main() -> int:

@@ -46,8 +46,8 @@ def main() -> int:
     import torch
     from omegaconf import OmegaConf
     base = production.FIXTURES / "exports" / args.base
-    rate = torch.load(base / "compression_state_dict.bin")["xp.cfg"]
-    clip = torch.from_numpy(music.render(music.compose(COMPOSITION), OmegaConf.create(rate).sample_rate, CLIP_S, 1))
+    cfg = OmegaConf.create(torch.load(base / "compression_state_dict.bin")["xp.cfg"])
+    clip = torch.from_numpy(music.render(music.compose(COMPOSITION), cfg.sample_rate, CLIP_S, 1))
     print("| export | nats a token | each codebook |\n|---|---|---|")
     print(row("as it is", base, clip), flush=True)
     for path in args.recipes:

@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "conformance/stages/alternative_score.h"
 #include "conformance/stages/belonging.h"
 #include "conformance/stages/model_probes.h"
 #include "conformance/stages/step_times.h"
@@ -27,36 +28,16 @@ using harness::pipeline::Alternative;
 using harness::pipeline::CodecAlternative;
 using nlohmann::json;
 
-constexpr int64_t kMoreToExplain = 4;
-// Of the first frames: what looks better so far is scored over the clip as far as the budget goes. A good export has hardly any.
-constexpr double kWorthALook = 0.2;
+constexpr int64_t kMoreToExplain = 10;
 constexpr size_t kMostLooks = 3;
-// A codec whose codes are all one is easy to predict: another reading of it must sound as good as the config's.
-constexpr double kSameSoundDb = 0.5;
 
+using Score = AlternativeScore;
 using Candidate = std::variant<Alternative, CodecAlternative>;
 
 // What one reading makes of one clip.
 struct Reading {
   Likelihood found;
   std::optional<harness::audio::RoundTrip> round_trip;  // of a codec
-};
-
-// One that was scored.
-struct Score {
-  size_t candidate = 0;  // its place in their list
-  std::string key, value, present;
-  bool of_config = false;
-  Role role = Role::kLanguageModel;
-  double nats = 0;                                   // of the first clip
-  std::vector<double> gains, tempered_gains;         // a frame: the config's nats minus its own
-  BlockTest better, better_tempered;                 // of these
-  bool predicts = false;                             // below chance, itself
-  double band_error_db = 0, base_band_error_db = 0;  // of a codec
-  bool contradicted = false;                         // another clip that the model predicts says the opposite
-  bool whole = false;                                // over all clips
-
-  std::string Describe() const { return fmt::format("{}: {}", key, value); }
 };
 
 // Scores other readings of the weights against the config's.
@@ -170,12 +151,10 @@ class Contest {
         more.nats = found.mean();
         std::vector<double> below;
         AppendBelowChance(context_, models_.language_model.spec(), found, below);
-        more.predicts = TestFrames(below).p < kWorthALook;
+        more.predicts = MayBeAboveZero(TestFrames(below));
       }
-      if (reading.round_trip) {
-        more.band_error_db += reading.round_trip->band_error_db;
-        more.base_band_error_db += heard.scores.round_trip.band_error_db;
-      }
+      if (reading.round_trip)
+        more.band_losses_db.push_back(reading.round_trip->band_error_db - heard.scores.round_trip.band_error_db);
       return more;
     });
     if (!compared.ok()) return compared.error();
@@ -198,10 +177,6 @@ struct Scored {
   std::vector<std::string> left_out;  // "KEY: VALUE"
   double work_left = 0;
 };
-
-bool IsWorthALook(const Score& score) {
-  return score.predicts && score.better.mean > 0 && score.better.p < kWorthALook && score.better_tempered.mean > 0;
-}
 
 // Every candidate over the first frames.
 Result<Scored> ScoreAll(const Contest& contest, const std::vector<Candidate>& candidates,
@@ -245,19 +220,6 @@ harness::Status LookAgain(Contest& contest, const std::vector<Candidate>& candid
   return {};
 }
 
-// With Bonferroni's correction.
-double ComputeP(const Score& score, size_t scored) {
-  return std::min(1.0, std::max(score.better.p, score.better_tempered.p) * static_cast<double>(scored));
-}
-
-// Better, significantly, by more than its being less sure; it must itself predict, and a codec sound as well.
-bool IsBetter(const Context& context, const Score& score, double p) {
-  const double margin = context.GetLimit("belonging.min_gain");
-  if (!score.whole || score.contradicted || !score.predicts || p >= kSignificance) return false;
-  if (score.better.mean < margin || score.better_tempered.mean < margin) return false;
-  return score.role == Role::kLanguageModel || !(score.band_error_db > score.base_band_error_db + kSameSoundDb);
-}
-
 std::string DescribeP(double p) { return p < 1e-6 ? "p < 1e-6" : fmt::format("p = {:.1g}", p); }
 
 void Report(const Score& best, double p, ModelProbe& probe) {
@@ -285,19 +247,19 @@ ModelProbe Judge(const Context& context, const ModelScores& base, const Scored& 
   const Score* best = nullptr;
   json list = json::array();
   for (const Score& score : scored.scores) {
-    const double p = ComputeP(score, scored.scores.size());
+    const double p = CorrectP(score, scored.scores.size());
     list.push_back({{"key", score.key},
                     {"value", score.value},
                     {"nats", score.nats},
                     {"gain", score.better.mean},
                     {"p", p},
                     {"frames", score.gains.size()}});
-    if (!IsBetter(context, score, p)) continue;
+    if (!IsBetter(score, p, context.GetLimit("belonging.min_gain"))) continue;
     if (best == nullptr || score.better.mean > best->better.mean) best = &score;
   }
   probe.measured = {{"nats", base.likelihood.mean()}, {"scored", list}, {"not_scored", scored.left_out}};
   probe.limit = {{"gain", context.GetLimit("belonging.min_gain")}, {"p", kSignificance}};
-  if (best != nullptr && context.profile().expect_trained) Report(*best, ComputeP(*best, scored.scores.size()), probe);
+  if (best != nullptr && context.profile().expect_trained) Report(*best, CorrectP(*best, scored.scores.size()), probe);
   return probe;
 }
 

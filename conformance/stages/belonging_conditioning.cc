@@ -17,7 +17,8 @@ namespace {
 using harness::model::LmConditions;
 using nlohmann::json;
 
-constexpr int64_t kConditioningFrames = 4;
+// Each codebook's code of it is followed by a step that it should change.
+constexpr int64_t kConditioningFrames = 1;
 
 // The largest difference between two passes, relative to the largest logit.
 double CompareLogits(const at::Tensor& a, const at::Tensor& b) {
@@ -30,23 +31,24 @@ ModelProbe ProbeConditioning(const Context& context, const harness::pipeline::Mo
                              const Reference& reference) {
   const LmSpec& spec = models.language_model.spec();
   const at::Tensor codes = reference.codes.narrow(1, 0, std::min(kConditioningFrames, reference.codes.size(1)));
-  const auto predict = [&](const LmConditions& conditions, const at::Tensor& given) {
-    return harness::generate::ComputeTeacherForcedLogits(models.language_model, conditions, given);
-  };
-  const auto base = predict(reference.conditions, codes);
-  if (!base.ok()) return MakeFailedProbe(base.error());
+  // Row 0 as it is, row k + 1 with another code of codebook k.
+  const int64_t rows = spec.num_codebooks + 1;
+  at::Tensor given = codes.unsqueeze(0).repeat({rows, 1, 1});
+  for (int64_t k = 0; k < spec.num_codebooks; ++k)
+    given[k + 1][k].copy_((codes[k] + spec.cardinality / 2).remainder(spec.cardinality));
+  LmConditions conditions = reference.conditions;
+  for (auto& condition : conditions) condition.embedding = condition.embedding.expand({rows, -1, -1});
+  const auto all = harness::generate::ComputeTeacherForcedLogits(models.language_model, conditions, given);
+  if (!all.ok()) return MakeFailedProbe(all.error());
+  const at::Tensor base = all->narrow(0, 0, 1);
+  const double largest = std::max(1e-30, base.abs().max().item<double>());
   const double least = context.GetLimit("belonging.min_effect");
   json embeddings = json::array(), heads = json::array();
   std::vector<std::string> dead;
   for (int64_t k = 0; k < spec.num_codebooks; ++k) {
-    at::Tensor other = codes.clone();
-    other[k] = (other[k] + spec.cardinality / 2).remainder(spec.cardinality);
-    const auto changed = predict(reference.conditions, other);
-    if (!changed.ok()) return MakeFailedProbe(changed.error());
-    embeddings.push_back(CompareLogits(*base, *changed));
-    const at::Tensor head = (*base)[0][k];  // [S, cardinality]
-    heads.push_back((head - head.mean(-1, true)).abs().max().item<double>() /
-                    std::max(1e-30, base->abs().max().item<double>()));
+    embeddings.push_back(CompareLogits(base, all->narrow(0, k + 1, 1)));
+    const at::Tensor head = base[0][k];  // [S, cardinality]
+    heads.push_back((head - head.mean(-1, true)).abs().max().item<double>() / largest);
     if (embeddings.back().get<double>() < least) dead.push_back(fmt::format("the codes of codebook {} (emb.{})", k, k));
     if (heads.back().get<double>() < least)
       dead.push_back(fmt::format("which code of codebook {} it is (linears.{})", k, k));
@@ -55,7 +57,7 @@ ModelProbe ProbeConditioning(const Context& context, const harness::pipeline::Mo
   probe.measured = {{"embeddings", embeddings}, {"heads", heads}};
   probe.limit = {{"effect", least}};
   if (const auto text = FindEncodableText(models, context.profile())) {
-    const auto conditions =
+    const auto described =
         harness::generate::CatchTorch<LmConditions>("encoding a prompt", [&]() -> Result<LmConditions> {
           const c10::InferenceMode inference;
           harness::model::ConditioningInput sample;
@@ -63,10 +65,10 @@ ModelProbe ProbeConditioning(const Context& context, const harness::pipeline::Mo
           HARNESS_ASSIGN_OR_RETURN(harness::model::GuidedConditions both, models.conditions.Encode({sample}, true));
           return std::move(both.positive);
         });
-    if (!conditions.ok()) return MakeFailedProbe(conditions.error());
-    const auto changed = predict(*conditions, codes);
+    if (!described.ok()) return MakeFailedProbe(described.error());
+    const auto changed = harness::generate::ComputeTeacherForcedLogits(models.language_model, *described, codes);
     if (!changed.ok()) return MakeFailedProbe(changed.error());
-    probe.measured["text"] = CompareLogits(*base, *changed);
+    probe.measured["text"] = CompareLogits(base, *changed);
     if (probe.measured["text"].get<double>() < least) dead.push_back("a text (conditioners.description)");
   }
   if (dead.empty()) return probe;

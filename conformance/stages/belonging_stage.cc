@@ -22,10 +22,13 @@ namespace {
 using harness::Error;
 using harness::Result;
 using harness::architecture::LmSpec;
+using harness::model::LmConditions;
 using Clock = std::chrono::steady_clock;
 
-// Multiplications: what the smallest machine does in two seconds or so.
+// Multiplications: small models get them whatever is generated.
 constexpr double kFreeWork = 2e9;
+// Of what the generation takes: of MusicGen small five other readings.
+constexpr double kShareOfGeneration = 0.5;
 constexpr int64_t kMostFrames = 100;                      // 2 s of most codecs
 constexpr int64_t kFewestWindows = 5, kMostWindows = 15;  // 10 and 30 s
 // Of every alternative, and some more: as many as a codec of four codebooks has.
@@ -38,13 +41,13 @@ BelongingBudget MakeBudget(const Context& context, const LmSpec& spec, double fr
     return {kMostFrames, kMostFrames, kMostWindows, std::numeric_limits<double>::infinity()};
   const auto& cases = context.plan().cases;
   const auto runs = std::count_if(cases.begin(), cases.end(), [&](const auto& of) { return of.device == device; });
-  const double step = CountLmWork(spec, 1);
+  const double step = CountLmWork(spec, kMostFrames) / static_cast<double>(kMostFrames);
   const double generated = static_cast<double>(runs) * 2 * context.profile().duration_s * frame_rate_hz * step;
-  const double allowed = std::max(generated / 2, kFreeWork);
+  const double allowed = std::max(generated * kShareOfGeneration, kFreeWork);
   BelongingBudget budget;
   budget.frames = std::clamp(static_cast<int64_t>(std::min(allowed / step, 1e9)) / 4, kFewestFrames, kMostFrames);
   budget.first =
-      std::clamp(static_cast<int64_t>(std::min(allowed / step / kAlternatives, 1e9)), budget.frames / 2, budget.frames);
+      std::clamp(static_cast<int64_t>(std::min(allowed / step / kAlternatives, 1e9)), budget.frames / 4, budget.frames);
   budget.windows =
       std::clamp(static_cast<int64_t>(std::min(10 * allowed / step / static_cast<double>(budget.frames), 1e9)),
                  kFewestWindows, kMostWindows);
@@ -53,15 +56,24 @@ BelongingBudget MakeBudget(const Context& context, const LmSpec& spec, double fr
   return budget;
 }
 
+Result<LmConditions> EncodeNoCondition(const harness::pipeline::Models& models) {
+  return harness::generate::CatchTorch<LmConditions>("encoding no condition", [&]() -> Result<LmConditions> {
+    const c10::InferenceMode inference;
+    HARNESS_ASSIGN_OR_RETURN(harness::model::GuidedConditions conditions,
+                             models.conditions.Encode({harness::model::ConditioningInput{}}, /*together=*/true));
+    return std::move(conditions.positive);
+  });
+}
+
 // `file`: none for the clip of the suite. `window`: which of its stretches of `frames`, from 0; behind its end there are no
 // codes.
-Result<Reference> ReadReference(const harness::pipeline::Models& models,
+Result<Reference> ReadReference(const harness::pipeline::Models& models, const LmConditions& conditions,
                                 const std::optional<std::filesystem::path>& file, int64_t frames, int64_t window) {
   const harness::architecture::CodecFacts& codec = models.codec->facts();
   // One frame more: what a codec makes of the end is cut away.
   const double seconds = static_cast<double>(codec.Samples(frames + codec.steps_per_frame) + codec.missing_samples) /
                          static_cast<double>(codec.sample_rate_hz);
-  Reference reference{file ? "reference_audio" : "the built-in clip of music", file, {}, {}, {}};
+  Reference reference{file ? "reference_audio" : "the built-in clip of music", file, {}, {}, conditions};
   HARNESS_ASSIGN_OR_RETURN(const at::Tensor audio, harness::pipeline::ReadReferenceAudio(
                                                        file, codec, seconds * static_cast<double>(window + 1)));
   const int64_t start = window * codec.Samples(frames);
@@ -71,17 +83,14 @@ Result<Reference> ReadReference(const harness::pipeline::Models& models,
   return harness::generate::CatchTorch<Reference>("encoding the reference audio", [&]() -> Result<Reference> {
     const c10::InferenceMode inference;
     reference.codes = EncodeFrames(*models.codec, reference.audio, models.language_model.device(), frames);
-    HARNESS_ASSIGN_OR_RETURN(harness::model::GuidedConditions conditions,
-                             models.conditions.Encode({harness::model::ConditioningInput{}}, /*together=*/true));
-    reference.conditions = std::move(conditions.positive);
     return std::move(reference);
   });
 }
 
-Result<Heard> Hear(const harness::pipeline::Models& models, const std::optional<std::filesystem::path>& file,
-                   int64_t frames, int64_t window = 0) {
+Result<Heard> Hear(const harness::pipeline::Models& models, const LmConditions& conditions,
+                   const std::optional<std::filesystem::path>& file, int64_t frames, int64_t window = 0) {
   Heard heard;
-  HARNESS_ASSIGN_OR_RETURN(heard.reference, ReadReference(models, file, frames, window));
+  HARNESS_ASSIGN_OR_RETURN(heard.reference, ReadReference(models, conditions, file, frames, window));
   if (window > 0 && !heard.reference.codes.defined()) return heard;
   if (heard.reference.codes.size(1) < kFewestFrames) {
     return Error{harness::ErrorCode::kMismatch,
@@ -104,7 +113,8 @@ Result<Heard> Hear(const harness::pipeline::Models& models, const std::optional<
 Result<Heard> HearUntilClear(const Context& context, const harness::pipeline::Models& models,
                              const std::optional<std::filesystem::path>& file, const BelongingBudget& budget) {
   const LmSpec& spec = models.language_model.spec();
-  HARNESS_ASSIGN_OR_RETURN(Heard heard, Hear(models, file, budget.frames));
+  HARNESS_ASSIGN_OR_RETURN(const LmConditions conditions, EncodeNoCondition(models));
+  HARNESS_ASSIGN_OR_RETURN(Heard heard, Hear(models, conditions, file, budget.frames));
   AppendBelowChance(context, spec, heard.scores.likelihood, heard.below_chance);
   for (int64_t window = 1; window < budget.windows && context.profile().expect_trained; ++window) {
     if (TestFrames(heard.below_chance).p < kSignificance) break;
@@ -149,7 +159,8 @@ const Heard& ChooseRoundTrip(const std::vector<Heard>& all) {
 }  // namespace
 
 Result<std::optional<Heard>> HearWindow(const harness::pipeline::Models& models, const Heard& judged, int64_t window) {
-  HARNESS_ASSIGN_OR_RETURN(Heard heard, Hear(models, judged.reference.file, judged.reference.codes.size(1), window));
+  HARNESS_ASSIGN_OR_RETURN(Heard heard, Hear(models, judged.reference.conditions, judged.reference.file,
+                                             judged.reference.codes.size(1), window));
   if (!heard.reference.codes.defined()) return std::optional<Heard>();
   return std::optional<Heard>(std::move(heard));
 }

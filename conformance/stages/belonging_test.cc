@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "conformance/framework/run.h"
+#include "conformance/stages/alternative_score.h"
 
 namespace conformance {
 namespace {
@@ -101,6 +102,64 @@ TEST_F(BelongingTest, ARoundTripIsJudgedByItsBands) {
   EXPECT_FALSE(judge(std::numeric_limits<double>::quiet_NaN()).passed);  // silence
   EXPECT_THAT(judge(0.9, 3).message, HasSubstr("3 samples are not finite"));
   EXPECT_TRUE(judge(0.19, 0, /*expect_trained=*/false).passed);
+}
+
+constexpr double kMinGain = 0.05;
+
+// Better by 0.1 nats over 300 frames, for certain.
+AlternativeScore MakeScore() {
+  AlternativeScore score;
+  score.better = score.better_tempered = {.mean = 0.1, .standard_error = 0.01, .blocks = 30, .p = 1e-9};
+  score.predicts = score.whole = true;
+  return score;
+}
+
+TEST(AlternativeScore, FirstFramesTellWhatIsWorthALook) {
+  AlternativeScore score = MakeScore();
+  EXPECT_TRUE(IsWorthALook(score));
+  score.better.p = 0.3;
+  EXPECT_FALSE(IsWorthALook(score));
+  // Ten frames of a large model: too few for a test.
+  score.better = {.mean = 0.1, .standard_error = 0, .blocks = 1, .p = 1};
+  EXPECT_TRUE(IsWorthALook(score));
+  score.better.mean = -0.1;
+  EXPECT_FALSE(IsWorthALook(score));
+  score = MakeScore();
+  score.better_tempered.mean = -0.01;
+  EXPECT_FALSE(IsWorthALook(score));
+  score = MakeScore();
+  score.predicts = false;
+  EXPECT_FALSE(IsWorthALook(score));
+}
+
+TEST(AlternativeScore, IsBetterOnlyByAll) {
+  const auto is_better = [](const AlternativeScore& score, size_t scored = 40) {
+    return IsBetter(score, CorrectP(score, scored), kMinGain);
+  };
+  EXPECT_TRUE(is_better(MakeScore()));
+  const auto with = [&](auto change) {
+    AlternativeScore score = MakeScore();
+    change(score);
+    return is_better(score);
+  };
+  EXPECT_FALSE(with([](AlternativeScore& of) { of.whole = false; })) << "some frames of one clip";
+  EXPECT_FALSE(with([](AlternativeScore& of) { of.contradicted = true; })) << "another clip says the opposite";
+  EXPECT_FALSE(with([](AlternativeScore& of) { of.predicts = false; })) << "no better than chance";
+  EXPECT_FALSE(with([](AlternativeScore& of) { of.better.mean = 0.04; })) << "too little";
+  EXPECT_FALSE(with([](AlternativeScore& of) { of.better_tempered.mean = 0.04; })) << "less sure of itself, no more";
+  EXPECT_FALSE(with([](AlternativeScore& of) { of.better_tempered.p = 1e-4; })) << "1e-4 times 40 tries";
+  EXPECT_TRUE(with([](AlternativeScore& of) { of.better.p = of.better_tempered.p = 1e-5; }));
+}
+
+TEST(AlternativeScore, ACodecSoundsAsGoodHoweverManyWindowsAreHeard) {
+  AlternativeScore score = MakeScore();
+  const auto is_better = [&] { return IsBetter(score, 1e-9, kMinGain); };
+  score.band_losses_db = std::vector<double>(15, 0.4);
+  EXPECT_TRUE(is_better());
+  score.band_losses_db = std::vector<double>(15, 0.6);
+  EXPECT_FALSE(is_better());
+  score.band_losses_db = {3, -2.5};
+  EXPECT_TRUE(is_better());
 }
 
 }  // namespace

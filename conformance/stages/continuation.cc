@@ -22,14 +22,14 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Of the codec's frames: a second or so, and what shows that the music goes on.
-constexpr double kPromptS = 1;
-constexpr int64_t kMostPromptFrames = 100, kContinuedFrames = 10;
+// A second or so is encoded; its beginning is continued, by what shows that the music goes on.
+constexpr double kHeardS = 1;
+constexpr int64_t kMostHeardFrames = 100, kPromptFrames = 12, kContinuedFrames = 5;
 
 // Of the clip of the suite: a file of the user's may begin with silence.
 struct Continued {
-  int64_t prompt_frames = 0;
-  std::vector<harness::audio::CodebookStatistics> prompt_codes;
+  int64_t heard_frames = 0;
+  std::vector<harness::audio::CodebookStatistics> heard_codes;
   bool prompt_kept = false, in_range = false, has_length = false;
   int64_t not_finite = 0;  // samples
 };
@@ -38,16 +38,17 @@ harness::Result<Continued> Continue(Context& context, const harness::pipeline::M
                                     const std::string& device) {
   const harness::architecture::CodecFacts& codec = models.codec->facts();
   const harness::architecture::LmSpec& lm = models.language_model.spec();
-  const double seconds = std::min(kPromptS, static_cast<double>(kMostPromptFrames) / codec.frame_rate_hz);
+  const double seconds = std::min(kHeardS, static_cast<double>(kMostHeardFrames) / codec.frame_rate_hz);
   HARNESS_ASSIGN_OR_RETURN(const at::Tensor audio, harness::pipeline::ReadReferenceAudio(std::nullopt, codec, seconds));
-  HARNESS_ASSIGN_OR_RETURN(const at::Tensor prompt, harness::pipeline::EncodePrompt(models, audio));
+  HARNESS_ASSIGN_OR_RETURN(const at::Tensor heard, harness::pipeline::EncodePrompt(models, audio));
   Continued found;
-  found.prompt_frames = prompt.size(2);
-  const at::Tensor codes = prompt[0].to(at::kInt).contiguous();
-  HARNESS_ASSIGN_OR_RETURN(found.prompt_codes, harness::audio::ComputeTokenStatistics(
+  found.heard_frames = heard.size(2);
+  const at::Tensor codes = heard[0].to(at::kInt).contiguous();
+  HARNESS_ASSIGN_OR_RETURN(found.heard_codes, harness::audio::ComputeTokenStatistics(
                                                    {codes.data_ptr<int32_t>(), static_cast<size_t>(codes.numel())},
                                                    codes.size(0), codes.size(1)));
-  const int64_t frames = found.prompt_frames + kContinuedFrames * codec.steps_per_frame;
+  const at::Tensor prompt = heard.narrow(2, 0, std::min(heard.size(2), kPromptFrames * codec.steps_per_frame));
+  const int64_t frames = prompt.size(2) + kContinuedFrames * codec.steps_per_frame;
   const harness::pipeline::MusicRequest request{
       .samples = std::vector<harness::model::ConditioningInput>(1),
       .length = {.duration_s = lm.segment_duration_s, .max_duration_s = lm.segment_duration_s, .most_frames = frames},
@@ -61,7 +62,7 @@ harness::Result<Continued> Continue(Context& context, const harness::pipeline::M
   const std::string folder = fmt::format("generation/{}/continuation/", device);
   HARNESS_RETURN_IF_ERROR(WriteMusic(context.settings().output_dir, folder + "tokens.npy", folder + "audio.wav", music,
                                      codec.sample_rate_hz));
-  found.prompt_kept = at::equal(music.codes.slice(2, 0, found.prompt_frames), prompt);
+  found.prompt_kept = at::equal(music.codes.slice(2, 0, prompt.size(2)), prompt);
   found.in_range = music.codes.size(2) == frames && music.codes.min().item<int64_t>() >= 0 &&
                    music.codes.max().item<int64_t>() < lm.cardinality;
   found.has_length = music.audio.size(1) == codec.channels && music.audio.size(2) == codec.Samples(frames);
@@ -71,7 +72,7 @@ harness::Result<Continued> Continue(Context& context, const harness::pipeline::M
 
 // One code whatever the music, in every codebook: nothing of the music is left.
 bool IsCollapsed(const Continued& found, double most) {
-  return std::all_of(found.prompt_codes.begin(), found.prompt_codes.end(),
+  return std::all_of(found.heard_codes.begin(), found.heard_codes.end(),
                      [most](const auto& codebook) { return codebook.dominant_share > most; });
 }
 
@@ -79,20 +80,20 @@ void Judge(const Context& context, const Continued& found, ModelProbe& probe) {
   const double most = context.GetLimit("tokens.max_dominant_share");
   const char* clip = "the built-in clip of music";
   std::vector<double> shares;
-  for (const auto& codebook : found.prompt_codes) shares.push_back(codebook.dominant_share);
-  probe.measured.update({{"prompt_frames", found.prompt_frames}, {"dominant_share", shares}});
+  for (const auto& codebook : found.heard_codes) shares.push_back(codebook.dominant_share);
+  probe.measured.update({{"heard_frames", found.heard_frames}, {"dominant_share", shares}});
   probe.limit = {{"dominant_share", most}};
   // Random weights may hear nothing, and overflow.
   const bool judges = context.profile().expect_trained;
   if (judges && IsCollapsed(found, most)) {
     std::vector<std::string> codes;
-    for (const auto& codebook : found.prompt_codes) codes.push_back(std::to_string(codebook.dominant_code));
+    for (const auto& codebook : found.heard_codes) codes.push_back(std::to_string(codebook.dominant_code));
     probe.message = fmt::format(
         "compression_state_dict.bin: the encoder hears nothing: it gives nearly every frame of {} the same codes ({}, in "
         "{:.0f} % of {} frames or more), although every weight is finite: its activations overflow or vanish. "
         "MusicGen.generate_continuation would go on from these codes, whatever the prompt; generation without a prompt "
         "does not use the encoder",
-        clip, fmt::join(codes, ", "), 100 * *std::min_element(shares.begin(), shares.end()), found.prompt_frames);
+        clip, fmt::join(codes, ", "), 100 * *std::min_element(shares.begin(), shares.end()), found.heard_frames);
     probe.remedy =
         "Export an earlier checkpoint of the codec, whose encoder is whole: weights of encoder.* far out of range are of "
         "another normalisation (seanet.norm), or were damaged where they were converted";

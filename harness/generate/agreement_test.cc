@@ -69,6 +69,19 @@ TEST_F(AgreementTest, TeacherForcingFollowsProduction) {
   EXPECT_GT(compared, 90);
 }
 
+TEST_F(AgreementTest, RowsOfCodesAreAsTheyAreAlone) {
+  const Pair models("Plain");
+  const at::Tensor a = at::tensor({1, 2, 3, 4, 5, 6}, at::kLong).view({2, 3}), b = 11 - a;
+  const auto both = ComputeTeacherForcedLogits(*models.float32, {}, at::stack({a, b}));
+  ASSERT_TRUE(both.ok());
+  EXPECT_TRUE(at::allclose(both->narrow(0, 0, 1), *ComputeTeacherForcedLogits(*models.float32, {}, a), 1e-4, 1e-5));
+  EXPECT_TRUE(at::allclose(both->narrow(0, 1, 1), *ComputeTeacherForcedLogits(*models.float32, {}, b), 1e-4, 1e-5));
+  const model::LmConditions three = {{"description", at::zeros({3, 1, 4})}};
+  const auto refused = ComputeTeacherForcedLogits(*models.float32, three, at::stack({a, b}));
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().message, "codes have 2 rows, the conditions 3");
+}
+
 TEST_F(AgreementTest, RefusesCodesThatAreNone) {
   const Pair models("Plain");  // K = 2, cardinality 12
   const struct {
@@ -76,10 +89,10 @@ TEST_F(AgreementTest, RefusesCodesThatAreNone) {
     at::Tensor codes;
     const char* words;
   } rows[] = {
-      {"Codebooks", at::zeros({3, 4}, at::kLong),
-       "codes for a model of 2 codebooks have 2 dimensions, the first of size 3"},
-      {"Batch", at::zeros({1, 2, 4}, at::kLong), "have 3 dimensions"},
-      {"NoFrame", at::zeros({2, 0}, at::kLong), "expected [K, T]"},
+      {"Codebooks", at::zeros({3, 4}, at::kLong), "codes for a model of 2 codebooks are [1, 3, 4]: expected [B, K, T]"},
+      {"Dimensions", at::zeros({1, 1, 2, 4}, at::kLong), "are [1, 1, 2, 4]"},
+      {"NoFrame", at::zeros({2, 0}, at::kLong), "or [K, T]"},
+      {"NoRow", at::zeros({0, 2, 4}, at::kLong), "are [0, 2, 4]"},
       {"Special", at::full({2, 4}, 12, at::kLong), "codes go from 12 to 12, transformer_lm.card is 12"},
       {"Negative", at::full({2, 4}, -1, at::kLong), "codes go from -1 to -1"},
   };

@@ -96,6 +96,16 @@ TEST(Paired, SaysNothingOfTwoBlocks) {
   EXPECT_EQ(test.p, 1);
 }
 
+// Means 1, 2, 6: variance 7 (over two degrees of freedom), of a mean of three 7/3.
+TEST(Paired, ErrorIsThatOfAMeanOfBlocks) {
+  const BlockTest test = TestAboveZero({0, 2, 1, 3, 5, 7}, 2);
+  EXPECT_EQ(test.mean, 3);
+  EXPECT_NEAR(test.standard_error, std::sqrt(7.0 / 3), 1e-12);
+  EXPECT_NEAR(test.p, StudentUpperTail(3 / std::sqrt(7.0 / 3), 2), 1e-12);
+  // What is left over goes to the last one.
+  EXPECT_EQ(TestAboveZero({0, 2, 1, 3, 5, 7, 6}, 2).blocks, 3);
+}
+
 TEST(Paired, FindsAShiftAndNotNoise) {
   std::vector<double> noise, shifted;
   for (int i = 0; i < 100; ++i) {

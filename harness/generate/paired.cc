@@ -44,7 +44,7 @@ BlockTest TestAboveZero(const std::vector<double>& values, int64_t frames_per_bl
   const auto size = static_cast<int64_t>(values.size());
   test.mean = std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(size);
   test.blocks = size / frames_per_block;
-  if (test.blocks < 3) return test;
+  if (!test.can_tell()) return test;
   double squares = 0;
   for (int64_t block = 0; block < test.blocks; ++block) {
     const int64_t begin = block * frames_per_block, end = block + 1 == test.blocks ? size : begin + frames_per_block;

@@ -14,10 +14,12 @@ struct BlockTest {
   double standard_error = 0;  // of that mean, over blocks
   int64_t blocks = 0;
   double p = 1;  // one-sided: that values whose mean is not above zero give a mean as high
+
+  bool can_tell() const { return blocks >= 3; }
 };
 
 // values: one a frame, in order of time. Blocks are `frames_per_block` long; what is left over at the end goes to the
-// last one. With fewer than three blocks nothing can be said, and p is 1.
+// last one. With too few blocks nothing can be said, and p is 1.
 BlockTest TestAboveZero(const std::vector<double>& values, int64_t frames_per_block);
 
 // P(T > t) of Student's t distribution.

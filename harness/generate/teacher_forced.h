@@ -10,7 +10,8 @@
 
 namespace harness::generate {
 
-// codes: [K, T] int64, each below the cardinality; the same for every row of `conditions` (one row without conditions).
+// codes: [B, K, T] int64, each below the cardinality, as many rows as `conditions` have (any number without conditions);
+// or [K, T], the same for every row (one without conditions).
 // They are laid out by the model's pattern, the special token where it has none; the steps after the last frame, which
 // compute_predictions leaves out, are there, too. Returns [B, K, S, cardinality] float32 on the CPU. They need not be
 // finite.

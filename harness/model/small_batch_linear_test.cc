@@ -12,9 +12,10 @@ namespace {
 struct Shape {
   int64_t rows, k, n;
 };
-// Tails of every kind: k below and beside a multiple of eight, n odd, one row, sixteen.
+// Tails of every kind: k below and beside a multiple of eight, n odd, one row, as many as there may be.
 const Shape kShapes[] = {{1, 1, 1},    {1, 8, 2},  {2, 7, 3},  {2, 32, 96},   {3, 33, 5},
-                         {4, 100, 17}, {5, 40, 9}, {7, 33, 6}, {16, 100, 11}, {2, 1024, 1000}};
+                         {4, 100, 17}, {5, 40, 9}, {7, 33, 6}, {16, 100, 11}, {127, 33, 5},
+                         {2, 1024, 1000}};
 
 using Run = void (*)(const SmallBatchArguments&, int64_t, int64_t);
 
@@ -67,7 +68,9 @@ TEST(SmallBatch, TakesOnlyWhatItComputes) {
   const at::Tensor x = at::randn({2, 1, 8}), w = at::randn({4, 8});
   EXPECT_TRUE(IsSmallBatch(x, w));
   EXPECT_TRUE(IsSmallBatch(x, w.to(at::kHalf)));
-  EXPECT_FALSE(IsSmallBatch(at::randn({17, 8}), w)) << "too many rows";
+  const int64_t most = HasSmallBatchLinearAvx2() ? 128 : 16;
+  EXPECT_TRUE(IsSmallBatch(at::randn({most, 8}), w));
+  EXPECT_FALSE(IsSmallBatch(at::randn({most + 1, 8}), w)) << "too many rows";
   EXPECT_FALSE(IsSmallBatch(x, w.to(at::kDouble))) << "another type";
   EXPECT_FALSE(IsSmallBatch(x, at::randn({8, 4}).t())) << "not contiguous";
   EXPECT_FALSE(IsSmallBatch(x.to(at::kHalf), w)) << "activations are float32";

@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <initializer_list>
 #include <utility>
 
 #include "harness/architecture/edit_candidates.h"
@@ -51,21 +52,27 @@ class ConfigAlternatives {
 
   std::vector<Alternative> List() && {
     const std::string lm = "transformer_lm.";
-    for (const int64_t heads : {spec_.num_heads * 2, spec_.num_heads / 2, spec_.num_heads * 4, spec_.num_heads / 4}) {
-      if (heads > 0 && spec_.dim % heads == 0) Try(lm + "num_heads", heads, std::to_string(spec_.num_heads));
-    }
-    ListDelays();
+    ListHeads({spec_.num_heads * 2, spec_.num_heads / 2});
     Try(lm + "activation", spec_.activation == "gelu" ? "relu" : "gelu", spec_.activation);
+    ListDelays();
     for (const char* kind : {"sin", "rope", "sin_rope"})
       Try(lm + "positional_embedding", kind, spec_.positional_embedding);
     if (spec_.past_context) Try(lm + "past_context", nullptr, std::to_string(*spec_.past_context));
     for (const char* modeling : {"delay", "parallel", "unroll", "coarse_first", "musiclm"}) {
       if (modeling != spec_.pattern.modeling) Try("codebooks_pattern.modeling", modeling, spec_.pattern.modeling);
     }
+    ListHeads({spec_.num_heads * 4, spec_.num_heads / 4});
     return std::move(list_);
   }
 
  private:
+  void ListHeads(std::initializer_list<int64_t> counts) {
+    for (const int64_t heads : counts) {
+      if (heads > 0 && spec_.dim % heads == 0)
+        Try("transformer_lm.num_heads", heads, std::to_string(spec_.num_heads));
+    }
+  }
+
   // The usual ones: mono, stereo whose sides are interleaved, none.
   void ListDelays() {
     if (spec_.pattern.kind != architecture::PatternSpec::Kind::kDelay || !config_.Has("codebooks_pattern.modeling"))

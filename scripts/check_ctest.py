@@ -63,14 +63,15 @@ def case_fault(build: Path, folder: Path) -> None:
 
 def case_unjudged(build: Path, folder: Path) -> None:
     """An export that nothing fails, and that this suite can't judge: nobody can say that it is good."""
-    edit = {"edit": "set_config", "file": "language_model", "key": "lm_model", "value": "transformer_lm_magnet"}
-    derive(GOOD, [edit], folder / "export")
+    edits = [{"edit": "set_config", "file": "codec", "key": "seanet.activation", "value": "RReLU"},
+             {"edit": "set_config", "file": "codec", "key": "seanet.activation_params", "value": {}}]
+    derive(GOOD, edits, folder / "export")
     environment = clean_environment(AUDIOCRAFT_EXPORT_DIR=str(folder / "export"), CONFORMANCE_OUTPUT_DIR=str(folder / "out"))
     done = subprocess.run([build / "bin" / "conformance", "--quiet"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     report = json.loads((folder / "out" / "report.json").read_text())
     expect(not [check["id"] for check in report["checks"] if check["status"] == "fail"], "a check fails")
     expect(done.returncode == 1 and report["verdict"] == "incomplete", f"{done.returncode} {report['verdict']}")
-    expect("MAGNeT" in done.stdout.decode(), f"nothing says why: {done.stdout.decode()[-900:]}")
+    expect("is RReLU" in done.stdout.decode(), f"nothing says why: {done.stdout.decode()[-900:]}")
 
 
 def case_filtered(build: Path, folder: Path) -> None:
@@ -159,7 +160,7 @@ def case_many(build: Path, folder: Path) -> None:
 
     def expect_all(done: subprocess.CompletedProcess, output: Path, what: str, wanted=("PASS", "FAIL", "PASS")) -> None:
         text = done.stdout.decode()
-        verdicts = [line.split()[0] for line in text.splitlines() if line.startswith(("PASS", "FAIL", "NO VERDICT"))]
+        verdicts = [line.split()[0].rstrip(",") for line in text.splitlines() if line.startswith(("PASS", "FAIL", "NO VERDICT"))]
         expect(done.returncode == 1 and sorted(verdicts) == sorted(wanted), f"{what}: {done.returncode} {text}")
         suites = ElementTree.parse(output / "junit.xml").getroot().findall("testsuite")
         expect([suite.get("name") for suite in suites] == exports, f"{what}: suites {[suite.get('name') for suite in suites]}")
@@ -168,8 +169,12 @@ def case_many(build: Path, folder: Path) -> None:
 
     for what, arguments in (("in turn", exports), ("at a time", ["--jobs", "2", *exports]), ("of a list", ["--from-file", str(folder / "list.txt")])):
         output = folder / what.replace(" ", "-")
-        expect_all(run([program, *arguments], output), output, what)
+        done = run([program, *arguments], output)
+        expect_all(done, output, what)
         expect((output / "3-musicgen-tiny-mono" / "report.html").is_file(), f"{what}: no page")
+        text = done.stdout.decode()
+        for words in ("checksum", "What to do: ", f"Report  {output}/2-broken/report.html", f"Reports  {output}/NUMBER-NAME/report.html"):
+            expect(words in text, f"{what}: nothing of '{words}': {text}")
     case = ElementTree.parse(output / "junit.xml").getroot().find("testsuite[2]/testcase/failure")
     expect("checksum" in case.get("message") and "What to do" in case.text, f"a failure says: {case.get('message')}")
 
@@ -199,6 +204,36 @@ def case_bad_settings(build: Path, folder: Path) -> None:
         environment = clean_environment(AUDIOCRAFT_EXPORT_DIR=str(GOOD), CONFORMANCE_OUTPUT_DIR=str(folder / "out"), **variables)
         done = subprocess.run([build / "bin" / "conformance"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         expect(done.returncode == 2 and words in done.stdout.decode(), f"{variables}: {done.returncode} {done.stdout.decode()[:300]}")
+
+    (folder / "file").touch()
+    python = folder / "python"  # starts, and has no audiocraft
+    python.write_text("""#!/bin/sh
+echo '{"outcome": "raises", "stage": "import", "error": "ModuleNotFoundError: No module named audiocraft"}'
+""")
+    python.chmod(0o755)
+    profile = folder / "good.yaml"
+    profile.write_text(untrained("devices: [cpu]\ngeneration: {prompts: [null], duration_s: 0.4}\n"))
+    hub = str(ROOT / "fixtures" / "hub")
+    for variables, words in (({"CONFORMANCE_OUTPUT_DIR": str(folder / "file" / "out")}, "can't be written: Not a directory"),
+                             ({"AUDIOCRAFT_PYTHON": str(python)}, f"AUDIOCRAFT_PYTHON: {python} can't import audiocraft: ModuleNotFoundError"),
+                             ({"AUDIOCRAFT_PYTHON": str(folder / "none")}, f"AUDIOCRAFT_PYTHON: {folder}/none can't be started (")):
+        environment = clean_environment(**{"AUDIOCRAFT_EXPORT_DIR": str(GOOD), "CONFORMANCE_OUTPUT_DIR": str(folder / "out"),
+                                           "CONFORMANCE_PROFILE": str(profile), "HF_HUB_CACHE": hub, **NO_CARD, **variables})
+        done = subprocess.run([build / "bin" / "conformance", "--quiet"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        expect(done.returncode == 2 and words in done.stdout.decode(), f"{variables}: {done.returncode} {done.stdout.decode()[-600:]}")
+
+
+def case_build_folder(build: Path, folder: Path) -> None:
+    """scripts/validate with a build folder that can't be used: a sentence, before anything is fetched or built."""
+    (folder / "file").touch()
+    other = folder / "other"
+    other.mkdir()
+    (other / "CMakeCache.txt").write_text("CMAKE_HOME_DIRECTORY:INTERNAL=/somewhere/else\n")
+    for place, words in ((folder / "file" / "build", "can't be written by"), (other, "was made for the sources in /somewhere/else")):
+        done = subprocess.run([ROOT / "scripts" / "validate", GOOD], env=clean_environment(BUILD_DIR=str(place)),
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        expect(done.returncode == 2 and done.stdout.startswith(f"BUILD_DIR: {place} {words}") and done.stdout.count("\n") == 1,
+               f"{place}: {done.returncode} {done.stdout[-600:]}")
 
 
 def change_codes(path: Path, value: int) -> None:

@@ -11,7 +11,7 @@ namespace conformance {
 
 // What the reference did. Kept by the stage of a run that CTest drives, as OUTPUT/stages/production.json.
 struct ProductionRun {
-  enum class Outcome { kNotRun, kRuns, kRaises };
+  enum class Outcome { kNotRun, kRuns, kRaises, kNoAudiocraft };  // the last: AUDIOCRAFT_PYTHON is to blame
   Outcome outcome = Outcome::kNotRun;
   std::string message;     // why it did not run; or the stage and the error
   std::string remedy;      // of what did not run

@@ -16,6 +16,7 @@
 #include "conformance/framework/settings.h"
 #include "conformance/program/conclude.h"
 #include "conformance/stages/subprocess.h"
+#include "harness/base/error_text.h"
 #include "harness/base/safe_text.h"
 #include "harness/report/junit.h"
 #include "harness/report/summary.h"
@@ -135,9 +136,22 @@ NamedReport JudgeOne(const Entry& entry, const fs::path& program, Gpus& gpus, in
   return left;
 }
 
-std::string Describe(const NamedReport& named) {
-  if (!named.report.ok()) return fmt::format("NO VERDICT {}: {}", named.name, named.report.error().message);
-  return harness::report::RenderLine(*named.report);
+// A line, and of an export that does not pass the first cause, and where to read on.
+void PrintVerdict(const NamedReport& named, const Entry& entry) {
+  const auto print = [](const std::string& line) { Print(harness::SafeLine(line) + "\n"); };
+  if (!named.report.ok()) {
+    print(fmt::format("NO VERDICT {}: {}", named.name, harness::JoinSentences(named.report.error())));
+    return;
+  }
+  print(harness::report::RenderLine(*named.report));
+  if (named.report->verdict() == harness::report::Verdict::kPass) return;
+  for (const harness::report::CheckResult& check : named.report->checks) {
+    if (check.status != harness::report::CheckStatus::kFail) continue;
+    print("    " + check.message);
+    if (!check.remedy.empty()) print("    What to do: " + check.remedy);
+    break;
+  }
+  print("    Report  " + (entry.folder / "report.html").string());
 }
 
 int Finish(const std::vector<NamedReport>& reports, const fs::path& output, int status) {
@@ -150,7 +164,9 @@ int Finish(const std::vector<NamedReport>& reports, const fs::path& output, int 
   std::ofstream file(path, std::ios::binary);
   file << harness::report::RenderJUnit(reports);
   if (!file.flush()) return ReportStatus(Error{ErrorCode::kMachine, fmt::format("{} can't be written", path.string())});
-  Print(fmt::format("\n{} of {} exports pass\nJUnit  {}\n", passed, reports.size(), harness::SafeLine(path.string())));
+  Print(fmt::format("\n{} of {} exports pass\nReports  {}\nJUnit    {}\n", passed, reports.size(),
+                    harness::SafeLine((output / "NUMBER-NAME" / "report.html").string()),
+                    harness::SafeLine(path.string())));
   return status;
 }
 
@@ -181,7 +197,7 @@ int JudgeMany(const CommandLine& line, const fs::path& program, const fs::path& 
       NamedReport named = JudgeOne(entries[i], program, gpus, status);
       const std::lock_guard lock(printing);
       worst = std::max(worst, status);
-      Print(harness::SafeLine(Describe(named)) + "\n");
+      PrintVerdict(named, entries[i]);
       std::fflush(stdout);
       reports[i] = std::move(named);
       if (shows_progress && ++done < entries.size())
@@ -201,7 +217,7 @@ int CollectMany(const CommandLine& line, const fs::path& output) {
   for (const Entry& entry : TakeShare(line, output)) {
     NamedReport named = ReadLeft(entry, 0, "");
     if (!named.report.ok() || named.report->verdict() != harness::report::Verdict::kPass) status = EXIT_FAILURE;
-    Print(harness::SafeLine(Describe(named)) + "\n");
+    PrintVerdict(named, entry);
     reports.push_back(std::move(named));
   }
   return Finish(reports, output, status);

@@ -20,6 +20,14 @@ ProductionRun MakeRaised(std::string message) {
   return run;
 }
 
+ProductionRun MakeNoAudiocraft(const Context& context, const std::string& why) {
+  ProductionRun run;
+  run.outcome = ProductionRun::Outcome::kNoAudiocraft;
+  run.message = fmt::format("AUDIOCRAFT_PYTHON: {} {}", context.settings().audiocraft_python, why);
+  run.remedy = "Name the Python of an environment where `import audiocraft` works, or leave the variable out";
+  return run;
+}
+
 // The last line of the output that is a JSON object: libraries print what they like before it.
 json FindLastJson(const std::string& output) {
   size_t end = output.size();
@@ -97,14 +105,15 @@ ProductionRun RunProduction(Context& context) {
   }
   const double limit_s = context.GetLimit("production.max_seconds");
   const auto process = RunProcess(argv, environment, output, limit_s);
-  if (!process.ok()) return MakeRaised("AUDIOCRAFT_PYTHON: " + process.error().message);
+  if (!process.ok()) return MakeNoAudiocraft(context, fmt::format("can't be started ({})", process.error().message));
   if (process->timed_out) return MakeRaised(fmt::format("it was still running after {} s", limit_s));
   if (process->signal != 0) return MakeRaised(fmt::format("it was ended by signal {}", process->signal));
   const json result = FindLastJson(process->output);
   try {
     if (result.at("outcome") == "raises") {
-      const auto stage = result.at("stage").get<std::string>();
-      run = MakeRaised(fmt::format("{}: {}", stage, result.at("error").get<std::string>()));
+      const auto stage = result.at("stage").get<std::string>(), error = result.at("error").get<std::string>();
+      if (stage == "import") return MakeNoAudiocraft(context, "can't import audiocraft: " + error);
+      run = MakeRaised(fmt::format("{}: {}", stage, error));
       run.stage = stage;
       return run;
     }

@@ -229,9 +229,12 @@ Result<LmSpec> DescribeLm(const config::Config& config) {
   auto lm_model = config.GetString("lm_model");
   if (!lm_model.ok()) return lm_model.error();
   if (*lm_model == "transformer_lm_magnet") {
-    return Error{ErrorCode::kUnsupported,
-                 config.source() + ": lm_model is transformer_lm_magnet: a MAGNeT is not a MusicGen",
-                 "Load it with MAGNeT.get_pretrained",
+    // audiocraft 1.3.0, models/lm_magnet.py MagnetLMModel.generate: `assert cfg_coef is None`; MusicGen gives one.
+    return Error{ErrorCode::kMismatch,
+                 config.source() +
+                     ": lm_model is transformer_lm_magnet (expected transformer_lm): this is a MAGNeT, which "
+                     "MusicGen.get_pretrained can load and MusicGen.generate can't run: it raises an AssertionError",
+                 "Load it with audiocraft.models.MAGNeT.get_pretrained",
                  {"lm_model"}};
   }
   if (*lm_model == "flow_matching") {

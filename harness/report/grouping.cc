@@ -72,6 +72,15 @@ std::string ReadExportPath(const Report& report) {
   return CleanLine(path->get<std::string>());
 }
 
+std::string DescribeCoverage(const Report& report) {
+  if (report.verdict() != Verdict::kPass || report.not_run.empty()) return "";
+  std::string words;
+  for (const std::string& word : report.not_run) words += (words.empty() ? "" : ", ") + CleanLine(word);
+  if (!report.generation.empty()) return " without " + words;
+  const bool no_codec = std::find(report.not_run.begin(), report.not_run.end(), "codec") != report.not_run.end();
+  return ", static checks only: " + (no_codec ? "the codec is not here" : "not run: " + words);
+}
+
 std::optional<std::string> NoteNothingJudged(const Report& report) {
   const CheckCounts counts = Count(report.checks);
   if (counts.passed + counts.failed > 0) return std::nullopt;

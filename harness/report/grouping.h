@@ -35,6 +35,9 @@ std::string FormatCounts(const CheckCounts& counts);
 std::string FormatCount(size_t count, std::string_view noun);
 // The export's path in export_info, cleaned, in one line; "(no export)".
 std::string ReadExportPath(const Report& report);
+// What a pass says in the same breath: what it does not cover. ", static checks only: the codec is not here", " without
+// cuda, text"; empty where it covers all, and behind any other verdict.
+std::string DescribeCoverage(const Report& report);
 // What a pass must not leave unsaid: nothing was judged. Nothing to say where something was.
 std::optional<std::string> NoteNothingJudged(const Report& report);
 

@@ -92,8 +92,9 @@ class Page {
 
   void Head() {
     const char* verdict = Name(report_.verdict());
-    Add("<section class=\"verdict {0}\"><div class=\"word\">{0}</div><h1>{1}</h1><p class=\"soft\">{2}</p>", verdict,
-        EscapeHtml(ReadExportPath(report_)), FormatCounts(Count(report_.checks)));
+    Add("<section class=\"verdict {0}\"><div class=\"word\">{0}{3}</div><h1>{1}</h1><p class=\"soft\">{2}</p>", verdict,
+        EscapeHtml(ReadExportPath(report_)), FormatCounts(Count(report_.checks)),
+        EscapeHtml(DescribeCoverage(report_)));
     if (const auto part = report_.part()) Add("<p>{}</p>", EscapeHtml(*part));
     if (const auto nothing = NoteNothingJudged(report_)) Add("<p>{}</p>", *nothing);
     if (const auto missing = report_.missing(); !missing.empty()) {

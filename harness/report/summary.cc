@@ -74,7 +74,7 @@ class Summary {
   void Verdict() {
     const auto verdict = report_.verdict();
     const char* color = verdict == Verdict::kPass ? kGreen : verdict == Verdict::kFail ? kRed : kYellow;
-    Line(fmt::format("{}  {}", Paint(color, Word(verdict)), ReadExportPath(report_)));
+    Line(fmt::format("{}  {}", Paint(color, Word(verdict) + DescribeCoverage(report_)), ReadExportPath(report_)));
     Line(fmt::format("  {}", FormatCounts(Count(report_.checks))));
     if (const auto part = report_.part()) Line(fmt::format("  {}", Paint(kYellow, CleanLine(*part))));
     if (const auto nothing = NoteNothingJudged(report_)) Line(fmt::format("  {}", Paint(kYellow, *nothing)));
@@ -166,9 +166,10 @@ std::string RenderSummary(const Report& report, const SummaryOptions& options) {
 }
 
 std::string RenderLine(const Report& report) {
-  std::string line =
-      fmt::format("{} {}: {}", Word(report.verdict()), ReadExportPath(report), FormatCounts(Count(report.checks)));
+  std::string line = fmt::format("{}{} {}: {}", Word(report.verdict()), DescribeCoverage(report),
+                                 ReadExportPath(report), FormatCounts(Count(report.checks)));
   for (const std::string& text : report.not_run) {
+    if (report.verdict() == Verdict::kPass) break;  // it has said so
     line += fmt::format("{}{}", &text == &report.not_run.front() ? "; not run: " : ", ", CleanLine(text));
   }
   for (const CheckResult& check : report.checks) {

@@ -42,6 +42,22 @@ TEST(Summary, TheFirstLineIsTheVerdictAndTheExport) {
   EXPECT_THAT(RenderSummary(Report()), StartsWith("PASS  (no export)\n"));
 }
 
+TEST(Summary, APassSaysWhatItDoesNotCover) {
+  Report report = WithVerdict(Verdict::kPass);
+  report.not_run = {"codec", "cuda", "text"};
+  EXPECT_THAT(RenderSummary(report),
+              StartsWith("PASS, static checks only: the codec is not here  /models/my-export\n"));
+  EXPECT_EQ(RenderLine(report), "PASS, static checks only: the codec is not here /models/my-export: 1 passed");
+  report.not_run = {"text"};
+  EXPECT_THAT(RenderSummary(report), StartsWith("PASS, static checks only: not run: text  /models"));
+  report.generation.emplace_back();
+  report.not_run = {"cuda", "text"};
+  EXPECT_THAT(RenderSummary(report), StartsWith("PASS without cuda, text  /models/my-export\n"));
+  EXPECT_EQ(RenderLine(report), "PASS without cuda, text /models/my-export: 1 passed");
+  report.not_run.clear();
+  EXPECT_THAT(RenderSummary(report), StartsWith("PASS  /models"));
+}
+
 TEST(Summary, TellsEverything) {
   const std::string summary = RenderSummary(FullReport(), {.report_path = "/out/report.json"});
   struct Case {

@@ -22,6 +22,7 @@ Outcome CheckProductionLoader(Context& context) {
   const ProductionRun& run = context.Production();
   switch (run.outcome) {
     case ProductionRun::Outcome::kNotRun: return Skip(reason::kStageLeftNothing, run.message).WithRemedy(run.remedy);
+    case ProductionRun::Outcome::kNoAudiocraft: return RunFailed(run.message).WithRemedy(run.remedy);
     case ProductionRun::Outcome::kRaises:
       return Fail(fmt::format("MusicGen.get_pretrained, run by AUDIOCRAFT_PYTHON, fails on this export although every "
                               "check of this suite passes: {}",

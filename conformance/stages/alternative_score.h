@@ -10,17 +10,17 @@
 namespace conformance {
 
 struct AlternativeScore {
-  size_t candidate = 0;  // its place in their list
+  size_t candidate = 0;             // its place in their list
   std::string key, value, present;  // as Alternative has them
   bool of_config = false;
   harness::exports::Role role = harness::exports::Role::kLanguageModel;
-  double nats = 0;                                             // of the first clip
-  std::vector<double> gains, tempered_gains;                   // a frame: the config's nats minus its own
-  harness::generate::BlockTest better, better_tempered;        // of these
-  bool predicts = false;                                       // below chance, itself
-  std::vector<double> band_losses_db;                          // of a codec, a window: its band error minus the config's
-  bool contradicted = false;                                   // another clip that the model predicts says the opposite
-  bool whole = false;                                          // over all clips
+  double nats = 0;                                       // of the first clip
+  std::vector<double> gains, tempered_gains;             // a frame: the config's nats minus its own
+  harness::generate::BlockTest better, better_tempered;  // of these
+  bool predicts = false;                                 // below chance, itself
+  std::vector<double> band_losses_db;                    // of a codec, a window: its band error minus the config's
+  bool contradicted = false;                             // another clip that the model predicts says the opposite
+  bool whole = false;                                    // over all clips
 
   std::string Describe() const { return key + ": " + value; }
 };

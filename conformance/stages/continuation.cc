@@ -45,8 +45,8 @@ harness::Result<Continued> Continue(Context& context, const harness::pipeline::M
   found.heard_frames = heard.size(2);
   const at::Tensor codes = heard[0].to(at::kInt).contiguous();
   HARNESS_ASSIGN_OR_RETURN(found.heard_codes, harness::audio::ComputeTokenStatistics(
-                                                   {codes.data_ptr<int32_t>(), static_cast<size_t>(codes.numel())},
-                                                   codes.size(0), codes.size(1)));
+                                                  {codes.data_ptr<int32_t>(), static_cast<size_t>(codes.numel())},
+                                                  codes.size(0), codes.size(1)));
   const at::Tensor prompt = heard.narrow(2, 0, std::min(heard.size(2), kPromptFrames * codec.steps_per_frame));
   const int64_t frames = prompt.size(2) + kContinuedFrames * codec.steps_per_frame;
   const harness::pipeline::MusicRequest request{

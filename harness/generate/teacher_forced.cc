@@ -44,9 +44,11 @@ Result<at::Tensor> ComputeTeacherForcedLogits(const model::LanguageModel& model,
       return Error{ErrorCode::kMismatch, fmt::format("codes have {} rows, the conditions {}", rows, batch)};
     }
     HARNESS_RETURN_IF_ERROR(model.CheckGeneration(conditions, steps, steps));
-    at::Tensor sequence = at::full({rows, spec.num_codebooks, steps}, spec.cardinality, at::TensorOptions().dtype(at::kLong));
+    at::Tensor sequence =
+        at::full({rows, spec.num_codebooks, steps}, spec.cardinality, at::TensorOptions().dtype(at::kLong));
     for (int64_t step = 0; step < steps; ++step) {
-      for (const auto& [frame, codebook] : pattern.step(step)) sequence.select(1, codebook).select(1, step).copy_(codes.select(1, codebook).select(1, frame));
+      for (const auto& [frame, codebook] : pattern.step(step))
+        sequence.select(1, codebook).select(1, step).copy_(codes.select(1, codebook).select(1, frame));
     }
     model::LmState state = model.Start(conditions, batch, steps);
     return model.Forward(sequence.expand({batch, -1, -1}).to(model.device()), state, observer).to(at::kCPU, at::kFloat);

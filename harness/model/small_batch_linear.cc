@@ -71,9 +71,8 @@ bool HasSmallBatchLinearAvx2() {
 bool IsSmallBatch(const at::Tensor& x, const at::Tensor& weight) {
   const auto type = weight.scalar_type();
   const int64_t most = HasSmallBatchLinearAvx2() ? kMaxSmallBatch : kMaxPortableBatch;
-  return x.device().is_cpu() && x.scalar_type() == at::kFloat && x.numel() > 0 &&
-         x.numel() / x.size(-1) <= most && weight.is_contiguous() &&
-         (type == at::kFloat || type == at::kHalf || type == at::kBFloat16);
+  return x.device().is_cpu() && x.scalar_type() == at::kFloat && x.numel() > 0 && x.numel() / x.size(-1) <= most &&
+         weight.is_contiguous() && (type == at::kFloat || type == at::kHalf || type == at::kBFloat16);
 }
 
 SmallBatchCounts CountSmallBatches() { return {products_done, weight_bytes_read}; }

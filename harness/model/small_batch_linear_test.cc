@@ -13,9 +13,8 @@ struct Shape {
   int64_t rows, k, n;
 };
 // Tails of every kind: k below and beside a multiple of eight, n odd, one row, as many as there may be.
-const Shape kShapes[] = {{1, 1, 1},    {1, 8, 2},  {2, 7, 3},  {2, 32, 96},   {3, 33, 5},
-                         {4, 100, 17}, {5, 40, 9}, {7, 33, 6}, {16, 100, 11}, {127, 33, 5},
-                         {2, 1024, 1000}};
+const Shape kShapes[] = {{1, 1, 1},  {1, 8, 2},  {2, 7, 3},     {2, 32, 96},  {3, 33, 5},     {4, 100, 17},
+                         {5, 40, 9}, {7, 33, 6}, {16, 100, 11}, {127, 33, 5}, {2, 1024, 1000}};
 
 using Run = void (*)(const SmallBatchArguments&, int64_t, int64_t);
 

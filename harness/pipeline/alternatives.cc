@@ -68,8 +68,7 @@ class ConfigAlternatives {
  private:
   void ListHeads(std::initializer_list<int64_t> counts) {
     for (const int64_t heads : counts) {
-      if (heads > 0 && spec_.dim % heads == 0)
-        Try("transformer_lm.num_heads", heads, std::to_string(spec_.num_heads));
+      if (heads > 0 && spec_.dim % heads == 0) Try("transformer_lm.num_heads", heads, std::to_string(spec_.num_heads));
     }
   }
 

@@ -29,7 +29,7 @@ EXPORTS = HERE.parents[1] / "fixtures" / "exports"
 sys.path.insert(0, str(HERE.parent))
 from derive_export import derive  # noqa: E402
 
-PROFILE = "devices: [cpu]\ngeneration: {prompts: [null], duration_s: 0.4, sampling: greedy}\n"
+PROFILE = "devices: [cpu]\nexpect_trained: false\nbelonging: quick\ngeneration: {prompts: [null], duration_s: 0.4, sampling: greedy}\n"
 
 # Where the suite fails on purpose what the reference runs: check ids (prefixes), why, and, where the check alone does not
 # say it, words of the message, one of which must be there.

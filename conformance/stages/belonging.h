@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,6 +24,7 @@ inline constexpr double kSignificance = 1e-3;
 struct Reference {
   std::string name;                           // "reference_audio", "the built-in clip of music"
   std::optional<std::filesystem::path> file;  // none: the clip of the suite
+  std::shared_ptr<at::Tensor> read;           // from its start, as far as it was needed: its windows share it
   at::Tensor audio;                           // float32 [1, C, N] on the CPU: T frames of the codec, and one more
   at::Tensor codes;                           // int64 [K, T] on the CPU: what the codec makes of it
   harness::model::LmConditions conditions;    // none

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <limits>
+#include <memory>
 #include <optional>
 
 #include "conformance/framework/check_ids.h"
@@ -65,21 +66,24 @@ Result<LmConditions> EncodeNoCondition(const harness::pipeline::Models& models) 
   });
 }
 
-// `file`: none for the clip of the suite. `window`: which of its stretches of `frames`, from 0; behind its end there are no
-// codes.
-Result<Reference> ReadReference(const harness::pipeline::Models& models, const LmConditions& conditions,
-                                const std::optional<std::filesystem::path>& file, int64_t frames, int64_t window) {
+// `like`: what the windows share. `window`: which of its stretches of `frames`, from 0; behind its end there are no codes.
+Result<Reference> ReadReference(const harness::pipeline::Models& models, const Reference& like, int64_t frames,
+                                int64_t window) {
   const harness::architecture::CodecFacts& codec = models.codec->facts();
   // One frame more: what a codec makes of the end is cut away.
-  const double seconds = static_cast<double>(codec.Samples(frames + codec.steps_per_frame) + codec.missing_samples) /
-                         static_cast<double>(codec.sample_rate_hz);
-  Reference reference{file ? "reference_audio" : "the built-in clip of music", file, {}, {}, conditions};
-  HARNESS_ASSIGN_OR_RETURN(const at::Tensor audio, harness::pipeline::ReadReferenceAudio(
-                                                       file, codec, seconds * static_cast<double>(window + 1)));
-  const int64_t start = window * codec.Samples(frames);
-  if (start > 0 && start + codec.Samples(kFewestFrames) > audio.size(2)) return reference;
-  reference.audio =
-      audio.narrow(2, start, std::min(codec.Samples(frames + codec.steps_per_frame), audio.size(2) - start));
+  const int64_t length = codec.Samples(frames + codec.steps_per_frame);
+  const int64_t start = window * codec.Samples(frames), end = start + length;
+  Reference reference = like;
+  reference.audio = reference.codes = at::Tensor();
+  at::Tensor& read = *reference.read;
+  if (!read.defined() || read.size(2) < end) {
+    // Twice as far as was needed last: files and the clip can only be read from their start.
+    const double seconds = static_cast<double>((window > 0 ? 2 : 1) * end + codec.missing_samples) /
+                           static_cast<double>(codec.sample_rate_hz);
+    HARNESS_ASSIGN_OR_RETURN(read, harness::pipeline::ReadReferenceAudio(like.file, codec, seconds));
+  }
+  if (start > 0 && start + codec.Samples(kFewestFrames) > read.size(2)) return reference;
+  reference.audio = read.narrow(2, start, std::min(length, read.size(2) - start));
   return harness::generate::CatchTorch<Reference>("encoding the reference audio", [&]() -> Result<Reference> {
     const c10::InferenceMode inference;
     reference.codes = EncodeFrames(*models.codec, reference.audio, models.language_model.device(), frames);
@@ -87,10 +91,9 @@ Result<Reference> ReadReference(const harness::pipeline::Models& models, const L
   });
 }
 
-Result<Heard> Hear(const harness::pipeline::Models& models, const LmConditions& conditions,
-                   const std::optional<std::filesystem::path>& file, int64_t frames, int64_t window = 0) {
+Result<Heard> Hear(const harness::pipeline::Models& models, const Reference& like, int64_t frames, int64_t window) {
   Heard heard;
-  HARNESS_ASSIGN_OR_RETURN(heard.reference, ReadReference(models, conditions, file, frames, window));
+  HARNESS_ASSIGN_OR_RETURN(heard.reference, ReadReference(models, like, frames, window));
   if (window > 0 && !heard.reference.codes.defined()) return heard;
   if (heard.reference.codes.size(1) < kFewestFrames) {
     return Error{harness::ErrorCode::kMismatch,
@@ -113,8 +116,10 @@ Result<Heard> Hear(const harness::pipeline::Models& models, const LmConditions& 
 Result<Heard> HearUntilClear(const Context& context, const harness::pipeline::Models& models,
                              const std::optional<std::filesystem::path>& file, const BelongingBudget& budget) {
   const LmSpec& spec = models.language_model.spec();
-  HARNESS_ASSIGN_OR_RETURN(const LmConditions conditions, EncodeNoCondition(models));
-  HARNESS_ASSIGN_OR_RETURN(Heard heard, Hear(models, conditions, file, budget.frames));
+  Reference reference{
+      file ? "reference_audio" : "the built-in clip of music", file, std::make_shared<at::Tensor>(), {}, {}, {}};
+  HARNESS_ASSIGN_OR_RETURN(reference.conditions, EncodeNoCondition(models));
+  HARNESS_ASSIGN_OR_RETURN(Heard heard, Hear(models, reference, budget.frames, 0));
   AppendBelowChance(context, spec, heard.scores.likelihood, heard.below_chance);
   for (int64_t window = 1; window < budget.windows && context.profile().expect_trained; ++window) {
     if (TestFrames(heard.below_chance).p < kSignificance) break;
@@ -159,8 +164,7 @@ const Heard& ChooseRoundTrip(const std::vector<Heard>& all) {
 }  // namespace
 
 Result<std::optional<Heard>> HearWindow(const harness::pipeline::Models& models, const Heard& judged, int64_t window) {
-  HARNESS_ASSIGN_OR_RETURN(Heard heard, Hear(models, judged.reference.conditions, judged.reference.file,
-                                             judged.reference.codes.size(1), window));
+  HARNESS_ASSIGN_OR_RETURN(Heard heard, Hear(models, judged.reference, judged.reference.codes.size(1), window));
   if (!heard.reference.codes.defined()) return std::optional<Heard>();
   return std::optional<Heard>(std::move(heard));
 }

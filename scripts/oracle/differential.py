@@ -39,6 +39,8 @@ CLASSES = [
     ("unsafe", ("state_dict_integrity/*/safety",), "loading runs what the pickle says: it was not loaded here"),
     ("no writer's", ("state_dict_integrity/*/pickle",), "CPython reads it, and no writer writes it: refused, not interpreted",
      "writers number them", "every writer numbers them"),
+    ("two readings", ("state_dict_integrity/*/unambiguous",),
+     "another reader may see another file in the same bytes: refused, not interpreted"),
     ("beyond the record", ("state_dict_integrity/*/storages",),
      "a tensor reaches bytes that are not its own: torch.load reads past the end of a record in silence"),
     ("not finite", ("state_dict_integrity/*/finite", "audio_output/*/finite"), "NaN or infinity reaches the sound"),

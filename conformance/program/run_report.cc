@@ -11,6 +11,7 @@
 #include "conformance/framework/file_names.h"
 #include "conformance/framework/generation_case.h"
 #include "conformance/framework/graph.h"
+#include "conformance/program/page_sounds.h"
 #include "conformance/stages/gpu_choice.h"
 #include "harness/base/atomic_file.h"
 #include "harness/report/html.h"
@@ -114,7 +115,8 @@ harness::report::Report AssembleReport(const Context& context, std::vector<Check
 harness::Status WriteReports(const Context& context, const harness::report::Report& report) {
   const fs::path& output = context.settings().output_dir;
   HARNESS_RETURN_IF_ERROR(harness::report::WriteReport(output / "report.json", report));
-  return harness::WriteFileAtomically(output / "report.html", {harness::report::RenderHtml(report)});
+  return harness::WriteFileAtomically(output / "report.html",
+                                      {harness::report::RenderHtml(report, ReadPageSounds(output, report))});
 }
 
 // "file_presence.folder.json": a check of any run.

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <memory>
@@ -65,24 +67,73 @@ Error TooLong(const std::filesystem::path& path, int channels, int sample_rate_h
           "Cut out the part that matters"};
 }
 
-}  // namespace
+// A file in memory for libsndfile.
+struct Memory {
+  std::string bytes;
+  size_t at = 0;
+};
 
-Status WriteWav(const std::filesystem::path& path, const Waveform& waveform) {
+sf_count_t SizeOf(void* memory) { return static_cast<sf_count_t>(static_cast<Memory*>(memory)->bytes.size()); }
+sf_count_t PlaceOf(void* memory) { return static_cast<sf_count_t>(static_cast<Memory*>(memory)->at); }
+sf_count_t Seek(sf_count_t offset, int whence, void* memory) {
+  const sf_count_t from = whence == SEEK_SET ? 0 : whence == SEEK_CUR ? PlaceOf(memory) : SizeOf(memory);
+  static_cast<Memory*>(memory)->at = static_cast<size_t>(std::max<sf_count_t>(0, from + offset));
+  return PlaceOf(memory);
+}
+sf_count_t WriteTo(const void* data, sf_count_t count, void* memory) {
+  auto& [bytes, at] = *static_cast<Memory*>(memory);
+  bytes.resize(std::max(bytes.size(), at + static_cast<size_t>(count)));
+  std::copy_n(static_cast<const char*>(data), count, bytes.begin() + static_cast<std::ptrdiff_t>(at));
+  at += static_cast<size_t>(count);
+  return count;
+}
+sf_count_t ReadNothing(void*, sf_count_t, void*) { return 0; }
+
+Status CheckWritable(const std::string& name, const Waveform& waveform) {
   if (waveform.channels < 1 || waveform.channels > kMaxChannels || waveform.sample_rate_hz < 1) {
     return Error{
         ErrorCode::kUnsupported,
         fmt::format("{}: a WAV needs 1 to {} channels and a sample rate of 1 Hz or more, got {} channels at {} Hz",
-                    path.string(), kMaxChannels, waveform.channels, waveform.sample_rate_hz)};
+                    name, kMaxChannels, waveform.channels, waveform.sample_rate_hz)};
   }
   if (waveform.samples.size() % static_cast<size_t>(waveform.channels) != 0) {
     return Error{ErrorCode::kMismatch, fmt::format("{}: {} samples are not a whole number of frames of {} channels",
-                                                   path.string(), waveform.samples.size(), waveform.channels)};
+                                                   name, waveform.samples.size(), waveform.channels)};
   }
   if (waveform.samples.size() > kMaxWavDataBytes / sizeof(float)) {
     return Error{ErrorCode::kUnsupported,
-                 fmt::format("{}: {} samples of 4 bytes do not fit into a WAV, which ends at 4 GiB", path.string(),
+                 fmt::format("{}: {} samples of 4 bytes do not fit into a WAV, which ends at 4 GiB", name,
                              waveform.samples.size())};
   }
+  return {};
+}
+
+}  // namespace
+
+Result<std::string> EncodePcm16(const Waveform& waveform) {
+  HARNESS_RETURN_IF_ERROR(CheckWritable("a sound", waveform));
+  Memory memory;
+  SF_INFO info{};
+  info.samplerate = waveform.sample_rate_hz;
+  info.channels = waveform.channels;
+  info.format = SF_FORMAT_WAV | SF_FORMAT_PCM_16 | SF_ENDIAN_LITTLE;
+  SF_VIRTUAL_IO place{SizeOf, Seek, ReadNothing, WriteTo, PlaceOf};
+  SndfileHandle handle(sf_open_virtual(&place, SFM_WRITE, &info, &memory));
+  if (!handle) return Error{ErrorCode::kIo, fmt::format("a sound could not be encoded: {}", sf_strerror(nullptr))};
+  std::vector<int16_t> samples;
+  samples.reserve(waveform.samples.size());
+  for (const float sample : waveform.samples) {
+    const float heard = std::isfinite(sample) ? std::clamp(sample, -1.0F, 1.0F) : 0;
+    samples.push_back(static_cast<int16_t>(std::lround(heard * 32767)));
+  }
+  const auto frames = static_cast<sf_count_t>(waveform.frames());
+  if (sf_writef_short(handle.get(), samples.data(), frames) != frames || sf_close(handle.release()) != 0)
+    return Error{ErrorCode::kIo, "a sound could not be encoded"};
+  return std::move(memory.bytes);
+}
+
+Status WriteWav(const std::filesystem::path& path, const Waveform& waveform) {
+  HARNESS_RETURN_IF_ERROR(CheckWritable(path.string(), waveform));
   HARNESS_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
   SF_INFO info{};
   info.samplerate = waveform.sample_rate_hz;

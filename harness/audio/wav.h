@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 #include <vector>
 
 #include "harness/base/result.h"
@@ -29,6 +30,10 @@ struct Waveform {
 
 // Frames times channels: 46 minutes of 48 kHz stereo, 1 GiB of memory.
 inline constexpr int64_t kMaxReadSamples = int64_t{1} << 28;
+
+// The bytes of a WAV of 16-bit integers, to be heard: what is beyond full scale is cut off, what is not finite silent.
+// Errors: as WriteWav.
+Result<std::string> EncodePcm16(const Waveform& waveform);
 
 Status WriteWav(const std::filesystem::path& path, const Waveform& waveform);
 Result<Waveform> ReadWav(const std::filesystem::path& path);

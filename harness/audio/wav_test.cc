@@ -186,5 +186,22 @@ TEST(Wav, EveryTruncationFailsAndNeverCrashes) {
   }
 }
 
+TEST(Wav, SixteenBitsAreHeardAsWritten) {
+  const auto folder = testing::TempDir();
+  const auto bytes = EncodePcm16({8000, 2, {0, 0.5F, -2, 2, std::nanf(""), -0.25F}});
+  ASSERT_TRUE(bytes.ok());
+  EXPECT_EQ(bytes->size(), 44U + 12U);
+  const std::string path = folder + "/pcm16.wav";
+  std::ofstream(path, std::ios::binary) << *bytes;
+  const auto read = ReadWav(path);
+  ASSERT_TRUE(read.ok()) << read.error().message;
+  EXPECT_EQ(read->sample_rate_hz, 8000);
+  EXPECT_EQ(read->channels, 2);
+  const std::vector<float> expected = {0, 0.5F, -1, 1, 0, -0.25F};
+  ASSERT_EQ(read->samples.size(), expected.size());
+  for (size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(read->samples[i], expected[i], 1.0 / 32767) << i;
+  EXPECT_EQ(EncodePcm16({8000, 0, {}}).error().code, ErrorCode::kUnsupported);
+}
+
 }  // namespace
 }  // namespace harness::audio

@@ -1,7 +1,11 @@
 #include "harness/report/html.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
 #include <iterator>
 #include <set>
 #include <string>
@@ -18,7 +22,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kPolicy = "default-src 'none'; style-src 'unsafe-inline'; media-src 'self' file:";
+constexpr const char* kPolicy = "default-src 'none'; style-src 'unsafe-inline'; media-src 'self' file: data:";
 
 // A value in one line, as JSON; a string without its quotes.
 std::string ValueText(const json& value) {
@@ -57,9 +61,41 @@ std::string Values(const json& measured, const json& limit) {
       rows);
 }
 
+// RFC 4648, section 4.
+std::string EncodeBase64(std::string_view bytes) {
+  static constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text;
+  text.reserve((bytes.size() + 2) / 3 * 4);
+  for (size_t at = 0; at < bytes.size(); at += 3) {
+    uint32_t group = 0;
+    for (size_t i = 0; i < 3; ++i)
+      group = group << 8 | (at + i < bytes.size() ? static_cast<unsigned char>(bytes[at + i]) : 0u);
+    for (size_t i = 0; i < 4; ++i) text += at + i > bytes.size() ? '=' : kDigits[group >> (18 - 6 * i) & 63];
+  }
+  return text;
+}
+
+// The area between the least and the largest sample of each column.
+std::string DrawWaveform(const PageSound& sound) {
+  std::string points;
+  const size_t columns = std::min(sound.lows.size(), sound.highs.size());
+  float peak = 0;
+  const auto add = [&](size_t column, float value) {
+    if (!std::isfinite(value)) value = 0;
+    peak = std::max(peak, std::abs(value));
+    fmt::format_to(std::back_inserter(points), "{},{:.1f} ", column, 50 - 50 * std::clamp(value, -1.0F, 1.0F));
+  };
+  for (size_t i = 0; i < columns; ++i) add(i, sound.highs[i]);
+  for (size_t i = columns; i-- > 0;) add(i, sound.lows[i]);
+  return fmt::format(
+      "<svg class=\"wave\" role=\"img\" viewBox=\"0 0 {} 100\" preserveAspectRatio=\"none\" aria-label=\"Waveform: {:.1f} s, "
+      "largest sample {:.2f}\"><polygon points=\"{}\"></polygon></svg>",
+      std::max<size_t>(1, columns), sound.seconds, peak, points);
+}
+
 class Page {
  public:
-  explicit Page(const Report& report) : report_(report) {}
+  Page(const Report& report, const PageSounds& sounds) : report_(report), sounds_(sounds) {}
 
   std::string Render() {
     Add("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
@@ -68,15 +104,16 @@ class Page {
         "<style>{}</style>\n</head>\n<body>\n<main>\n",
         kPolicy, Name(report_.verdict()), EscapeHtml(ReadExportPath(report_)), kHtmlStyle);
     Head();
-    Categories();
     Failures();
     Grouped("Blocked", "Not judged, because another check must pass first.", "blocked",
             GroupBlockedByCause(report_.checks));
     Grouped("Unsupported", "This suite can't judge what these checks need.", "unsupported",
             GroupByExplanation(report_.checks, CheckStatus::kUnsupported));
-    Grouped("Skipped", "", "skip", GroupByExplanation(report_.checks, CheckStatus::kSkip));
+    Grouped("Skipped", "What was not run, and what to do about it.", "skip",
+            GroupByExplanation(report_.checks, CheckStatus::kSkip));
     List("Asked for, but not applied", "These are not built yet.", report_.not_applied);
     Generation();
+    Categories();
     Passed();
     Facts("Export", report_.export_info);
     Facts("Environment", report_.environment);
@@ -95,6 +132,9 @@ class Page {
     Add("<section class=\"verdict {0}\"><div class=\"word\">{0}{3}</div><h1>{1}</h1><p class=\"soft\">{2}</p>", verdict,
         EscapeHtml(ReadExportPath(report_)), FormatCounts(Count(report_.checks)),
         EscapeHtml(DescribeCoverage(report_)));
+    Model();
+    if (const auto failures = SelectByStatus(report_.checks, CheckStatus::kFail); !failures.empty())
+      Failure(failures.front());
     if (const auto part = report_.part()) Add("<p>{}</p>", EscapeHtml(*part));
     if (const auto nothing = NoteNothingJudged(report_)) Add("<p>{}</p>", *nothing);
     if (const auto missing = report_.missing(); !missing.empty()) {
@@ -110,6 +150,33 @@ class Page {
       Bullets(report_.not_run);
     }
     Add("</section>\n");
+  }
+
+  // The export in one line, of what was read of it: "3 layers x 96, 4 codebooks of 256 at 50 Hz, 32 kHz mono, 2.1 MB".
+  void Model() {
+    const auto number = [this](const char* file, const char* key) {
+      const json::json_pointer path = json::json_pointer() / file / "model" / key;
+      const json& info = report_.export_info;
+      return info.contains(path) && info.at(path).is_number() ? info.at(path).get<double>() : 0.0;
+    };
+    std::vector<std::string> parts;
+    if (const double layers = number("language_model", "layers"); layers > 0)
+      parts.push_back(fmt::format("{} layers of width {}", layers, number("language_model", "dim")));
+    if (const double codebooks = number("codec", "codebooks"); codebooks > 0) {
+      parts.push_back(fmt::format("{} codebooks of {} codes at {} Hz", codebooks, number("codec", "cardinality"),
+                                  number("codec", "frame_rate_hz")));
+      parts.push_back(fmt::format("{} kHz {}", number("codec", "sample_rate_hz") / 1000,
+                                  number("codec", "channels") == 2 ? "stereo" : "mono"));
+    }
+    double bytes = 0;
+    for (const char* file : {"language_model", "codec"}) {
+      const json::json_pointer path = json::json_pointer() / file / "size_bytes";
+      const json& info = report_.export_info;
+      if (info.contains(path) && info.at(path).is_number()) bytes += info.at(path).get<double>();
+    }
+    if (bytes > 0)
+      parts.push_back(bytes < 1e9 ? fmt::format("{:.1f} MB", bytes / 1e6) : fmt::format("{:.2f} GB", bytes / 1e9));
+    if (!parts.empty()) Add("<p class=\"soft\">{}</p>", fmt::join(parts, ", "));
   }
 
   void Number(int count, const char* kind) {
@@ -138,13 +205,17 @@ class Page {
     Add("</tbody></table></div>\n");
   }
 
+  void Failure(const CheckResult& check) {
+    Add("<article class=\"card fail\"><h3>{}</h3><p class=\"said\">{}</p>", EscapeHtml(check.id),
+        EscapeHtml(check.message));
+    if (!check.remedy.empty()) Add("<p class=\"said\"><strong>What to do:</strong> {}</p>", EscapeHtml(check.remedy));
+    Add("{}</article>\n", Values(check.measured, check.limit));
+  }
+  // The first one is the cause: it stands at the top of the page.
   void Failures() {
     const std::vector<CheckResult> failures = SelectByStatus(report_.checks, CheckStatus::kFail);
-    if (!failures.empty()) Add("<h2>Failed</h2>\n");
-    for (const CheckResult& check : failures) {
-      Add("<article class=\"card fail\"><h3>{}</h3><pre>{}</pre>{}</article>\n", EscapeHtml(check.id),
-          EscapeHtml(Explain(check)), Values(check.measured, check.limit));
-    }
+    if (failures.size() > 1) Add("<h2>Failed, too</h2>\n");
+    for (size_t i = 1; i < failures.size(); ++i) Failure(failures[i]);
   }
 
   void Grouped(const char* title, const char* note, const char* kind, const std::vector<CheckGroup>& groups) {
@@ -178,8 +249,14 @@ class Page {
           result.prompt ? fmt::format("\u201c{}\u201d", EscapeHtml(*result.prompt)) : "unconditional";
       Add("<article class=\"card\"><h3>{} / {}</h3><p>{}</p><p class=\"soft\">{} frames, seed {}</p>",
           EscapeHtml(result.device), EscapeHtml(result.run), prompt, result.frames, result.seed);
-      const std::string url = RelativeUrl(result.audio);
-      if (!url.empty()) Add("<audio controls preload=\"metadata\" src=\"{}\"></audio>", EscapeHtml(url));
+      const std::string label = fmt::format("{} / {}: {}", EscapeHtml(result.device), EscapeHtml(result.run), prompt);
+      if (const auto sound = sounds_.find(result.audio); sound != sounds_.end()) {
+        Add("{}", DrawWaveform(sound->second));
+        Add("<audio controls aria-label=\"{}\" src=\"data:audio/wav;base64,{}\"></audio>", label,
+            EncodeBase64(sound->second.wav));
+      } else if (const std::string url = RelativeUrl(result.audio); !url.empty()) {
+        Add("<audio controls preload=\"metadata\" aria-label=\"{}\" src=\"{}\"></audio>", label, EscapeHtml(url));
+      }
       for (const std::string& path : {result.audio, result.tokens}) {
         if (!path.empty()) Add("<p class=\"soft\"><code>{}</code></p>", EscapeHtml(path));
       }
@@ -222,11 +299,12 @@ class Page {
   }
 
   const Report& report_;
+  const PageSounds& sounds_;
   std::string out_;
 };
 
 }  // namespace
 
-std::string RenderHtml(const Report& report) { return Page(report).Render(); }
+std::string RenderHtml(const Report& report, const PageSounds& sounds) { return Page(report, sounds).Render(); }
 
 }  // namespace harness::report

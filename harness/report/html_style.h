@@ -53,13 +53,19 @@ tbody th { font-weight: 500; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 table.values { width: auto; margin-top: 12px; font-size: 13px; }
 table.values th, table.values td { padding: 3px 20px 3px 0; border: 0; font-weight: 400; overflow-wrap: anywhere; }
-table.values thead th, table.values tbody th { color: var(--soft); }
+table.values thead th, table.values tbody th { color: var(--soft); overflow-wrap: normal; white-space: nowrap; }
 details { background: var(--card); border: 1px solid var(--line); border-radius: 10px; margin: 0 0 8px; }
 summary { cursor: pointer; padding: 11px 16px; white-space: pre-line; }
 summary .badge { margin-left: 6px; }
 details > ul { margin: 0; padding: 0 16px 12px; list-style: none; }
 details li { padding: 8px 0; border-top: 1px solid var(--line); }
 article details { margin: 10px 0 0; }
+.said { white-space: pre-wrap; overflow-wrap: anywhere; }
+.verdict article { margin: 14px 0 0; box-shadow: none; }
+svg.wave { display: block; width: 100%; height: 72px; margin-top: 10px; fill: var(--pass); background: var(--code);
+  border-radius: 6px; }
+@media (max-width: 600px) { main { padding: 16px 10px 40px; } .verdict, .card { padding: 14px; } }
+@media print { body { background: #fff; } audio { display: none; } .card, .verdict, details { break-inside: avoid; } }
 audio { width: 100%; margin-top: 10px; }
 ul.plain { margin: 0; padding-left: 20px; }
 )css";

@@ -29,10 +29,10 @@ std::vector<std::string> Tags(const std::string& page) {
 }
 
 void ExpectBalanced(const std::string& page) {
-  const std::set<std::string> known = {"html",    "head",    "title", "style", "body",    "main",  "section",
-                                       "div",     "h1",      "h2",    "h3",    "p",       "table", "thead",
-                                       "tbody",   "tr",      "th",    "td",    "article", "pre",   "code",
-                                       "details", "summary", "span",  "ul",    "li",      "audio"};
+  const std::set<std::string> known = {"html", "head", "title",   "style",  "body",  "main",    "section", "div",
+                                       "h1",   "h2",   "h3",      "p",      "table", "thead",   "tbody",   "tr",
+                                       "th",   "td",   "article", "pre",    "code",  "details", "summary", "span",
+                                       "ul",   "li",   "audio",   "strong", "svg",   "polygon"};
   std::vector<std::string> open;
   for (const std::string& tag : Tags(page)) {
     if (tag == "!DOCTYPE" || tag == "meta") continue;
@@ -62,7 +62,7 @@ TEST(Html, TellsEverything) {
         "<th>shape_config_agreement</th>",
         "<h3>shape_config_agreement/language_model/layers</h3>",
         "24 layers in the file, 48 in the config",
-        "weights of `small`.\nWhat to do: Export it again.</pre>",
+        "weights of `small`.</p><p class=\"said\"><strong>What to do:</strong> Export it again.</p>",
         "<tr><th>layers</th><td><code>24</code></td><td><code>48</code></td></tr>",
         "shape_config_agreement/language_model/layers <span class=\"badge blocked\">2</span>",
         "no CUDA device\nWhat to do: Run it on a machine with a GPU. <span class=\"badge skip\">2</span>",
@@ -81,9 +81,48 @@ TEST(Html, TellsEverything) {
         "<code>1080000000</code>"}) {
     EXPECT_THAT(page, HasSubstr(words));
   }
-  EXPECT_LT(page.find("<h2>Failed"), page.find("<h2>Blocked"));
-  EXPECT_LT(page.find("<h2>Failed"), page.find("<h2>Passed"));
+  // The cause first, then what to hear.
+  EXPECT_LT(page.find("24 layers in the file"), page.find("<h2>"));
+  EXPECT_LT(page.find("<h2>Generated"), page.find("<h2>Categories"));
+  EXPECT_EQ(page.find("Failed, too"), std::string::npos);
   EXPECT_THAT(RenderHtml(Report()), HasSubstr("nothing was judged"));
+}
+
+TEST(Html, TheSecondFailureComesBehindTheFirst) {
+  Report report = FullReport();
+  report.checks.push_back(MakeCheck("audio_output/cpu/1/level", CheckStatus::kFail, "silence"));
+  const std::string page = RenderHtml(report);
+  EXPECT_LT(page.find("24 layers"), page.find("<h2>Failed, too</h2>"));
+  EXPECT_LT(page.find("<h2>Failed, too</h2>"), page.find("silence"));
+}
+
+TEST(Html, SaysInOneLineWhatTheExportIs) {
+  Report report = FullReport();
+  report.export_info["language_model"] = {{"model", {{"layers", 24}, {"dim", 1024}}}, {"size_bytes", 840000000}};
+  report.export_info["codec"] = {
+      {"model",
+       {{"codebooks", 4}, {"cardinality", 2048}, {"frame_rate_hz", 50}, {"sample_rate_hz", 32000}, {"channels", 1}}},
+      {"size_bytes", 236000000}};
+  EXPECT_THAT(RenderHtml(report), HasSubstr("24 layers of width 1024, 4 codebooks of 2048 codes at 50 Hz, 32 kHz mono, "
+                                            "1.08 GB"));
+}
+
+TEST(Html, PlaysWhatIsGiven) {
+  Report report = FullReport();
+  const PageSounds sounds = {
+      {report.generation[0].audio,
+       {.wav = "RIFF\xff\x01", .seconds = 2, .lows = {-0.5F, -2, NAN}, .highs = {0.25F, 1, NAN}}}};
+  const std::string page = RenderHtml(report, sounds);
+  ExpectBalanced(page);
+  EXPECT_THAT(page, HasSubstr("src=\"data:audio/wav;base64,UklGRv8B\""));
+  EXPECT_THAT(page, HasSubstr("points=\"0,37.5 1,0.0 2,50.0 2,50.0 1,100.0 0,75.0 \""));
+  EXPECT_THAT(page, HasSubstr("Waveform: 2.0 s, largest sample 2.00"));
+  EXPECT_THAT(page, Not(HasSubstr("./generation/cpu/0/audio.wav")));
+  EXPECT_THAT(page, HasSubstr("media-src 'self' file: data:"));
+  // Padded (RFC 4648, section 10).
+  for (const auto& [bytes, text] : {std::pair{"f", "Zg=="}, std::pair{"fo", "Zm8="}, std::pair{"foo", "Zm9v"}})
+    EXPECT_THAT(RenderHtml(report, {{report.generation[0].audio, {.wav = bytes, .lows = {}, .highs = {}}}}),
+                HasSubstr(std::string("base64,") + text + "\""));
 }
 
 TEST(Html, NeedsNothingElse) {

@@ -37,8 +37,8 @@ class Summary {
 
   std::string Render() {
     Verdict();
-    Categories();
     Failures();
+    Categories();
     Notes();
     Blocked();
     Unsupported();

@@ -211,10 +211,6 @@ std::vector<CodecAlternative> ListCodecAlternatives(const config::Config& config
     TryCodec(plain.With("seanet.activation", MakeValue(std::string(name))), spec, "seanet.activation",
              fmt::format("{} with seanet.activation_params: {{}}", name), present.ok() ? *present : "ELU", list);
   }
-  for (const char* mode : {"constant", "reflect", "replicate"}) {
-    TryCodec(config.With("seanet.pad_mode", MakeValue(std::string(mode))), spec, "seanet.pad_mode", mode,
-             spec.encoder.pad_mode, list);
-  }
   for (int64_t i = 0; i < codebooks; ++i) {
     for (int64_t j = i + 1; j < codebooks; ++j) {
       list.push_back({"quantizer.vq.layers.*", DescribeExchange(i, j), kNotExchanged, spec,

@@ -29,7 +29,8 @@ using CodecAlternative = AlternativeOf<architecture::CodecSpec>;
 
 // The likelier first. Only what audiocraft's builders accept, and the tensors agree with. `spec`: of `config`.
 std::vector<Alternative> ListAlternatives(const config::Config& config, const architecture::LmSpec& spec);
-// Of an EnCodec; `codebooks`: how many of them are active.
+// Of an EnCodec; `codebooks`: how many of them are active. Not seanet.pad_mode: only what lies at the ends of a sound
+// depends on it, and that may be likelier with another one than the codec was trained with (oracle/BELONGING.md).
 std::vector<CodecAlternative> ListCodecAlternatives(const config::Config& config, const architecture::CodecSpec& spec,
                                                     int64_t codebooks);
 

@@ -111,8 +111,8 @@ constexpr std::string_view kModelRemedy =
     "Load the file where it was written, and save model.state_dict() under best_state. Do not load a file of somebody "
     "else's";
 constexpr std::string_view kBefore =
-    "Where the package is installed, save {k: v.dequantize() for k, v in best_state.items()}, or export the model as it "
-    "was before it was quantized. Do not load a file of somebody else's";
+    "Where the package is installed, save it dequantized: best_state = {k: v.dequantize() for k, v in "
+    "best_state.items()}; or export the model as it was before it was quantized. Do not load a file of somebody else's";
 constexpr ForeignTensor kForeignTensors[] = {
     {"torch._utils._rebuild_sparse_tensor", "sparse, and load_state_dict can't copy them into dense parameters",
      "Save them dense: best_state = {k: v.to_dense() if v.layout != torch.strided else v for k, v in "

@@ -6,7 +6,8 @@ usage: check_fixtures.py --program build/bin/conformance --fixture faults/codec-
        check_fixtures.py --list                  every fixture, found in fixtures/
 
 A fixture is exports/NAME (must pass), harmless/NAME.json (must pass) or faults/NAME.json (must fail, with the expected
-check first), with the line that conformance/CHECKS.md quotes of its message. T5 and referenced codecs come from
+check first), with the line that conformance/CHECKS.md quotes of its message. What the message advises must be what scripts/oracle/follow_advice.py has
+followed, and, where that needs no PyTorch, the suite's verdict on what comes of it. T5 and referenced codecs come from
 fixtures/hub and fixtures/home; a recipe with "hub": false sees none. With --judge, that program runs what must fail
 before anything is generated, but for one in eight: --program first loads LibTorch, which takes most of its time there.
 Exit status: 0 all as expected, 1 not, 77 where every fixture needs something that this machine lacks.
@@ -24,6 +25,7 @@ import tempfile
 import zlib
 from pathlib import Path
 
+import advice
 from ctest_run import UNTRAINED, said
 from derive.hub import derive_hub
 from derive_export import derive, derive_recipe
@@ -109,11 +111,11 @@ def run(program: Path, folder: Path, given: str, device: str, hub, require: str,
     return done.returncode, report, done.stdout.decode(errors="replace")
 
 
-def decisive(report: dict) -> dict:
-    """The first check that fails; where none does, the first one that did not run of what the recipe requires."""
+def decisive(report: dict):
+    """The first check that fails; where none does, the first one that did not run of what a recipe may require; else None."""
     failing = [check for check in report["checks"] if check["status"] == "fail"]
     skipped = [check for check in report["checks"] if check["status"] in ("skip", "unsupported") and check["id"] in REQUIRED.values()]
-    return (failing or skipped)[0]
+    return next(iter(failing + skipped), None)
 
 
 def compare(expect: dict, status, report, output: str) -> list:
@@ -159,6 +161,36 @@ def compare(expect: dict, status, report, output: str) -> list:
     return problems
 
 
+def base_of(name: str, recipe: dict) -> Path:
+    return FIXTURES / "exports" / recipe["base"] if "base" in recipe else FIXTURES / name
+
+
+def first_failure(program: Path, recipe: dict, folder: Path, given: str, hub):
+    """The check that decides about the export `given`; None where nothing fails."""
+    _, report, output = run(program, folder, given, "cpu", hub, recipe.get("require", ""), base_of("", recipe))
+    if report is None:
+        raise RuntimeError(f"no report.json; output ends: {output[-600:]}")
+    return decisive(report)
+
+
+def check_advice(judge, recipe: dict, first: dict, export: Path) -> list:
+    """What differs between what is advised and what the recipe has recorded of following it."""
+    recorded, steps = recipe.get("advice", []), advice.advised(first, recipe, export)
+    if advice.actions(recorded) != steps:
+        return [f"{first['id']} advises {json.dumps(steps)}, which scripts/oracle/follow_advice.py has not followed"]
+    problems = [f"who follows this passes here, and {step['production']} in production: {json.dumps(step)}"
+                for step in recorded if advice.misleads(step)]
+    for step in recorded:
+        if judge is None or "python" in step:
+            continue
+        with tempfile.TemporaryDirectory() as scratch:
+            where = advice.follow(recipe, step, Path(scratch))
+            found = where and first_failure(judge, recipe, Path(scratch), *where)
+        if where and (found["id"] if found else "pass") != step["suite"]:
+            problems.append(f"who follows this finds {found['id'] if found else 'pass'}: {json.dumps(step)}")
+    return problems
+
+
 def check(program: Path, judge, name: str, folder: Path):
     """Problems, or None where this machine can't run the fixture."""
     path = FIXTURES / name
@@ -177,13 +209,15 @@ def check(program: Path, judge, name: str, folder: Path):
     before, names = digest(export), set(os.listdir(folder))
     status, report, output = run(program, folder, run_as if "run_as" in recipe else str(export), device,
                                  recipe.get("hub", True), recipe.get("require", ""),
-                                 FIXTURES / "exports" / recipe["base"] if "base" in recipe else path)
+                                 base_of(name, recipe))
     problems = compare(recipe["expect"], status, report, output)
     if not problems and DOCUMENTED.get(name):
         identifier, pattern = DOCUMENTED[name]
         first = decisive(report)
         if first["id"] != identifier or not matches(said(first).splitlines()[0], pattern):
             problems.append(f"conformance/CHECKS.md says {identifier}: {pattern}")
+    if not problems and name.startswith("faults/") and device == "cpu":
+        problems += check_advice(judge, recipe, decisive(report), export)
     if digest(export) != before:
         problems.append("the export was changed")
     left = set(os.listdir(folder)) - names - {"artifacts", "profile.yaml", "hub"}

@@ -61,10 +61,13 @@ void CheckFusing(const config::Config& config, const FuserSpec& fuser, bool cros
     const auto method = fuser.MethodOf(name);
     attended = attended || method == FuseMethod::kCross;
     if (method) continue;
-    problems.AddWrong("conditioners." + name,
-                      "stands in no list of fuser: generation raises an AssertionError (\"given conditions contain "
-                      "unknown attributes for fuser\")",
-                      fmt::format("Add {} to fuser.sum, cross, prepend or input_interpolate, as it was trained", name));
+    problems.AddWrong(
+        "conditioners." + name,
+        "stands in no list of fuser: generation raises an AssertionError (\"given conditions contain "
+        "unknown attributes for fuser\")",
+        fmt::format(
+            "Add {} to fuser.cross, prepend or input_interpolate, as it was trained (sum takes only conditions of one step)",
+            name));
   }
   if (!cross_attention || attended) return;
   const std::string present = names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "));

@@ -306,7 +306,7 @@ std::optional<LikelyCause> FindLikelyCause(const std::vector<TensorSpec>& specs,
   return std::nullopt;
 }
 
-LikelyCause DescribeRest(const std::vector<TensorSpec>& specs, const Agreement& agreement) {
+LikelyCause DescribeRest(const std::vector<TensorSpec>& specs, const Agreement& agreement, std::string_view file) {
   const size_t missing = CountMissing(agreement), wrong = CountDisagreeing(agreement);
   const size_t extra = agreement.unexpected.size();
   if (wrong == 0) {
@@ -331,9 +331,18 @@ LikelyCause DescribeRest(const std::vector<TensorSpec>& specs, const Agreement& 
       return {
           "all heads are missing and nothing else: a tool that writes shared tensors once (heads that were tied to the "
           "embeddings) dropped them",
-          "If the heads were tied, linears.N.weight is emb.N.weight without its last row: "
-          "best_state[f'linears.{i}.weight'] = best_state[f'emb.{i}.weight'][:-1].clone() for each i; else export from "
-          "the checkpoint"};
+          fmt::format("If the heads were tied, linears.N.weight is emb.N.weight without its last row: for i in "
+                      "range({}): best_state[f'linears.{{i}}.weight'] = best_state[f'emb.{{i}}.weight'][:-1].clone(); "
+                      "else export from the checkpoint",
+                      heads)};
+    }
+    constexpr std::string_view kTied = "encoder.embed_tokens.weight";
+    if (names.size() == 1 && names.front().ends_with(kTied)) {
+      const std::string prefix = names.front().substr(0, names.front().size() - kTied.size());
+      return {
+          "it is shared.weight under a second name, and an average over named_parameters(), such as audiocraft's "
+          "EMA, holds a tied tensor once",
+          fmt::format("Put it there: best_state['{}'] = best_state['{}shared.weight']", names.front(), prefix)};
     }
     if (names.size() > 1 && all([](const std::string& name) {
           return MatchesGlob(name, "*attn.*proj*weight") || MatchesGlob(name, "*cross_attention.*proj*weight");
@@ -348,9 +357,11 @@ LikelyCause DescribeRest(const std::vector<TensorSpec>& specs, const Agreement& 
         fmt::format("the {} tensors that are there all fit: whoever wrote the file left out {}, as what was frozen, "
                     "or by a filter of names",
                     specs.size() - missing, missing == 1 ? "one" : fmt::format("{} others", missing)),
-        "Where they were frozen, take them from the model that the training began with: base = "
-        "torch.load('base/state_dict.bin')['best_state']; base.update(best_state); best_state = base. Else export "
-        "again from the whole checkpoint"};
+        fmt::format(
+            "Where they were frozen, take them from the model that the training began with (BASE: the folder of "
+            "its export): base = torch.load('BASE/{}', 'cpu')['best_state']; base.update(best_state); "
+            "best_state = base. Else export again from the whole checkpoint",
+            file)};
   }
   return {
       fmt::format("{} of the {} tensors that the config asks for are there and fit: the file holds the weights of a "

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "harness/architecture/agreement.h"
@@ -15,6 +16,6 @@ std::optional<LikelyCause> FindLikelyCause(const std::vector<TensorSpec>& specs,
                                            const Agreement& agreement);
 
 // What can be said where neither a likely cause nor an edit of the config is known: which part of it fits.
-LikelyCause DescribeRest(const std::vector<TensorSpec>& specs, const Agreement& agreement);
+LikelyCause DescribeRest(const std::vector<TensorSpec>& specs, const Agreement& agreement, std::string_view file);
 
 }  // namespace harness::architecture

@@ -160,10 +160,12 @@ TEST(LikelyCause, SpeaksOfTheExporter) {
 }
 
 TEST(LikelyCause, SaysOtherwiseWhatFits) {
-  const std::vector<TensorSpec> specs = {Spec("emb.0.weight", {5, 4}), Spec("linears.0.weight", {4, 4}),
+  const std::vector<TensorSpec> specs = {Spec("emb.0.weight", {5, 4}),
+                                         Spec("linears.0.weight", {4, 4}),
                                          Spec("transformer.layers.0.self_attn.in_proj_weight", {12, 4}),
                                          Spec("transformer.layers.0.cross_attention.out_proj.weight", {4, 4}),
-                                         Spec("transformer.layers.0.linear1.weight", {8, 4})};
+                                         Spec("transformer.layers.0.linear1.weight", {8, 4}),
+                                         Spec("c.t5.encoder.embed_tokens.weight", {9, 4})};
   const auto without = [&](std::initializer_list<size_t> dropped) {
     std::vector<FoundTensor> found;
     for (size_t i = 0; i < specs.size(); ++i) {
@@ -184,15 +186,20 @@ TEST(LikelyCause, SaysOtherwiseWhatFits) {
     std::vector<FoundTensor> found;
     std::vector<const char*> words;
   } cases[] = {
-      {"Heads", without({1}), {"all heads are missing", "without its last row"}},
+      {"Heads", without({1}), {"all heads are missing", "for i in range(1): best_state[f'linears.{i}.weight']"}},
       {"Attention", without({2, 3}), {"only weights of attention", "torch.nn.Parameter"}},
-      {"Frozen", without({0, 4}), {"the 3 tensors that are there all fit", "left out 2 others", "base.update"}},
-      {"Leftover", with("mine.weight"), {"all 5 tensors of the config are there", "del best_state['mine.weight']"}},
-      {"Shapes", other, {"4 of the 5 tensors", "Export both from one checkpoint"}},
+      {"Frozen",
+       without({0, 4}),
+       {"the 4 tensors that are there all fit", "left out 2 others", "torch.load('BASE/state_dict.bin'"}},
+      {"Tied",
+       without({5}),
+       {"a tied tensor once", "best_state['c.t5.encoder.embed_tokens.weight'] = best_state['c.t5.shared.weight']"}},
+      {"Leftover", with("mine.weight"), {"all 6 tensors of the config are there", "del best_state['mine.weight']"}},
+      {"Shapes", other, {"5 of the 6 tensors", "Export both from one checkpoint"}},
   };
   for (const auto& c : cases) {
     SCOPED_TRACE(c.name);
-    const LikelyCause rest = DescribeRest(specs, Compare(specs, c.found));
+    const LikelyCause rest = DescribeRest(specs, Compare(specs, c.found), "state_dict.bin");
     for (const char* words : c.words) EXPECT_THAT(rest.text + ". " + rest.remedy, HasSubstr(words));
   }
 }

@@ -86,7 +86,7 @@ TEST(LmOptions, RefusesWhatTheFuserAssertsAgainst) {
       {"InNoList",
        {{"conditioners.genre", genre}},
        {"conditioners.genre stands in no list of fuser", "given conditions contain unknown attributes",
-        "Add genre to fuser.sum, cross, prepend or input_interpolate"}},
+        "Add genre to fuser.cross, prepend or input_interpolate"}},
       {"CrossOfNone",
        {{"fuser.cross", Yaml("[text]")}, {"fuser.prepend", Yaml("[description]")}},
        {"fuser.cross names text, but no conditioner is fused by cross-attention (conditioners: description)"}},

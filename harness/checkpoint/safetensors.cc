@@ -19,7 +19,8 @@ using Json = nlohmann::json;
 constexpr uint64_t kLengthBytes = 8;
 constexpr uint64_t kMaxHeaderBytes = 100'000'000;  // safetensors' own limit
 constexpr size_t kMaxDimensions = 64;              // ATen's
-constexpr const char* kDownloadAgain = "Download it again";
+constexpr const char* kDownloadAgain =
+    "Download it again (`hf download NAME --force-download`: else the client keeps the file that is there)";
 
 std::optional<pickle::Dtype> DtypeOf(std::string_view name) {
   static constexpr std::array<std::pair<std::string_view, pickle::Dtype>, 11> kTypes = {

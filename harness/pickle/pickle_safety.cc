@@ -111,8 +111,8 @@ constexpr std::string_view kModelRemedy =
     "Load the file where it was written, and save model.state_dict() under best_state. Do not load a file of somebody "
     "else's";
 constexpr std::string_view kBefore =
-    "Where the package is installed, save {k: v.dequantize() for k, v in best_state.items()}, or export the model as it "
-    "was before it was quantized. Do not load a file of somebody else's";
+    "Where the package is installed, save it dequantized: best_state = {k: v.dequantize() for k, v in "
+    "best_state.items()}; or export the model as it was before it was quantized. Do not load a file of somebody else's";
 constexpr ForeignTensor kForeignTensors[] = {
     {"torch._utils._rebuild_sparse_tensor", "sparse, and load_state_dict can't copy them into dense parameters",
      "Save them dense: best_state = {k: v.to_dense() if v.layout != torch.strided else v for k, v in "
@@ -121,10 +121,10 @@ constexpr ForeignTensor kForeignTensors[] = {
      "Save them dense: best_state = {k: v.to_dense() if v.layout != torch.strided else v for k, v in "
      "best_state.items()}"},
     {"torch._utils._rebuild_qtensor", "quantized, and audiocraft has no quantized layers",
-     "Save them as floating point: best_state = {k: v.dequantize() if v.is_quantized else v for k, v in "
-     "best_state.items()}; where torch.ao replaced the layers (quantize_dynamic), export the model as it was before, or "
-     "save _packed_params._packed_params[0].dequantize() as the layer's weight, and leave out its scale, zero_point and "
-     "_packed_params"},
+     "Export the model as it was before; or save it as floating point, torch.ao's layers (quantize_dynamic) as plain ones: "
+     "best_state = {k.replace('._packed_params._packed_params', '.weight'): (v[0] if isinstance(v, tuple) else "
+     "v).dequantize() for k, v in best_state.items() if not k.endswith('_packed_params.dtype') and k.rpartition('.')[0] "
+     "+ '._packed_params._packed_params' not in best_state}"},
     {"torch._utils._rebuild_meta_tensor_no_storage",
      "on the device `meta`: this file holds their names and shapes and none of their numbers",
      "The weights were offloaded when the state dict was taken: load the model without device_map or offloading, or "

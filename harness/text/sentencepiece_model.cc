@@ -15,7 +15,8 @@ namespace {
 // Fields of ModelProto and NormalizerSpec.
 constexpr uint64_t kPieces = 1, kNormalizerSpec = 3, kDenormalizerSpec = 5, kPrecompiledCharsmap = 2;
 constexpr size_t kMaxPieces = size_t{1} << 20;  // mT5 has 250,100
-constexpr const char* kDownloadAgain = "Download it again";
+constexpr const char* kDownloadAgain =
+    "Download it again (`hf download NAME --force-download`: else the client keeps the file that is there)";
 // ModelProto { normalizer_spec { add_dummy_prefix: false } }: appended, it is merged into what stands before.
 constexpr std::string_view kNoDummyPrefix("\x1a\x02\x18\x00", 4);
 

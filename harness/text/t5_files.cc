@@ -21,9 +21,15 @@ std::string Fetch(const std::string& name) {
   return fmt::format("Fetch it with `hf download {0}` or `huggingface-cli download {0}`", name);
 }
 
-// Where the model of the hub is wanted.
-std::string MakeWay(const std::string& name, const T5Files& files) {
-  if (!files.in_working_directory) return Fetch(name);
+// Where the model of the hub is wanted. The client leaves a file that is in the cache as it is, unless it is told to.
+std::string MakeWay(const std::string& name, const T5Files& files, bool anew = true) {
+  if (!files.in_working_directory) {
+    return anew ? fmt::format(
+                      "Fetch it anew with `hf download {0} --force-download`: without that, the client keeps "
+                      "the files that are there",
+                      name)
+                : Fetch(name);
+  }
   return fmt::format(
       "The folder {} has the model's name and wins over the hub cache: rename it, or start elsewhere, for {} of the hub",
       files.folder.string(), name);
@@ -49,7 +55,7 @@ Status CheckAllFiles(const std::string& name, const T5Files& files) {
   return Error{
       ErrorCode::kNotFound,
       fmt::format("{} is not complete: {} has no {}", name, files.folder.string(), fmt::join(missing, ", no ")),
-      MakeWay(name, files)};
+      MakeWay(name, files, false)};
 }
 
 }  // namespace

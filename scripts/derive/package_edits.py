@@ -89,7 +89,8 @@ def rename_key(export, file, key, to):
 
 @edit
 def reference_codec(export, name):
-    """The codec as audiocraft.utils.export.export_pretrained_compression_model writes it: only a name."""
+    """The codec as audiocraft.utils.export.export_pretrained_compression_model writes it: only a name. Whatever was there."""
+    export.write_bytes("codec", (export.base / export.name_of("codec")).read_bytes())
     export.checkpoint("codec").package = {"pretrained": name, "exported": True, "version": "1.3.0"}
 
 

@@ -76,20 +76,24 @@ def in_child(recipe: dict) -> dict:
     with tempfile.TemporaryDirectory() as scratch:
         name = recipe.get("run_as", "export")
         derive_recipe(recipe, Path(scratch) / name)
-        path = name if "run_as" in recipe else os.path.join(scratch, name)
-        hub, other_hub = recipe.get("hub", True), Path(scratch) / "hub"
-        if isinstance(hub, list):
-            derive_hub(FIXTURES / "hub", hub, other_hub)
+        return in_folder(Path(scratch), name if "run_as" in recipe else os.path.join(scratch, name), recipe.get("hub", True))
 
-        def body():
-            if hub is not True:
-                production.use_hub(other_hub, empty=not hub)
-            return run_production(path)
 
-        result = in_process(body, Path(scratch))
-        if "error" in result:
-            result["error"] = result["error"].replace(scratch, "TMP")
-        return result
+def in_folder(scratch: Path, path: str, hub) -> dict:
+    """The export `path`, below `scratch` or relative to it, in a process of its own; `hub` as in a recipe."""
+    other_hub = scratch / "hub"
+    if isinstance(hub, list):
+        derive_hub(FIXTURES / "hub", hub, other_hub)
+
+    def body():
+        if hub is not True:
+            production.use_hub(other_hub, empty=not hub)
+        return run_production(path)
+
+    result = in_process(body, scratch)
+    if "error" in result:
+        result["error"] = result["error"].replace(str(scratch), "TMP")
+    return result
 
 
 def prepare() -> None:
@@ -143,10 +147,10 @@ def main() -> int:
 
 
 def dump(recipe: dict) -> str:
-    """JSON with one edit a line, so that a diff shows which one changed."""
+    """JSON with one edit, or one advice, a line, so that a diff shows which one changed."""
     parts = []
     for key, value in recipe.items():
-        if key == "edits":
+        if key in ("edits", "advice"):
             text = "[\n" + ",\n".join("    " + json.dumps(edit) for edit in value) + "\n  ]"
         else:
             text = json.dumps(value)

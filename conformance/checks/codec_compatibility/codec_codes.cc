@@ -37,20 +37,23 @@ std::string SuggestCodebooks(const LmSpec& lm, const Codec& codec, int64_t activ
 }  // namespace
 
 Outcome CheckCodebooks(Context& context, const LmSpec& lm, const Codec& codec) {
-  const std::string set_trained = "Set compression_model_n_q to the number that the model was trained with";
+  // With a number that the codec can't have, what would agree is the language model's own.
+  const auto suggest = [&](int64_t active) {
+    return SuggestCodebooks(lm, codec, active, ReadLmNumber(context, "channels") == 1);
+  };
   if (lm.compression_model_n_q &&
       (*lm.compression_model_n_q < 1 || *lm.compression_model_n_q > codec.facts.codebooks)) {
     return Fail(fmt::format("state_dict.bin: compression_model_n_q is {}, but the codec has {} codebooks ({}). "
                             "MusicGen.get_pretrained raises an AssertionError (set_num_codebooks)",
                             *lm.compression_model_n_q, codec.facts.codebooks, codec.NameKey("rvq.n_q")))
-        .WithRemedy(set_trained + ", or to null for all of them");
+        .WithRemedy(suggest(0));
   }
   if (lm.compression_model_n_q && !harness::architecture::WithCodebooks(codec.facts, *lm.compression_model_n_q).ok()) {
     return Fail(fmt::format("state_dict.bin: compression_model_n_q is {}, but the bandwidths of the codec allow {} "
                             "codebooks ({}). MusicGen.get_pretrained raises a ValueError (set_num_codebooks)",
                             *lm.compression_model_n_q, fmt::join(codec.facts.possible_codebooks, " or "),
                             codec.NameKey("rvq.n_q")))
-        .WithRemedy(set_trained);
+        .WithRemedy(suggest(0));
   }
   const bool doubled = lm.interleave_stereo && !lm.stereo_per_timestep;
   const int64_t active = lm.compression_model_n_q.value_or(codec.facts.codebooks) * (doubled ? 2 : 1);
@@ -67,7 +70,7 @@ Outcome CheckCodebooks(Context& context, const LmSpec& lm, const Codec& codec) {
                               : "",
                           doubled ? "; doubled for stereo" : "", consequence),
               active, lm.num_codebooks)
-      .WithRemedy(SuggestCodebooks(lm, codec, active, ReadLmNumber(context, "channels") == 1));
+      .WithRemedy(suggest(active));
 }
 
 Outcome CheckCardinality(Context&, const LmSpec& lm, const Codec& codec) {
@@ -86,18 +89,19 @@ Outcome CheckDelays(Context& context) {
   const LmSpec& lm = *context.exported().lm_spec();
   const harness::Status pattern = harness::architecture::CheckPattern(lm.pattern, lm.num_codebooks);
   if (pattern.ok()) return Pass(lm.pattern.delays);
-  // What MusicGen's own configs have, where that is not it already.
-  std::string usual;
+  std::string remedy = "Set what the model was trained with";
+  // What MusicGen's own configs have.
   if (lm.pattern.kind == harness::architecture::PatternSpec::Kind::kDelay) {
     const int64_t share = lm.interleave_stereo && !lm.stereo_per_timestep ? 2 : 1;
     std::vector<int64_t> delays;
     for (int64_t k = 0; k < std::min<int64_t>(lm.num_codebooks, 64); ++k) delays.push_back(k / share);
-    usual =
-        fmt::format("; for a {} model they usually are [{}]", share == 2 ? "stereo" : "mono", fmt::join(delays, ", "));
+    remedy +=
+        fmt::format("; if that is unknown, set codebooks_pattern.delay.delays: [{}], as {} models usually have it",
+                    fmt::join(delays, ", "), share == 2 ? "stereo" : "mono");
   }
   return Fail(fmt::format("state_dict.bin: {}. MusicGen.get_pretrained raises an AssertionError without a message",
                           pattern.error().message))
-      .WithRemedy("Set what the model was trained with" + usual);
+      .WithRemedy(std::move(remedy));
 }
 
 }  // namespace conformance::codec_checks

@@ -47,8 +47,24 @@ Outcome CheckFrameRate(Context&, const LmSpec&, const Codec& codec) {
 
 Outcome CheckStereo(Context& context, const LmSpec& lm, const Codec& codec) {
   const auto channels = ReadLmNumber(context, "channels");
+  // As many codebooks as left and right together have: the language model's weights say so as well.
+  const auto in_turn = context.exported()
+                           .file(harness::exports::Role::kLanguageModel)
+                           .config()
+                           ->GetBool("interleave_stereo_codebooks.per_timestep");
+  const int64_t of_codec = lm.compression_model_n_q.value_or(codec.facts.codebooks);
+  const bool fits_stereo = lm.num_codebooks == (in_turn.ok() && *in_turn ? of_codec : 2 * of_codec);
   if (!lm.interleave_stereo) {
     if (channels && *channels == 2 && codec.facts.channels == 1) {
+      if (!fits_stereo) {
+        return Fail(
+                   fmt::format("state_dict.bin: channels is 2, but interleave_stereo_codebooks.use is false, the codec "
+                               "is mono ({} is 1), and the language model generates {} codebooks, too few for left and "
+                               "right of this codec: what comes out is mono",
+                               codec.NameKey("encodec.channels"), lm.num_codebooks))
+            .WithRemedy(
+                "If the model is mono, set channels: 1 in state_dict.bin; if not, export it with the whole config of its training");
+      }
       return Fail(fmt::format("state_dict.bin: interleave_stereo_codebooks.use is false, but the language model was "
                               "trained on stereo (channels is 2) with a codec that is mono ({} is 1): the flag was "
                               "lost. Left and right are decoded as one signal",
@@ -75,9 +91,9 @@ Outcome CheckStereo(Context& context, const LmSpec& lm, const Codec& codec) {
     return Fail(
                "state_dict.bin: interleave_stereo_codebooks.use is true, but the language model was trained on one "
                "channel (channels is 1): the flag was added. The codec's codes are taken for left and right")
-        .WithRemedy(
-            "Set interleave_stereo_codebooks.use to false; or channels to 2, for a model that was trained on "
-            "stereo");
+        .WithRemedy(fits_stereo
+                        ? "Set channels to 2, if the model was trained on stereo: its codebooks are of left and right"
+                        : "Set interleave_stereo_codebooks.use to false");
   }
   return Pass("interleaved");
 }

@@ -32,7 +32,7 @@ Outcome CheckProductionDefaults(Context& context) {
                             "AssertionError (\"Cannot stride by more than max generation duration.\")",
                             spec.segment_duration_s, kExtendStrideS),
                 measured, limit)
-        .WithRemedy("Train on segments above 18 s, or set the key above 18 if the model can do that");
+        .WithRemedy("Train on segments above 18 s, or set dataset.segment_duration above 18 if the model can do that");
   }
   if (spec.cardinality < kDefaultTopK) {
     return Fail(fmt::format("state_dict.bin: transformer_lm.card is {}, but must be at least {}. MusicGen.generate "

@@ -56,7 +56,8 @@ Outcome CheckSharing(harness::exports::ExportFile& file, Role role) {
                           "again and again, or cut a flat one at wrong offsets",
                           harness::exports::FileName(role), groups.Join()),
               shared.size(), 0)
-      .WithRemedy("Put a clone() of each tensor into best_state, or export again");
+      .WithRemedy(
+          "Put a clone() of each tensor into best_state where they are collected, and export again. Copies of what this file holds are wrong, too");
 }
 
 }  // namespace

@@ -15,6 +15,6 @@ std::optional<LikelyCause> FindLikelyCause(const std::vector<TensorSpec>& specs,
                                            const Agreement& agreement);
 
 // What can be said where neither a likely cause nor an edit of the config is known: which part of it fits.
-LikelyCause DescribeRest(const std::vector<TensorSpec>& specs, const Agreement& agreement);
+LikelyCause DescribeRest(const std::vector<TensorSpec>& specs, const Agreement& agreement, const std::string& file);
 
 }  // namespace harness::architecture

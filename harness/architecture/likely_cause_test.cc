@@ -192,7 +192,7 @@ TEST(LikelyCause, SaysOtherwiseWhatFits) {
   };
   for (const auto& c : cases) {
     SCOPED_TRACE(c.name);
-    const LikelyCause rest = DescribeRest(specs, Compare(specs, c.found));
+    const LikelyCause rest = DescribeRest(specs, Compare(specs, c.found), "state_dict.bin");
     for (const char* words : c.words) EXPECT_THAT(rest.text + ". " + rest.remedy, HasSubstr(words));
   }
 }

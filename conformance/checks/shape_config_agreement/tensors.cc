@@ -26,7 +26,8 @@ Outcome FailToLoad(Context& context, Role role, std::string message, size_t coun
         remedy.empty() ? "" : ". ", edit->Text(),
         now.ok() ? fmt::format(" (now {})", harness::architecture::FormatYaml(*now)) : "");
   } else if (!cause) {
-    const auto rest = harness::architecture::DescribeRest(tensors.specs, tensors.agreement);
+    const auto rest =
+        harness::architecture::DescribeRest(tensors.specs, tensors.agreement, harness::exports::FileName(role));
     message += ": " + rest.text;
     remedy = rest.remedy;
   }

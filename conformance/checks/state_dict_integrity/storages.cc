@@ -56,7 +56,9 @@ Outcome CheckSharing(harness::exports::ExportFile& file, Role role) {
                           "again and again, or cut a flat one at wrong offsets",
                           harness::exports::FileName(role), groups.Join()),
               shared.size(), 0)
-      .WithRemedy("Put a clone() of each tensor into best_state, or export again");
+      .WithRemedy(
+          "Where the state dict is collected, put a clone() of each tensor into it, and export again: this file "
+          "does not hold what was there before");
 }
 
 }  // namespace

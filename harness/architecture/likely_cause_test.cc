@@ -179,6 +179,8 @@ TEST(LikelyCause, SaysOtherwiseWhatFits) {
   };
   auto other = without({});
   other[0].shape = {7, 4};
+  auto others = other;
+  others[1].shape = {7, 4};
   const struct {
     const char* name;
     std::vector<FoundTensor> found;
@@ -188,13 +190,28 @@ TEST(LikelyCause, SaysOtherwiseWhatFits) {
       {"Attention", without({2, 3}), {"only weights of attention", "torch.nn.Parameter"}},
       {"Frozen", without({0, 4}), {"the 3 tensors that are there all fit", "left out 2 others", "base.update"}},
       {"Leftover", with("mine.weight"), {"all 5 tensors of the config are there", "del best_state['mine.weight']"}},
-      {"Shapes", other, {"4 of the 5 tensors", "Export both from one checkpoint"}},
+      {"OneShape", other, {"the other 4 tensors fit", "this one was changed", "export it again"}},
+      {"Shapes", others, {"3 of the 5 tensors", "Export both from one checkpoint"}},
   };
   for (const auto& c : cases) {
     SCOPED_TRACE(c.name);
     const LikelyCause rest = DescribeRest(specs, Compare(specs, c.found), "state_dict.bin");
     for (const char* words : c.words) EXPECT_THAT(rest.text + ". " + rest.remedy, HasSubstr(words));
   }
+}
+
+TEST(LikelyCause, NamesTheTwinOfWhatIsMissing) {
+  const std::vector<TensorSpec> specs = {Spec("t5.shared.weight", {5, 4}),
+                                         Spec("t5.encoder.embed_tokens.weight", {5, 4}), Spec("emb.0.weight", {5, 4})};
+  const auto rest = [&](std::vector<FoundTensor> found) {
+    return DescribeRest(specs, Compare(specs, found), "compression_state_dict.bin");
+  };
+  const LikelyCause tied = rest({{"t5.shared.weight", {5, 4}}, {"emb.0.weight", {5, 4}}});
+  EXPECT_THAT(tied.text, HasSubstr("EMA"));
+  EXPECT_THAT(tied.remedy,
+              HasSubstr("best_state['t5.encoder.embed_tokens.weight'] = best_state['t5.shared.weight'].clone()"));
+  EXPECT_THAT(rest({{"emb.0.weight", {5, 4}}}).remedy, HasSubstr("base/compression_state_dict.bin"))
+      << "both names are missing";
 }
 
 TEST(LikelyCause, KnowsGlobs) {

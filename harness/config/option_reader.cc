@@ -96,12 +96,15 @@ Error Join(ErrorCode code, const std::vector<OptionProblem>& found, const std::s
   Error error{code, ""};
   std::vector<std::string_view> texts, remedies;
   std::unordered_set<std::string_view> seen, seen_remedies;
+  for (const OptionProblem& problem : found) {
+    if (seen.insert(problem.text).second) error.keys.push_back(problem.key);
+  }
+  seen.clear();
   const std::string prefix = source + ": ";
   for (const OptionProblem& problem : problems) {
     std::string_view text = problem.text;
     if (text.starts_with(prefix)) text.remove_prefix(prefix.size());
     if (!seen.insert(text).second) continue;
-    error.keys.push_back(problem.key);
     if (seen.size() > kMaxShown) continue;
     texts.push_back(text);
     if (!problem.remedy.empty() && seen_remedies.insert(problem.remedy).second) remedies.push_back(problem.remedy);

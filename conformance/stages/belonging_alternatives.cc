@@ -238,7 +238,8 @@ void Report(const Score& best, double p, ModelProbe& probe) {
         "since the shapes are the same, and the export sounds worse than the model that was trained",
         file, best.key, best.value, best.present, figures);
     probe.remedy =
-        fmt::format("Look at how the exporter writes {}: audiocraft reads it as \"{}\"", best.key, best.present);
+        fmt::format("Where the weights are converted, write {} as \"{}\", as audiocraft reads it, and export again",
+                    best.key, best.present);
   }
 }
 

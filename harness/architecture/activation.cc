@@ -60,7 +60,8 @@ void UnknownName(config::OptionReader& options, std::string_view key, const std:
     if (Lower(candidate) == Lower(name)) {
       return options.Wrong(
           key,
-          fmt::format("is '{}', which torch.nn does not have (AttributeError): did you mean '{}'?", name, candidate));
+          fmt::format("is '{}', which torch.nn does not have (AttributeError): did you mean '{}'?", name, candidate),
+          fmt::format("Set {}: {} in xp.cfg", options.Path(key), candidate));
     }
   }
   if (name.empty() || std::isupper(static_cast<unsigned char>(name[0])) == 0) {

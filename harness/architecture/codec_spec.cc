@@ -56,10 +56,12 @@ void ReadAutoencoder(const config::Config& config, CodecSpec& spec, config::Opti
 void ReadQuantizer(const config::Config& config, const std::string& name, CodecSpec& spec,
                    config::OptionProblems& problems) {
   if (name == "no_quant") {
-    problems.AddWrong("encodec.quantizer",
-                      "is no_quant: its codes are the latent itself and not integers, and decoding what a language "
-                      "model generates raises (ValueError or RuntimeError)",
-                      "Export a codec whose quantizer is rvq: a MusicGen is trained with one");
+    problems.AddWrong(
+        "encodec.quantizer",
+        "is no_quant: its codes are the latent itself and not integers, and decoding what a language "
+        "model generates raises (ValueError or RuntimeError)",
+        "Set encodec.quantizer: rvq in xp.cfg where best_state has quantizer.vq.* tensors. Else export the "
+        "codec that the model was trained with: it has such a quantizer");
     return;
   }
   const auto tree = config::ReadMapping(config, "rvq", problems);
@@ -109,6 +111,7 @@ Result<CodecSpec> DescribeCodec(const config::Config& config) {
                       fmt::format("give a hop of {} samples, more than a second at {} Hz: the frame rate is 0",
                                   spec.encoder.hop_length(), spec.sample_rate_hz));
   }
+  problems.AddRemedies();
   if (Status status = problems.ToStatus(config.source()); !status.ok()) return status.error();
   return spec;
 }

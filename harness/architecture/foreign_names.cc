@@ -48,16 +48,13 @@ constexpr Row kMechanisms[] = {
     {{"*.self_attn.q_proj.*", "*.encoder_attn.*", "*decoder.embed_tokens.*", "*lm_heads.*", "*enc_to_dec_proj.*"},
      "those of MusicGen in the Transformers library, which cuts its layers in another way; neither library has a "
      "converter back",
-     "Take the export that this model was converted from. Trained weights need renaming by hand: X.q_proj.weight, "
-     "X.k_proj.weight and X.v_proj.weight, stacked in this order, are X.in_proj_weight; encoder_attn is "
-     "cross_attention, fc1 and fc2 are linear1 and linear2, self_attn_layer_norm, encoder_attn_layer_norm and "
-     "final_layer_norm are norm1, norm_cross and norm2; embed_tokens.N is emb.N, lm_heads.N is linears.N, layer_norm of "
-     "the decoder is out_norm, enc_to_dec_proj is condition_provider.conditioners.description.output_proj, and "
-     "embed_positions is left out"},
+     kFromTransformers},
 };
 
 constexpr Row kLeftovers[] = {
     {{"*total_ops", "*total_params"}, "counters of a profiler (thop)"},
+    {{"adversaries.*", "adv_losses.*", "discriminator.*", "*.discriminators.*"},
+     "of the discriminators of a codec's training"},
     {{"criterion.*", "*.criterion.*", "loss.*", "*_loss.*", "loss_fn.*", "*.loss_fn.*"}, "a loss of the training"},
     {{"*_extra_state"}, "what layers with float8 kernels (Transformer Engine) keep of their scaling"},
     {{"*embed_positions.weights"}, "Transformers' table of positions, which audiocraft computes"},

@@ -9,6 +9,14 @@
 
 namespace harness::architecture {
 
+// How a model of the Transformers library becomes an export.
+inline constexpr const char* kFromTransformers =
+    "Take the export that this model was converted from. Trained weights need renaming by hand: X.q_proj.weight, "
+    "X.k_proj.weight and X.v_proj.weight, stacked in this order, are X.in_proj_weight; encoder_attn is cross_attention, "
+    "fc1 and fc2 are linear1 and linear2, self_attn_layer_norm, encoder_attn_layer_norm and final_layer_norm are norm1, "
+    "norm_cross and norm2; embed_tokens.N is emb.N, lm_heads.N is linears.N, layer_norm of the decoder is out_norm, "
+    "enc_to_dec_proj is condition_provider.conditioners.description.output_proj, and embed_positions is left out";
+
 // Sentences without a full stop.
 struct LikelyCause {
   std::string text;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "harness/architecture/conditioner_kind.h"
@@ -36,6 +37,25 @@ std::optional<std::string> FindInputProblem(const LmSpec& spec) {
   }
   if (problems.empty()) return std::nullopt;
   return fmt::format("{}", fmt::join(problems, "; "));
+}
+
+std::string FindInputRemedy(const LmSpec& spec) {
+  std::vector<std::string> steps;
+  for (const ConditionerSpec& conditioner : spec.conditioners) {
+    const ConditionerInput input = FindConditionerKind(conditioner).input;
+    const char* given = input == ConditionerInput::kText ? "description" : "self_wav";
+    const auto taken = [&](const ConditionerSpec& other) { return other.name == given; };
+    if (conditioner.name == given || !FindProblem(conditioner) || input == ConditionerInput::kJointEmbedding ||
+        std::any_of(spec.conditioners.begin(), spec.conditioners.end(), taken))
+      continue;
+    steps.push_back(fmt::format(
+        "Where {0} is what MusicGen calls {1}, rename it to {1} in xp.cfg (under conditioners and in the lists of fuser) "
+        "and in best_state: best_state = {{k.replace('conditioners.{0}.', 'conditioners.{1}.'): v for k, v in "
+        "best_state.items()}}",
+        conditioner.name, given));
+  }
+  if (steps.empty()) return "Use the model through the code that trained it, which gives the other inputs";
+  return fmt::format("{}", fmt::join(steps, ". "));
 }
 
 }  // namespace harness::architecture

@@ -15,4 +15,7 @@ namespace harness::architecture {
 // ConditioningProvider.tokenize.
 std::optional<std::string> FindInputProblem(const LmSpec& spec);
 
+// What to do where there is such a problem.
+std::string FindInputRemedy(const LmSpec& spec);
+
 }  // namespace harness::architecture

@@ -128,10 +128,12 @@ std::optional<LikelyCause> FindLeftoverCause(const Evidence& evidence) {
         "Call model.merge_and_unload() and export what it returns"};
   }
   std::vector<std::string> without_ema;
+  std::string_view prefix;
   for (const std::string& name : unexpected) {
     for (const std::string_view marker : {"model_ema.", "ema_model.", "ema.module.", "ema.state.", "ema."}) {
       if (name.starts_with(marker)) {
         without_ema.push_back(name);
+        prefix = marker;
         break;
       }
     }
@@ -143,14 +145,20 @@ std::optional<LikelyCause> FindLeftoverCause(const Evidence& evidence) {
             "audiocraft keeps the average apart, under 'ema' in its checkpoint, and audiocraft.utils.export "
             "leaves that out",
             without_ema.size()),
-        "Export one set, under the model's own names"};
+        fmt::format(
+            "Export one set, under the model's own names: best_state = {{k: v for k, v in best_state.items() if "
+            "not k.startswith('{0}')}}, or, for the average, {{k.removeprefix('{0}'): v for k, v in "
+            "best_state.items() if k.startswith('{0}')}}",
+            prefix)};
   }
   if (const size_t count = CountContaining(unexpected, {".parametrizations.weight.original"})) {
     return LikelyCause{
         fmt::format("{} tensors carry weight norm in the spelling of torch.nn.utils.parametrizations; audiocraft uses "
                     "that of torch.nn.utils.weight_norm",
                     count),
-        "Rename parametrizations.weight.original0 to weight_g, and original1 to weight_v"};
+        "Rename parametrizations.weight.original0 to weight_g, and original1 to weight_v: best_state = "
+        "{k.replace('parametrizations.weight.original0', 'weight_g').replace('parametrizations.weight.original1', "
+        "'weight_v'): v for k, v in best_state.items()}"};
   }
   return std::nullopt;
 }
@@ -306,6 +314,45 @@ std::optional<LikelyCause> FindLikelyCause(const std::vector<TensorSpec>& specs,
   return std::nullopt;
 }
 
+namespace {
+
+// A tensor that another one of the file gives.
+struct Twin {
+  std::string_view missing, source;  // what their names end in, behind the same start
+  const char* why;
+};
+
+constexpr Twin kTwins[] = {
+    {"encoder.embed_tokens.weight", "shared.weight",
+     "T5's embedding has two names, and the trainer's average of the weights (EMA) keeps a tied tensor under the first "
+     "only"},
+    {"_codebook.embed_avg", "_codebook.embed",
+     "it is a buffer of the codec's training, which was left out as such, and strict loading wants it"},
+};
+
+// Where all that is missing has such a twin.
+std::optional<LikelyCause> DescribeTwins(const std::vector<TensorSpec>& specs,
+                                         const std::vector<std::string>& missing) {
+  const std::set<std::string_view> without(missing.begin(), missing.end());
+  for (const Twin& twin : kTwins) {
+    std::vector<std::string> steps;
+    for (const std::string& name : missing) {
+      if (!name.ends_with(twin.missing)) break;
+      const std::string source = name.substr(0, name.size() - twin.missing.size()) + std::string(twin.source);
+      const bool there =
+          !without.contains(source) &&
+          std::any_of(specs.begin(), specs.end(), [&](const TensorSpec& spec) { return spec.name == source; });
+      if (!there) break;
+      steps.push_back(fmt::format("best_state['{}'] = best_state['{}'].clone()", name, source));
+    }
+    if (steps.size() < missing.size()) continue;
+    return LikelyCause{twin.why, fmt::format("Put it in and save the file again: {}", fmt::join(steps, "; "))};
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
 LikelyCause DescribeRest(const std::vector<TensorSpec>& specs, const Agreement& agreement, std::string_view file) {
   const size_t missing = CountMissing(agreement), wrong = CountDisagreeing(agreement);
   const size_t extra = agreement.unexpected.size();
@@ -336,14 +383,6 @@ LikelyCause DescribeRest(const std::vector<TensorSpec>& specs, const Agreement& 
                       "else export from the checkpoint",
                       heads)};
     }
-    constexpr std::string_view kTied = "encoder.embed_tokens.weight";
-    if (names.size() == 1 && names.front().ends_with(kTied)) {
-      const std::string prefix = names.front().substr(0, names.front().size() - kTied.size());
-      return {
-          "it is shared.weight under a second name, and an average over named_parameters(), such as audiocraft's "
-          "EMA, holds a tied tensor once",
-          fmt::format("Put it there: best_state['{}'] = best_state['{}shared.weight']", names.front(), prefix)};
-    }
     if (names.size() > 1 && all([](const std::string& name) {
           return MatchesGlob(name, "*attn.*proj*weight") || MatchesGlob(name, "*cross_attention.*proj*weight");
         })) {
@@ -353,6 +392,7 @@ LikelyCause DescribeRest(const std::vector<TensorSpec>& specs, const Agreement& 
           "Set them as parameters before saving (module.in_proj_weight = torch.nn.Parameter(module.in_proj_weight), and "
           "so on), and export again: this file does not hold them"};
     }
+    if (auto twins = DescribeTwins(specs, names)) return *std::move(twins);
     return {
         fmt::format("the {} tensors that are there all fit: whoever wrote the file left out {}, as what was frozen, "
                     "or by a filter of names",
@@ -362,6 +402,14 @@ LikelyCause DescribeRest(const std::vector<TensorSpec>& specs, const Agreement& 
             "its export): base = torch.load('BASE/{}', 'cpu')['best_state']; base.update(best_state); "
             "best_state = base. Else export again from the whole checkpoint",
             file)};
+  }
+  if (missing + extra == 0 && wrong * 4 <= specs.size()) {
+    return {
+        fmt::format("the other {} tensors fit: {} changed after the training, or {} from another model",
+                    specs.size() - wrong, wrong == 1 ? "this one was" : "these were", wrong == 1 ? "comes" : "come"),
+        fmt::format("Take {} from the checkpoint that the others are of: export it again, without the script that "
+                    "changed or exchanged tensors",
+                    wrong == 1 ? "it" : "them")};
   }
   return {
       fmt::format("{} of the {} tensors that the config asks for are there and fit: the file holds the weights of a "

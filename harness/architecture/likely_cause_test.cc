@@ -160,12 +160,10 @@ TEST(LikelyCause, SpeaksOfTheExporter) {
 }
 
 TEST(LikelyCause, SaysOtherwiseWhatFits) {
-  const std::vector<TensorSpec> specs = {Spec("emb.0.weight", {5, 4}),
-                                         Spec("linears.0.weight", {4, 4}),
+  const std::vector<TensorSpec> specs = {Spec("emb.0.weight", {5, 4}), Spec("linears.0.weight", {4, 4}),
                                          Spec("transformer.layers.0.self_attn.in_proj_weight", {12, 4}),
                                          Spec("transformer.layers.0.cross_attention.out_proj.weight", {4, 4}),
-                                         Spec("transformer.layers.0.linear1.weight", {8, 4}),
-                                         Spec("c.t5.encoder.embed_tokens.weight", {9, 4})};
+                                         Spec("transformer.layers.0.linear1.weight", {8, 4})};
   const auto without = [&](std::initializer_list<size_t> dropped) {
     std::vector<FoundTensor> found;
     for (size_t i = 0; i < specs.size(); ++i) {
@@ -181,6 +179,8 @@ TEST(LikelyCause, SaysOtherwiseWhatFits) {
   };
   auto other = without({});
   other[0].shape = {7, 4};
+  auto others = other;
+  others[1].shape = {7, 4};
   const struct {
     const char* name;
     std::vector<FoundTensor> found;
@@ -190,18 +190,30 @@ TEST(LikelyCause, SaysOtherwiseWhatFits) {
       {"Attention", without({2, 3}), {"only weights of attention", "torch.nn.Parameter"}},
       {"Frozen",
        without({0, 4}),
-       {"the 4 tensors that are there all fit", "left out 2 others", "torch.load('BASE/state_dict.bin'"}},
-      {"Tied",
-       without({5}),
-       {"a tied tensor once", "best_state['c.t5.encoder.embed_tokens.weight'] = best_state['c.t5.shared.weight']"}},
-      {"Leftover", with("mine.weight"), {"all 6 tensors of the config are there", "del best_state['mine.weight']"}},
-      {"Shapes", other, {"5 of the 6 tensors", "Export both from one checkpoint"}},
+       {"the 3 tensors that are there all fit", "left out 2 others", "torch.load('BASE/state_dict.bin'"}},
+      {"Leftover", with("mine.weight"), {"all 5 tensors of the config are there", "del best_state['mine.weight']"}},
+      {"OneShape", other, {"the other 4 tensors fit", "this one was changed", "export it again"}},
+      {"Shapes", others, {"3 of the 5 tensors", "Export both from one checkpoint"}},
   };
   for (const auto& c : cases) {
     SCOPED_TRACE(c.name);
     const LikelyCause rest = DescribeRest(specs, Compare(specs, c.found), "state_dict.bin");
     for (const char* words : c.words) EXPECT_THAT(rest.text + ". " + rest.remedy, HasSubstr(words));
   }
+}
+
+TEST(LikelyCause, NamesTheTwinOfWhatIsMissing) {
+  const std::vector<TensorSpec> specs = {Spec("t5.shared.weight", {5, 4}),
+                                         Spec("t5.encoder.embed_tokens.weight", {5, 4}), Spec("emb.0.weight", {5, 4})};
+  const auto rest = [&](std::vector<FoundTensor> found) {
+    return DescribeRest(specs, Compare(specs, found), "compression_state_dict.bin");
+  };
+  const LikelyCause tied = rest({{"t5.shared.weight", {5, 4}}, {"emb.0.weight", {5, 4}}});
+  EXPECT_THAT(tied.text, HasSubstr("EMA"));
+  EXPECT_THAT(tied.remedy,
+              HasSubstr("best_state['t5.encoder.embed_tokens.weight'] = best_state['t5.shared.weight'].clone()"));
+  EXPECT_THAT(rest({{"emb.0.weight", {5, 4}}}).remedy, HasSubstr("base/compression_state_dict.bin"))
+      << "both names are missing";
 }
 
 TEST(LikelyCause, KnowsGlobs) {

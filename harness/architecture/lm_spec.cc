@@ -13,6 +13,9 @@
 namespace harness::architecture {
 namespace {
 
+constexpr const char* kNeedsPacked = "needs custom or memory_efficient attention (assertion)";
+constexpr const char* kPack = "Set transformer_lm.memory_efficient: true in xp.cfg";
+
 // transformer_lm -> LMModel(**kwargs) and, through it, StreamingTransformer and nn.TransformerEncoderLayer.
 void ReadTransformer(config::OptionReader& options, LmSpec& spec, std::optional<std::string>& q_modeling) {
   spec.num_codebooks = options.Int("n_q", std::nullopt, 1, 4096);
@@ -102,14 +105,14 @@ void ReadTransformer(config::OptionReader& options, LmSpec& spec, std::optional<
   if (!spec.causal) {
     options.Wrong(
         "causal",
-        "must be true: generation streams, and raises \"Streaming only available for causal or cross attention\"");
+        "must be true: generation streams, and raises \"Streaming only available for causal or cross attention\"",
+        "Set transformer_lm.causal: true in xp.cfg");
   }
   if (!spec.packed_attention()) {
-    if (spec.qk_layer_norm) options.Wrong("qk_layer_norm", "needs custom or memory_efficient attention (assertion)");
-    if (spec.kv_repeat != 1) options.Wrong("kv_repeat", "needs custom or memory_efficient attention (assertion)");
+    if (spec.qk_layer_norm) options.Wrong("qk_layer_norm", kNeedsPacked, kPack);
+    if (spec.kv_repeat != 1) options.Wrong("kv_repeat", kNeedsPacked, kPack);
     if (spec.positional_embedding != "sin") {
-      options.Wrong("positional_embedding", fmt::format("'{}' needs custom or memory_efficient attention (assertion)",
-                                                        spec.positional_embedding));
+      options.Wrong("positional_embedding", fmt::format("'{}' {}", spec.positional_embedding, kNeedsPacked), kPack);
     }
   }
   if (spec.positional_embedding != "sin" && spec.dim / spec.num_heads % 2 != 0) {
@@ -121,7 +124,11 @@ void ReadTransformer(config::OptionReader& options, LmSpec& spec, std::optional<
                                               "logit is NaN",
                                               *spec.past_context));
   }
-  if (spec.num_heads % spec.kv_repeat != 0) options.Wrong("kv_repeat", "must divide num_heads (assertion)");
+  if (spec.num_heads % spec.kv_repeat != 0) {
+    options.Wrong("kv_repeat",
+                  fmt::format("must divide num_heads (assertion), found {} and {}", spec.kv_repeat, spec.num_heads),
+                  "Set transformer_lm.kv_repeat and num_heads to what the model was trained with");
+  }
   if (spec.qk_layer_norm && spec.kv_repeat != 1) options.Wrong("qk_layer_norm", "excludes kv_repeat (assertion)");
 }
 
@@ -248,7 +255,7 @@ Result<LmSpec> DescribeLm(const config::Config& config) {
   if (*lm_model != "transformer_lm") {
     return Error{ErrorCode::kMismatch,
                  fmt::format("{}: lm_model must be transformer_lm, found '{}'", config.source(), *lm_model),
-                 "",
+                 "Load it with the library that trained it: MusicGen has no other language model",
                  {"lm_model"}};
   }
   std::optional<std::string> q_modeling;
@@ -264,12 +271,13 @@ Result<LmSpec> DescribeLm(const config::Config& config) {
   if (!spec.fuser.cross.empty()) spec.cross_attention = true;  // get_lm_model: "enforce cross-att programmatically"
   CheckFusing(config, spec.fuser, spec.cross_attention, problems);
   if (spec.cross_attention && spec.qk_layer_norm_cross && !spec.packed_attention()) {
-    problems.AddWrong("transformer_lm.qk_layer_norm_cross", "needs custom or memory_efficient attention (assertion)");
+    problems.AddWrong("transformer_lm.qk_layer_norm_cross", kNeedsPacked, kPack);
   }
   ReadGuidance(config, spec, problems);
   CheckAttributeDropout(config, problems);
   ReadNumber(config, "dataset.segment_duration", spec.segment_duration_s, problems);
   if (problems.wrong.empty()) CheckTensorCount(spec, problems);
+  problems.AddRemedies();
   if (Status status = problems.ToStatus(config.source()); !status.ok()) return status.error();
   ListWhatIsNotRun(spec);
   return spec;

@@ -55,7 +55,8 @@ SeanetArguments ReadArguments(config::OptionReader& options, config::OptionProbl
   if (a.norm == ConvNorm::kTimeGroupNorm && a.causal &&
       a.disable_norm_outer_blocks < static_cast<int64_t>(a.ratios.size()) + 2) {
     options.Wrong("norm",
-                  "time_group_norm does not go with causal (ValueError: GroupNorm doesn't support causal evaluation)");
+                  "time_group_norm does not go with causal (ValueError: GroupNorm doesn't support causal evaluation)",
+                  "Set seanet.norm and seanet.causal to what the codec was trained with: it can't have been both");
   }
   a.pad_mode = options.Choice("pad_mode", "reflect", {"constant", "reflect", "replicate", "circular"});
   int64_t dilation = 1;
@@ -90,7 +91,9 @@ SeanetSpec DescribeSeanet(const config::ConfigValue::Map& arguments, SeanetSide 
     if (!(a.trim_right_ratio >= 0 && a.trim_right_ratio <= 1)) {
       options.Wrong("decoder.trim_right_ratio", fmt::format("must be from 0 to 1, found {}", a.trim_right_ratio));
     } else if (!a.causal && a.trim_right_ratio != 1) {
-      options.Wrong("decoder.trim_right_ratio", "must be 1 where causal is false (assertion)");
+      options.Wrong("decoder.trim_right_ratio",
+                    fmt::format("must be 1 where causal is false (assertion), found {}", a.trim_right_ratio),
+                    "Set seanet.decoder.trim_right_ratio: 1 in xp.cfg");
     }
     if (const auto name = options.NullableString("final_activation")) {
       a.final_activation = ReadActivation(options, "final_activation", *name, "final_activation_params",

@@ -108,6 +108,10 @@ std::optional<std::string> FindUncheckedStyle(const ConditionerSpec& conditioner
   return !style.mert && !style.feature_cardinality ? std::optional<std::string>("embed.") : std::nullopt;
 }
 
+void AddStyleEdits(const ConditionerEdits& e) {
+  e.edits.Number(e.key + "bins", e.found.Size(e.prefix + "rvq.vq.layers.0._codebook.embed", 0));
+}
+
 }  // namespace
 
 const ConditionerKind StyleOptions::kKind = {.model = "style",
@@ -116,6 +120,7 @@ const ConditionerKind StyleOptions::kKind = {.model = "style",
                                              .read = ReadStyle,
                                              .append_tensors = AppendStyleTensors,
                                              .more_tensors = CountStyleTensors,
-                                             .unchecked = FindUncheckedStyle};
+                                             .unchecked = FindUncheckedStyle,
+                                             .add_edits = AddStyleEdits};
 
 }  // namespace harness::architecture

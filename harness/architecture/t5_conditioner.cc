@@ -30,11 +30,15 @@ void ReadT5(const ConditionerArguments& arguments, ConditionerSpec& conditioner,
   if (const auto dim = T5Dim(t5.name)) {
     conditioner.input_dim = *dim;
   } else if (!t5.name.empty()) {
-    options.Wrong("name",
-                  fmt::format("must be a T5 that T5Conditioner knows (t5-small, t5-base, t5-large, "
-                              "google/flan-t5-base, ...), found '{}': get_pretrained raises an AssertionError or a "
-                              "KeyError",
-                              t5.name));
+    options.Wrong(
+        "name",
+        fmt::format("must be a T5 that T5Conditioner knows (t5-small, t5-base, t5-large, "
+                    "google/flan-t5-base, ...), found '{}': get_pretrained raises an AssertionError or a "
+                    "KeyError",
+                    t5.name),
+        fmt::format("Set {} to the one of these that the model was trained with. audiocraft loads no other T5: "
+                    "a model that was trained with one needs the changed audiocraft that trained it",
+                    options.Path("name")));
   }
   conditioner.input_origin = fmt::format("width of {} = {}", options.Path("name"), t5.name);
   conditioner.fetches.push_back(fmt::format("T5 {} (from the hub)", t5.name));

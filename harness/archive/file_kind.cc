@@ -191,7 +191,7 @@ FileDescription DescribeFileKind(FileKind kind, std::span<const std::byte> file,
       return {
           "is a ZIP archive, but not one that torch.save writes: it has no data.pkl (.npz, .docx and .zip files are ZIP "
           "archives, too)",
-          export_it};
+          fmt::format("Copy the file as it was written, or export it with {}", exporter)};
     case FileKind::kTruncatedZip:
       return {
           fmt::format("is the beginning of a ZIP archive without its directory, which stands at the end ({} bytes are "
@@ -252,7 +252,11 @@ FileDescription DescribeFileKind(FileKind kind, std::span<const std::byte> file,
       return {fmt::format("holds only zero bytes ({} of them): space was reserved, but the content was never written",
                           file.size()),
               copy_again};
-    case FileKind::kText: return {fmt::format("is plain text{}", starts(Head(file))), export_it};
+    case FileKind::kText:
+      return {fmt::format("is plain text{}", starts(Head(file))),
+              quote
+                  ? fmt::format("Put the file itself there: download or copy it again, or export it with {}", exporter)
+                  : export_it};
     case FileKind::kUnknown: break;
   }
   if (!quote) return {"is not a PyTorch checkpoint", export_it};

@@ -78,7 +78,7 @@ Result<MappedFile> MappedFile::Open(const fs::path& path) {
   if (fstat(fd.get(), &status) != 0) return OpenError(path, errno);
   if (S_ISDIR(status.st_mode)) {
     return Error{ErrorCode::kIo, fmt::format("{}: is a folder, not a file", path.string()),
-                 "Move what is in it, and remove it"};
+                 "Look into it for the file itself, and put that in the place of the folder; else copy the file again"};
   }
   if (!S_ISREG(status.st_mode)) {
     return Error{ErrorCode::kIo, fmt::format("{}: is not a regular file (a pipe, socket or device)", path.string())};

@@ -37,7 +37,9 @@ std::optional<std::string> Find(std::string_view word, const std::vector<std::st
     const std::string& candidate = candidates[i];
     if (candidate.empty() || candidate.size() > kMaxLength) continue;
     const size_t distance = Distance(word, candidate);
-    const bool is_near = distance <= near || (with_parts && IsPart(word, candidate));
+    // Few mistype the first letter; more than two errors and another one make another word.
+    const bool is_near =
+        (distance <= near && (distance <= 2 || word[0] == candidate[0])) || (with_parts && IsPart(word, candidate));
     if (is_near && (!best || distance < best_distance)) {
       best = candidate;
       best_distance = distance;

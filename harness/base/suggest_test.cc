@@ -31,6 +31,7 @@ const Case kCases[] = {
     {"ThreeErrorsOfFourLetters", "head", {"haedsx"}, kNothing},
     {"TheNearest", "num_haeds", {"num_leads", "num_heads", "num_head"}, "num_heads"},
     {"TheFirstOfTwoAsNear", "bat", {"cat", "rat"}, "cat"},
+    {"AnotherWordInFront", "flash_attention", {"cross_attention"}, kNothing},
     {"NothingAlike", "dim", {"transformer"}, kNothing},
     {"NoWord", "", {"a"}, kNothing},
     {"AnEmptyCandidate", "a", {""}, kNothing},

@@ -67,14 +67,14 @@ class LegacyReader {
     }
     CheckNodes(magic, "the magic number", 1);
     const pickle::Reading protocol = Next("the protocol version");
-    HARNESS_RETURN_IF_ERROR(protocol.status);
+    HARNESS_RETURN_IF_ERROR(ExplainPickle(protocol.status));
     if (protocol.pickle.Root()->kind != Kind::kInt || protocol.pickle.Root()->integer != kProtocol) {
       return Corrupt(fmt::format("has protocol version {} (expected {})",
                                  protocol.pickle.Describe(protocol.pickle.root, 60), kProtocol));
     }
     CheckNodes(protocol, "the protocol version", 1);
     const pickle::Reading system = Next("the system information");
-    HARNESS_RETURN_IF_ERROR(system.status);
+    HARNESS_RETURN_IF_ERROR(ExplainPickle(system.status));
     CheckNodes(system, "the system information", kSystemNodes);
     const pickle::NodeId little = system.pickle.Find(system.pickle.root, "little_endian");
     if (little != pickle::kNoNode && system.pickle[little].kind == Kind::kBool && !system.pickle[little].boolean) {
@@ -99,7 +99,7 @@ class LegacyReader {
       by_key.emplace(object.storages[i].key, i);
     }
     const pickle::Reading keys = Next("the list of storages");
-    HARNESS_RETURN_IF_ERROR(keys.status);
+    HARNESS_RETURN_IF_ERROR(ExplainPickle(keys.status));
     const pickle::Node& list = *keys.pickle.Root();
     if (list.kind != Kind::kList) return Corrupt("the list of storages is not a list");
     CheckNodes(keys, "the list of storages", list.items.size() + 1);
@@ -136,6 +136,14 @@ class LegacyReader {
       result_.doubts.Add("{} bytes stand behind the last storage, at offset {}", file_.size() - at_, at_);
     }
     return {};
+  }
+
+  static Status ExplainPickle(const Status& status) {
+    if (status.ok() || status.error().code != ErrorCode::kCorrupt) return status;
+    Error error = status.error();
+    error.message += ". torch.save writes no such pickle there: the file was put together by hand, or damaged";
+    error.remedy = "Do not load it. Copy it again from where it was exported, or export it again";
+    return error;
   }
 
   // torch.save pickles these four values and nothing that is made and dropped on the way.

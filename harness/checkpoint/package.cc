@@ -34,7 +34,8 @@ class PackageReader {
         kind_(kind),
         file_(checkpoint.file().name()),
         exporter_(advice.exporter),
-        empty_(advice.empty) {}
+        empty_(advice.empty),
+        refill_(advice.refill) {}
 
   Result<Package> Run() {
     const pickle::Node& root = *pickle_.Root();
@@ -185,7 +186,11 @@ class PackageReader {
                                    key, CountTensors(nested));
     const pickle::NodeId gathered = Find("fsdp_best_state");
     const bool raw = Has("xp.sig") || Has("history") || gathered != pickle::kNoNode || Has("optimizer");
-    if (!raw) return Mismatch(what);
+    if (!raw) {
+      return Mismatch(what, fmt::format("Take them one level up: p = torch.load('{0}', 'cpu'); p['best_state'] = "
+                                        "p['best_state']['{1}']; torch.save(p, '{0}')",
+                                        file_, key));
+    }
     what += fmt::format(": this is the raw training checkpoint (its keys: {})", Keys(pickle_.root));
     const pickle::NodeId whole = gathered == pickle::kNoNode ? pickle::kNoNode : pickle_.Find(gathered, "model");
     if (whole == pickle::kNoNode) return Mismatch(what);
@@ -289,7 +294,7 @@ class PackageReader {
       return Mismatch(fmt::format("best_state is {}, not a dict of tensors", pickle_.Describe(best, 60)));
     }
     const auto& pairs = pickle_[best].pairs;
-    if (pairs.empty()) return Mismatch(fmt::format("best_state is empty: {}", empty_));
+    if (pairs.empty()) return Mismatch(fmt::format("best_state is empty: {}", empty_), refill_);
     if (CountTensors(best) == 0) {
       for (const auto& [key, value] : pairs) {
         if (pickle_[value].kind != Kind::kDict) continue;
@@ -347,6 +352,7 @@ class PackageReader {
   const std::string file_;
   const std::string& exporter_;
   const std::string& empty_;
+  const std::string& refill_;
   Package package_;
 };
 

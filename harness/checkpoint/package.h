@@ -34,6 +34,7 @@ struct Package {
 struct PackageAdvice {
   std::string exporter;  // which call writes it: the remedy of every error
   std::string empty;     // what an empty best_state comes from; continues "best_state is empty: "
+  std::string refill;    // the remedy of that
 };
 
 // Reads the top level of `checkpoint`, whose pickle must be ok.

@@ -165,7 +165,8 @@ Status CheckTensors(pickle::Reading& reading, std::string_view place) {
     return Error{
         ErrorCode::kCorrupt,
         fmt::format("{}: {}. No PyTorch writes that: the file is damaged, or was made by hand", place,
-                    FormatCount(problems, "tensor does not fit its storage", "tensors do not fit their storages"))};
+                    FormatCount(problems, "tensor does not fit its storage", "tensors do not fit their storages")),
+        "Do not load it. Copy it again from where it was exported, or export it again"};
   }
   if (!too_often) return {};
   // Nothing of this file is read: no tensor of it is given out.

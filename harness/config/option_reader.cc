@@ -12,6 +12,9 @@ namespace harness::config {
 
 namespace {
 
+constexpr size_t kMaxShown = 100;  // problems in one message; a file may bring a hundred thousand
+constexpr size_t kMaxSuggestions = 100;
+
 // Why a value is not what it looks like, and what to do.
 struct Hint {
   std::string text = {};
@@ -46,9 +49,6 @@ Hint ExplainTruth(const ConfigValue& found, const std::string& path) {
           fmt::format("Write {} without quotes in {}", *text, path)};
 }
 
-constexpr size_t kMaxShown = 100;  // problems in one message; a file may bring a hundred thousand
-constexpr size_t kMaxSuggestions = 100;
-
 // The interpolation that a list or mapping in `value` comes from, where one is wholly the environment's (oc.decode):
 // its keys and its length are, too.
 std::optional<std::string> FindContainerOfEnvironment(const ConfigValue& value) {
@@ -64,17 +64,47 @@ std::optional<std::string> FindContainerOfEnvironment(const ConfigValue& value) 
   return written;
 }
 
+// What is said of a key: "is missing: ...".
+std::string_view Said(const OptionProblem& problem) {
+  std::string_view text = problem.text;
+  return text.starts_with(problem.key + " ") ? text.substr(problem.key.size() + 1) : text;
+}
+
+// "A, B, C are missing: ..." in place of the same sentence for each.
+std::vector<OptionProblem> FoldMissing(const std::vector<OptionProblem>& problems) {
+  constexpr std::string_view kMissing = "is missing";
+  std::vector<OptionProblem> folded;
+  for (size_t i = 0; i < problems.size(); ++i) {
+    const std::string_view said = Said(problems[i]);
+    std::vector<std::string> keys = {problems[i].key};
+    while (said.starts_with(kMissing) && i + 1 < problems.size() && Said(problems[i + 1]) == said &&
+           keys.size() < kMaxShown) {
+      keys.push_back(problems[++i].key);
+    }
+    folded.push_back(problems[i]);
+    if (keys.size() == 1) continue;
+    const std::string joined = fmt::format("{}", fmt::join(keys, ", "));
+    folded.back().text = fmt::format("{} are missing{}", joined, said.substr(kMissing.size()));
+    folded.back().remedy = "Set them to what the model was trained with";
+  }
+  return folded;
+}
+
 // One problem may be met twice (an option that encoder and decoder share), and some messages name the source already.
-Error Join(ErrorCode code, const std::vector<OptionProblem>& problems, const std::string& source) {
+Error Join(ErrorCode code, const std::vector<OptionProblem>& found, const std::string& source) {
+  const std::vector<OptionProblem> problems = FoldMissing(found);
   Error error{code, ""};
   std::vector<std::string_view> texts, remedies;
   std::unordered_set<std::string_view> seen, seen_remedies;
+  for (const OptionProblem& problem : found) {
+    if (seen.insert(problem.text).second) error.keys.push_back(problem.key);
+  }
+  seen.clear();
   const std::string prefix = source + ": ";
   for (const OptionProblem& problem : problems) {
     std::string_view text = problem.text;
     if (text.starts_with(prefix)) text.remove_prefix(prefix.size());
     if (!seen.insert(text).second) continue;
-    error.keys.push_back(problem.key);
     if (seen.size() > kMaxShown) continue;
     texts.push_back(text);
     if (!problem.remedy.empty() && seen_remedies.insert(problem.remedy).second) remedies.push_back(problem.remedy);
@@ -103,6 +133,12 @@ void OptionProblems::AddEnvironment(const std::string& key, const std::string& w
 
 void OptionProblems::AddError(const std::string& key, const Error& error) {
   (error.code == ErrorCode::kUnsupported ? unsupported : wrong).push_back({key, error.message, error.remedy});
+}
+
+void OptionProblems::AddRemedies() {
+  for (OptionProblem& problem : wrong) {
+    if (problem.remedy.empty()) problem.remedy = fmt::format("Set {} to what the model was trained with", problem.key);
+  }
 }
 
 Status OptionProblems::ToStatus(const std::string& source) const {
@@ -146,12 +182,12 @@ bool OptionReader::Has(std::string_view key) const {
   return std::any_of(map_.begin(), map_.end(), [&](const auto& entry) { return entry.first == key; });
 }
 
-const ConfigValue* OptionReader::Take(std::string_view key, bool required) {
+const ConfigValue* OptionReader::Take(std::string_view key, bool required, std::string remedy) {
   known_.emplace(key);
   for (const auto& [name, value] : map_) {
     if (name == key) return &value;
   }
-  if (required) Wrong(key, fmt::format("is missing: {} needs it", callee_));
+  if (required) Wrong(key, fmt::format("is missing: {} needs it", callee_), std::move(remedy));
   return nullptr;
 }
 
@@ -233,9 +269,16 @@ std::string OptionReader::Choice(std::string_view key, std::optional<std::string
     return IsOfEnvironment(key, value) ? substitute : *text;
   }
   const auto near = value.environment.empty() ? FindNearestTypo(*text, choices) : std::nullopt;
-  Wrong(key, fmt::format("must be one of {}, found {}{}", fmt::join(choices, ", "),
-                         value.environment.empty() ? fmt::format("'{}'", *text) : value.Describe(),
-                         near ? fmt::format(" (did you mean '{}'?)", *near) : ""));
+  Wrong(key,
+        fmt::format("must be one of {}, found {}{}", fmt::join(choices, ", "),
+                    value.environment.empty() ? fmt::format("'{}'", *text) : value.Describe(),
+                    near ? fmt::format(" (did you mean '{}'?)", *near) : ""),
+        near ? fmt::format("Set {}: {} in xp.cfg", Path(key), *near)
+        : consequence_.empty()
+            ? ""
+            : fmt::format("Set {} to the one of these that the model was trained with. What a fork of "
+                          "audiocraft added loads in that fork only",
+                          Path(key)));
   return substitute;
 }
 
@@ -282,7 +325,8 @@ std::vector<int64_t> OptionReader::IntList(std::string_view key, std::optional<s
 
 std::vector<std::string> OptionReader::StringList(std::string_view key,
                                                   std::optional<std::vector<std::string>> fallback) {
-  const ConfigValue* value = Take(key, !fallback);
+  const ConfigValue* value =
+      Take(key, !fallback, fmt::format("Set {}: [] in xp.cfg where nothing is listed", Path(key)));
   std::vector<std::string> substitute = std::move(fallback).value_or(std::vector<std::string>{});
   if (value == nullptr) return substitute;
   std::vector<std::string> texts;
@@ -317,7 +361,8 @@ void OptionReader::Finish() {
     Wrong(name,
           fmt::format("is not a parameter of {}{}{}", callee_, consequence_,
                       near ? fmt::format(": did you mean {}?", *near) : ""),
-          near ? "" : fmt::format("Remove what is not a parameter{}", consequence_.empty() ? "" : of_fork));
+          near ? fmt::format("Rename {} to {}", Path(name), *near)
+               : fmt::format("Remove what is not a parameter{}", consequence_.empty() ? "" : of_fork));
   }
 }
 

@@ -34,6 +34,8 @@ struct OptionProblems {
   // `written`: the interpolation that the value at `key` comes from (ConfigValue::environment).
   void AddEnvironment(const std::string& key, const std::string& written);
   void AddError(const std::string& key, const Error& error);
+  // Gives what is wrong and has no remedy the general one: the value that the model was trained with.
+  void AddRemedies();
 
   // kUnsupported naming the environment's options; else kMismatch naming everything that is wrong; else kUnsupported
   // naming every option; else ok. The error has the keys of all that it names.
@@ -80,7 +82,7 @@ class OptionReader {
   static constexpr int64_t kMaxSize = int64_t{1} << 24;
 
  private:
-  const ConfigValue* Take(std::string_view key, bool required);
+  const ConfigValue* Take(std::string_view key, bool required, std::string remedy = {});
   void WrongType(std::string_view key, const std::string& expected, const ConfigValue& found);
   std::optional<std::string> TakeString(std::string_view key, bool required);  // of the environment as well
 

@@ -49,6 +49,39 @@ TEST(OptionProblems, AMessageShowsAHundredAndTheErrorHasAllKeys) {
   EXPECT_THAT(error.keys, SizeIs(250));
 }
 
+TEST(OptionProblems, WhatIsMissingStandsInOneSentence) {
+  OptionProblems problems;
+  const ConfigValue::Map map = {{"bins", {int64_t{4}}}};
+  OptionReader options(map, "clap", "CLAP", problems);
+  for (const char* key : {"dim", "n_q", "bins"}) options.Int(key, std::nullopt);
+
+  const Error error = problems.ToStatus("xp.cfg").error();
+
+  EXPECT_EQ(error.message, "xp.cfg: clap.dim, clap.n_q are missing: CLAP needs it");
+  EXPECT_EQ(error.remedy, "Set them to what the model was trained with");
+  EXPECT_THAT(error.keys, ElementsAre("clap.dim", "clap.n_q"));
+}
+
+TEST(OptionProblems, WhatHasNoRemedyGetsTheGeneralOne) {
+  OptionProblems problems;
+  const ConfigValue::Map map = {
+      {"dim", {}}, {"norm", {std::string("layer")}}, {"act", {std::string("gellu")}}, {"haeds", {int64_t{2}}}};
+  OptionReader options(map, "lm", "LMModel", problems);
+  options.Int("dim", std::nullopt);
+  options.Choice("norm", "none", {"none", "weight"});
+  options.Choice("act", "relu", {"relu", "gelu"});
+  options.Int("heads", 2);
+  options.StringList("cross", std::nullopt);
+  options.Finish();
+  problems.AddRemedies();
+
+  EXPECT_EQ(
+      problems.ToStatus("xp.cfg").error().remedy,
+      "Set lm.dim to what the model was trained with. Set lm.norm to the one of these that the model was trained "
+      "with. What a fork of audiocraft added loads in that fork only. Set lm.act: gelu in xp.cfg. Set lm.cross: [] "
+      "in xp.cfg where nothing is listed. Rename lm.haeds to heads");
+}
+
 // The value is this machine's: whoever downloads the export has another one, or none.
 TEST(OptionReader, ANumberOfTheEnvironmentIsAProblem) {
   const ConfigValue numbers[] = {{0.5, "${oc.env:RATE}"}, {int64_t{2}, "${oc.env:RATE}"}};

@@ -91,8 +91,12 @@ Result<T> ConvertScalar(const ConfigValue& value, const std::string& path, const
                  kEnvironmentRemedy};
   }
   if (typed) return *std::move(typed);
-  return Error{ErrorCode::kMismatch, fmt::format("{} must be {}, found {}{}", path.empty() ? "the config" : path,
-                                                 Wanted<T>::kName, value.Describe(), Hint<T>(value, origin))};
+  Error error{ErrorCode::kMismatch, fmt::format("{} must be {}, found {}{}", path.empty() ? "the config" : path,
+                                                Wanted<T>::kName, value.Describe(), Hint<T>(value, origin))};
+  const std::string* text = std::get_if<std::string>(&value.data);
+  if (text != nullptr && value.environment.empty() && Wanted<T>::Is(ResolvePlain(*text)))
+    error.remedy = fmt::format("Write {} without quotes in {}", *text, path);
+  return error;
 }
 
 template <class T>

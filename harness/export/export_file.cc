@@ -18,12 +18,17 @@ checkpoint::PackageAdvice AdviceFor(Role role) {
   if (role == Role::kLanguageModel) {
     return {call + "export_lm('checkpoint.th', 'state_dict.bin')",
             "export_lm was given the file of a rank above 0 of a training with FSDP (checkpoint.th.1 and so on), whose "
-            "fsdp_best_state holds nothing; the whole model is in rank 0's checkpoint.th"};
+            "fsdp_best_state holds nothing; the whole model is in rank 0's checkpoint.th",
+            "Take the checkpoint.th of rank 0, and export it: export_lm('checkpoint.th', 'state_dict.bin')"};
   }
-  return {call +
-              "export_encodec('checkpoint.th', 'compression_state_dict.bin'), or export_pretrained_compression_model "
-              "where the codec is a known one",
-          "it holds no tensor, nor did the checkpoint's best_state['model'], from which the exporter takes them"};
+  return {
+      call +
+          "export_encodec('checkpoint.th', 'compression_state_dict.bin'), or export_pretrained_compression_model "
+          "where the codec is a known one",
+      "it holds no tensor, nor did the checkpoint's best_state['model'], from which the exporter takes them and which "
+      "the first evaluation of the training fills",
+      "Export a checkpoint of after the first evaluation: export_encodec('checkpoint.th', "
+      "'compression_state_dict.bin')"};
 }
 
 // What is no package, said of what its tensors are: of both models, of the other one, of another trainer, of a third.
@@ -32,7 +37,8 @@ Error DescribeTensors(const checkpoint::Checkpoint& checkpoint, Role role, Error
   const auto inside = LookInside(checkpoint);
   if (!inside) {
     if (const Stranger* stranger = FindStranger(checkpoint)) {
-      error.message += fmt::format(". By its tensors it is {}, not a {}", stranger->what, Describe(role));
+      if (stranger->what != nullptr)
+        error.message += fmt::format(". By its tensors it is {}, not a {}", stranger->what, Describe(role));
       error.remedy = stranger->remedy;
     }
     return error;
@@ -54,6 +60,28 @@ Error DescribeTensors(const checkpoint::Checkpoint& checkpoint, Role role, Error
   packing[0] = 'T';
   error.remedy = std::move(packing);
   return error;
+}
+
+// `text` without the name of the file, which stands in front already.
+std::string Without(std::string text, const std::string& part) {
+  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at)) text.erase(at, part.size());
+  return text;
+}
+
+// What leads from weights of another format to an export, where they are the model's own.
+std::string DescribeConversion(archive::FileKind kind, Role role, std::string remedy) {
+  const char* name = FileName(role);
+  if (kind == archive::FileKind::kSafetensors) {
+    return fmt::format("Take the export that it was converted from. Where its tensors have audiocraft's names, {}",
+                       FormatPacking(role, fmt::format("safetensors.torch.load_file('{}')", name)));
+  }
+  if (kind == archive::FileKind::kPlainPickle) {
+    return fmt::format(
+        "Where you wrote it, write it again with torch.save: torch.save(pickle.load(open('{0}', 'rb')), "
+        "'{0}'). Do not load a file of somebody else's",
+        name);
+  }
+  return remedy;
 }
 
 }  // namespace
@@ -100,14 +128,24 @@ const Status& ExportFile::Format() {
   }
   archive::FileDescription description =
       archive::DescribeFileKind(kind, mapped_.bytes(), FormatExporterCall(role_), of_export_);
+  if (of_export_) description.remedy = DescribeConversion(kind, role_, std::move(description.remedy));
   const std::string name = path_.filename() == FileName(role_) ? FileName(role_) : path_.string();
   const bool is_tar =
       kind == archive::FileKind::kTorchTar || kind == archive::FileKind::kTar;  // of which torch.load loads some
-  std::string message = fmt::format("{} {}{}", name, description.what, is_tar ? "" : ". audiocraft can't load it");
+  // A link is not the file that it leads to, nor is a reference.
+  const bool is_link = !of_export_ && path_.filename() == FileName(role_);
+  if (is_link)
+    description.remedy = fmt::format("Put the model's own file in the place of the link, or export it with {}",
+                                     FormatExporterCall(role_));
+  const char* way = is_link      ? " is a link out of the export: that file"
+                    : of_export_ ? ""
+                                 : ", to which pretrained leads,";
+  const std::string shown = name + way;
+  std::string message = fmt::format("{} {}{}", shown, description.what, is_tar ? "" : ". audiocraft can't load it");
   if (!of_export_) message += ". It lies outside of the export, so that nothing of what it holds is shown here";
   // torch.load takes every file that is not an archive for a pickle, and runs it before it finds out.
   if (const Status safety = checkpoint::CheckStrayPickles(mapped_.bytes(), name); !safety.ok()) {
-    message += of_export_ ? ". It is dangerous, too: " + safety.error().message
+    message += of_export_ ? ". It is dangerous, too: " + Without(safety.error().message, name + ": ")
                           : ". It is dangerous, too: torch.load runs code that it brings";
     description.remedy = safety.error().remedy;
   }

@@ -11,6 +11,7 @@
 #include <tuple>
 #include <vector>
 
+#include "harness/architecture/foreign_names.h"
 #include "harness/archive/zip_layout.h"
 #include "harness/base/safe_text.h"
 #include "harness/export/look_inside.h"
@@ -344,14 +345,13 @@ FolderDescription DescribeContents(const fs::path& folder, Role role, const std:
       }
     }
   }
-  const std::string from_training = fmt::format("Go to the training checkpoint and run {}", FormatExporterCall(role));
   if (!other_half && weights && Has(names, "config.json")) {
     return {
         fmt::format("The folder holds {} and config.json: a model of the Transformers library (save_pretrained), "
                     "which audiocraft can't load. Transformers converts audiocraft's exports; there is no converter "
                     "back",
                     ShownName(*weights)),
-        from_training, true};
+        architecture::kFromTransformers, true};
   }
   if (!weights || other_half) {
     if (auto inside = DescribeInside(folder, names, role)) return *inside;
@@ -374,7 +374,11 @@ FolderDescription DescribeContents(const fs::path& folder, Role role, const std:
     return {fmt::format("The folder holds {}: weights that Accelerate or Diffusers saved, without the config that "
                         "audiocraft builds the model from",
                         ShownName(*weights)),
-            from_training, true};
+            "Where its tensors have audiocraft's names, " +
+                FormatPacking(role, weights->ends_with(".safetensors")
+                                        ? fmt::format("safetensors.torch.load_file('{}')", ShownName(*weights))
+                                        : fmt::format("torch.load('{}', 'cpu')", ShownName(*weights))),
+            true};
   }
   if (!other_half) {
     if (const auto lightning = find([](const std::string& name) { return name.ends_with(".ckpt"); })) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "harness/architecture/foreign_names.h"
 #include "harness/base/mapped_file.h"
 #include "harness/base/safe_text.h"
 
@@ -48,8 +49,8 @@ constexpr const char* kReferToHub =
 // Source: descript-audio-codec 1.0.0; audiocraft 1.3.0 (models/loaders.py, load_diffusion_models); laion_clap 1.1.4;
 // transformers 4.40.2 (T5, EnCodec).
 constexpr Stranger kStrangers[] = {
-    {"lm_heads.", nullptr,
-     nullptr},  // Transformers' MusicGen, which has a T5 and an EnCodec inside: the package says so
+    // Transformers' MusicGen, which has a T5 and an EnCodec inside: the package says so.
+    {"lm_heads.", nullptr, architecture::kFromTransformers},
     {"quantizer.quantizers.0.codebook.weight", "the weights of DAC (descript-audio-codec)",
      "Refer to it by its name (dac_44khz, dac_24khz): "
      "audiocraft.utils.export.export_pretrained_compression_model('dac_44khz', "
@@ -79,7 +80,7 @@ const Stranger* FindStranger(const checkpoint::Checkpoint& checkpoint) {
           })) {
         continue;
       }
-      return stranger.what == nullptr ? nullptr : &stranger;
+      return &stranger;
     }
   }
   return nullptr;

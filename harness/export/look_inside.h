@@ -32,7 +32,7 @@ std::optional<Inside> LookInside(const std::filesystem::path& file);
 // A model that is neither of the two, which people put in their place.
 struct Stranger {
   const char* mark;  // a part of the name of a tensor, or of a key at the top, that no other model has
-  const char* what;  // continues "FILE is "
+  const char* what;  // continues "FILE is "; null: it is named elsewhere
   const char* remedy;
 };
 const Stranger* FindStranger(const checkpoint::Checkpoint& checkpoint);  // null where nothing is known of it

@@ -78,9 +78,9 @@ Status CheckFused(const architecture::FuserSpec& fuser, const LmConditions& cond
         ErrorCode::kMismatch,
         fmt::format("fuser.sum: the condition '{0}' has {1} steps, and generation adds it to one step at a "
                     "time: a RuntimeError in ConditionFuser (output doesn't match the broadcast shape). Only a "
-                    "conditioner of a single step can be summed; '{0}' belongs under fuser.cross or "
-                    "fuser.prepend, as it was trained",
-                    condition.name, steps)};
+                    "conditioner of a single step can be summed",
+                    condition.name, steps),
+        fmt::format("Move {} from fuser.sum to fuser.cross or fuser.prepend, as it was trained", condition.name)};
   }
   return {};
 }

@@ -79,9 +79,9 @@ Status LanguageModel::CheckGeneration(const LmConditions& conditions, int64_t fi
         ErrorCode::kMismatch,
         fmt::format("transformer_lm.past_context is {}, and transformer_lm.memory_efficient true: streaming then drops "
                     "attention heads in place of old steps, and step {} of the {} that are generated here raises a "
-                    "RuntimeError (Sizes of tensors must match except in dimension 2). Set memory_efficient to false "
-                    "and custom to true: the tensors are the same",
-                    limit, limit + 2, prefix + num_steps)};
+                    "RuntimeError (Sizes of tensors must match except in dimension 2)",
+                    limit, limit + 2, prefix + num_steps),
+        "Set transformer_lm.memory_efficient to false and custom to true in xp.cfg: the tensors are the same"};
   }
   return {};
 }

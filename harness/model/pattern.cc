@@ -105,7 +105,8 @@ Layout MusicLm(const architecture::PatternSpec& spec, int64_t num_codebooks, int
 }
 
 Error Mismatch(const architecture::PatternSpec& spec, const std::string& what) {
-  return {ErrorCode::kMismatch, fmt::format("codebooks_pattern.{}: {}", spec.modeling, what)};
+  return {ErrorCode::kMismatch, fmt::format("codebooks_pattern.{}: {}", spec.modeling, what),
+          fmt::format("Set codebooks_pattern.{} to what the model was trained with", spec.modeling)};
 }
 
 // What get_pattern raises for before there is a layout.

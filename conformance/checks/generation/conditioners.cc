@@ -6,7 +6,9 @@ namespace conformance {
 // What MusicGen gives to the conditioners is what they ask for.
 Outcome CheckConditioners(Context& context) {
   const auto problem = harness::architecture::FindInputProblem(*context.exported().lm_spec());
-  return problem ? Fail("state_dict.bin: " + *problem) : Pass();
+  if (!problem) return Pass();
+  return Fail("state_dict.bin: " + *problem)
+      .WithRemedy(harness::architecture::FindInputRemedy(*context.exported().lm_spec()));
 }
 
 }  // namespace conformance

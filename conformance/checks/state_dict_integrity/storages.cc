@@ -57,7 +57,8 @@ Outcome CheckSharing(harness::exports::ExportFile& file, Role role) {
                           harness::exports::FileName(role), groups.Join()),
               shared.size(), 0)
       .WithRemedy(
-          "Put a clone() of each tensor into best_state where they are collected, and export again. Copies of what this file holds are wrong, too");
+          "Where the state dict is collected, put a clone() of each tensor into it, and export again: this file "
+          "does not hold what was there before");
 }
 
 }  // namespace

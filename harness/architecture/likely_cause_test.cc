@@ -212,7 +212,7 @@ TEST(LikelyCause, NamesTheTwinOfWhatIsMissing) {
   EXPECT_THAT(tied.text, HasSubstr("EMA"));
   EXPECT_THAT(tied.remedy,
               HasSubstr("best_state['t5.encoder.embed_tokens.weight'] = best_state['t5.shared.weight'].clone()"));
-  EXPECT_THAT(rest({{"emb.0.weight", {5, 4}}}).remedy, HasSubstr("base/compression_state_dict.bin"))
+  EXPECT_THAT(rest({{"emb.0.weight", {5, 4}}}).remedy, HasSubstr("BASE/compression_state_dict.bin"))
       << "both names are missing";
 }
 

@@ -81,7 +81,7 @@ Status LanguageModel::CheckGeneration(const LmConditions& conditions, int64_t fi
                     "attention heads in place of old steps, and step {} of the {} that are generated here raises a "
                     "RuntimeError (Sizes of tensors must match except in dimension 2)",
                     limit, limit + 2, prefix + num_steps),
-        "Set transformer_lm.memory_efficient to false and custom to true in xp.cfg: the tensors are the same"};
+        "Set transformer_lm.memory_efficient: false with transformer_lm.custom: true in xp.cfg; the tensors are the same"};
   }
   return {};
 }

@@ -8,6 +8,7 @@
 
 #include <cmath>
 
+#include "harness/base/error_text.h"
 #include "harness/testing/lm_cases.h"
 
 namespace harness::model {
@@ -99,7 +100,7 @@ struct Words {
 TEST(LanguageModel, SaysWhyGenerationWouldRaise) {
   const Words rows[] = {
       {"PastContextMemoryEfficientOneShort",
-       {"transformer_lm.past_context is 5", "drops attention heads", "step 7 of the 7", "custom to true"}},
+       {"transformer_lm.past_context is 5", "drops attention heads", "step 7 of the 7", "transformer_lm.custom: true"}},
       {"PastContextMemoryEfficientPrepend", {"transformer_lm.past_context is 6", "step 8 of the 8"}},
       {"FuserSumOfSeveral",
        {"fuser.sum: the condition 'a' has 3 steps", "RuntimeError", "fuser.cross or fuser.prepend"}},
@@ -116,7 +117,7 @@ TEST(LanguageModel, SaysWhyGenerationWouldRaise) {
     ASSERT_TRUE(model.ok()) << model.error().message;
     const Status status = model->CheckGeneration(row.conditions, row.first, row.codes.size(2));
     ASSERT_FALSE(status.ok());
-    for (const char* words : expected.words) EXPECT_THAT(status.error().message, HasSubstr(words));
+    for (const char* words : expected.words) EXPECT_THAT(JoinSentences(status.error()), HasSubstr(words));
   }
 }
 

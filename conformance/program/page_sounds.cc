@@ -1,6 +1,7 @@
 #include "conformance/program/page_sounds.h"
 
 #include <algorithm>
+#include <system_error>
 
 #include "harness/audio/wav.h"
 
@@ -28,7 +29,8 @@ harness::report::PageSounds ReadPageSounds(const std::filesystem::path& folder, 
   harness::report::PageSounds sounds;
   size_t left = kMostBytes;
   for (const harness::report::GenerationResult& result : report.generation) {
-    if (result.audio.empty()) continue;
+    std::error_code error;  // as 16 bits a sample it takes half
+    if (result.audio.empty() || std::filesystem::file_size(folder / result.audio, error) / 2 > left || error) continue;
     const auto waveform = harness::audio::ReadWav(folder / result.audio);
     if (!waveform.ok() || waveform->samples.empty() || waveform->samples.size() * 2 > left) continue;
     auto wav = harness::audio::EncodePcm16(*waveform);

@@ -15,7 +15,7 @@ struct ProductionRun {
   Outcome outcome = Outcome::kNotRun;
   std::string message;     // why it did not run; or the stage and the error
   std::string remedy;      // of what did not run
-  std::string stage;       // that raised: "import", "load", "generate"
+  std::string stage;       // that raised: "load", "generate"
   std::string audiocraft;  // its version
   double load_s = 0;
   int64_t codes = 0;        // compared

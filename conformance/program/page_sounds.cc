@@ -32,7 +32,7 @@ harness::report::PageSounds ReadPageSounds(const std::filesystem::path& folder, 
     std::error_code error;  // as 16 bits a sample it takes half
     if (result.audio.empty() || std::filesystem::file_size(folder / result.audio, error) / 2 > left || error) continue;
     const auto waveform = harness::audio::ReadWav(folder / result.audio);
-    if (!waveform.ok() || waveform->samples.empty() || waveform->samples.size() * 2 > left) continue;
+    if (!waveform.ok() || waveform->samples.empty()) continue;
     auto wav = harness::audio::EncodePcm16(*waveform);
     if (!wav.ok()) continue;
     left -= std::min(left, wav->size());

@@ -1,6 +1,7 @@
 #include "conformance/stages/belonging.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -9,6 +10,7 @@
 #include <utility>
 
 #include "conformance/stages/music_artifacts.h"
+#include "harness/generate/catch_torch.h"
 #include "harness/model/pattern.h"
 
 namespace conformance {
@@ -58,6 +60,19 @@ double CountLmWork(const LmSpec& spec, int64_t frames) {
 
 double CountEncoderWork(const harness::architecture::CodecSpec& spec, int64_t frames) {
   return spec.encoder.multiplications_per_frame() * static_cast<double>(frames);
+}
+
+harness::Result<harness::model::LmConditions> EncodeDescription(const harness::pipeline::Models& models,
+                                                                const std::optional<std::string>& text) {
+  using harness::model::LmConditions;
+  return harness::generate::CatchTorch<LmConditions>("encoding a prompt", [&]() -> harness::Result<LmConditions> {
+    const c10::InferenceMode inference;
+    harness::model::ConditioningInput sample;
+    sample.description = text;
+    HARNESS_ASSIGN_OR_RETURN(harness::model::GuidedConditions both,
+                             models.conditions.Encode({sample}, /*together=*/true));
+    return std::move(both.positive);
+  });
 }
 
 at::Tensor EncodeFrames(const harness::model::CompressionModel& codec, const at::Tensor& audio, at::Device device,

@@ -59,6 +59,10 @@ double ComputeChance(const harness::architecture::LmSpec& spec);
 double CountLmWork(const harness::architecture::LmSpec& spec, int64_t frames);
 double CountEncoderWork(const harness::architecture::CodecSpec& spec, int64_t frames);
 
+// What the conditioners make of one text, or of none. Errors: as ConditionProvider::Encode.
+harness::Result<harness::model::LmConditions> EncodeDescription(const harness::pipeline::Models& models,
+                                                                const std::optional<std::string>& text);
+
 // [K, T] int64 of the codec on the CPU.
 at::Tensor EncodeFrames(const harness::model::CompressionModel& codec, const at::Tensor& audio, at::Device device,
                         int64_t frames);

@@ -1,5 +1,4 @@
 #include <ATen/ATen.h>
-#include <c10/core/InferenceMode.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -10,7 +9,6 @@
 #include "conformance/stages/belonging.h"
 #include "conformance/stages/case_input.h"
 #include "conformance/stages/model_probes.h"
-#include "harness/generate/catch_torch.h"
 #include "harness/generate/teacher_forced.h"
 
 namespace conformance {
@@ -26,16 +24,6 @@ constexpr int64_t kConditioningFrames = 1;
 // The largest difference between two passes, relative to the largest logit.
 double CompareLogits(const at::Tensor& a, const at::Tensor& b) {
   return (a - b).abs().max().item<double>() / std::max(1e-30, a.abs().max().item<double>());
-}
-
-Result<LmConditions> Describe(const harness::pipeline::Models& models, const std::string& text) {
-  return harness::generate::CatchTorch<LmConditions>("encoding a prompt", [&]() -> Result<LmConditions> {
-    const c10::InferenceMode inference;
-    harness::model::ConditioningInput sample;
-    sample.description = text;
-    HARNESS_ASSIGN_OR_RETURN(harness::model::GuidedConditions both, models.conditions.Encode({sample}, true));
-    return std::move(both.positive);
-  });
 }
 
 // As many places: padding alone changes what is attended to.
@@ -55,12 +43,12 @@ Result<TextEffects> MeasureTexts(const harness::pipeline::Models& models, const 
   const auto predict = [&](const LmConditions& conditions) {
     return harness::generate::ComputeTeacherForcedLogits(models.language_model, conditions, codes);
   };
-  HARNESS_ASSIGN_OR_RETURN(const LmConditions described, Describe(models, text));
+  HARNESS_ASSIGN_OR_RETURN(const LmConditions described, EncodeDescription(models, text));
   HARNESS_ASSIGN_OR_RETURN(const at::Tensor given, predict(described));
   TextEffects effects{CompareLogits(base, given), {}};
   const std::string before = text.substr(0, text.find_last_of(' ') + 1);
   for (const char* word : {"piano", "rock", "a"}) {  // where words are hashed, two may fall together
-    HARNESS_ASSIGN_OR_RETURN(const LmConditions other, Describe(models, before + word));
+    HARNESS_ASSIGN_OR_RETURN(const LmConditions other, EncodeDescription(models, before + word));
     if (before + word == text || !AreAlike(described, other)) continue;
     HARNESS_ASSIGN_OR_RETURN(const at::Tensor changed, predict(other));
     effects.other_text = std::max(effects.other_text.value_or(0), CompareLogits(given, changed));

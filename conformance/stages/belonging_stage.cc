@@ -23,7 +23,6 @@ namespace {
 using harness::Error;
 using harness::Result;
 using harness::architecture::LmSpec;
-using harness::model::LmConditions;
 using Clock = std::chrono::steady_clock;
 
 // Multiplications: small models get them whatever is generated.
@@ -55,15 +54,6 @@ BelongingBudget MakeBudget(const Context& context, const LmSpec& spec, double fr
   // What the likelihood takes comes first.
   budget.work = std::max(0.0, allowed - CountLmWork(spec, budget.frames));
   return budget;
-}
-
-Result<LmConditions> EncodeNoCondition(const harness::pipeline::Models& models) {
-  return harness::generate::CatchTorch<LmConditions>("encoding no condition", [&]() -> Result<LmConditions> {
-    const c10::InferenceMode inference;
-    HARNESS_ASSIGN_OR_RETURN(harness::model::GuidedConditions conditions,
-                             models.conditions.Encode({harness::model::ConditioningInput{}}, /*together=*/true));
-    return std::move(conditions.positive);
-  });
 }
 
 // `like`: what the windows share. `window`: which of its stretches of `frames`, from 0; behind its end there are no codes.
@@ -118,7 +108,7 @@ Result<Heard> HearUntilClear(const Context& context, const harness::pipeline::Mo
   const LmSpec& spec = models.language_model.spec();
   Reference reference{
       file ? "reference_audio" : "the built-in clip of music", file, std::make_shared<at::Tensor>(), {}, {}, {}};
-  HARNESS_ASSIGN_OR_RETURN(reference.conditions, EncodeNoCondition(models));
+  HARNESS_ASSIGN_OR_RETURN(reference.conditions, EncodeDescription(models, std::nullopt));
   HARNESS_ASSIGN_OR_RETURN(Heard heard, Hear(models, reference, budget.frames, 0));
   AppendBelowChance(context, spec, heard.scores.likelihood, heard.below_chance);
   for (int64_t window = 1; window < budget.windows && context.profile().expect_trained; ++window) {

@@ -235,28 +235,26 @@ Result<LmSpec> DescribeLm(const config::Config& config) {
   config::OptionProblems problems;
   auto lm_model = config.GetString("lm_model");
   if (!lm_model.ok()) return lm_model.error();
+  const auto stranger = [&](std::string_view what, std::string remedy) {
+    return Error{
+        ErrorCode::kMismatch, fmt::format("{}: lm_model {}", config.source(), what), std::move(remedy), {"lm_model"}};
+  };
   if (*lm_model == "transformer_lm_magnet") {
     // audiocraft 1.3.0, models/lm_magnet.py MagnetLMModel.generate: `assert cfg_coef is None`; MusicGen gives one.
-    return Error{ErrorCode::kMismatch,
-                 config.source() +
-                     ": lm_model is transformer_lm_magnet (expected transformer_lm): this is a MAGNeT, which "
-                     "MusicGen.get_pretrained can load and MusicGen.generate can't run: it raises an AssertionError",
-                 "Load it with audiocraft.models.MAGNeT.get_pretrained",
-                 {"lm_model"}};
+    return stranger(
+        "is transformer_lm_magnet (expected transformer_lm): this is a MAGNeT, which MusicGen.get_pretrained can load and "
+        "MusicGen.generate can't run: it raises an AssertionError",
+        "Load it with audiocraft.models.MAGNeT.get_pretrained");
   }
   if (*lm_model == "flow_matching") {
-    return Error{ErrorCode::kMismatch,
-                 config.source() +
-                     ": lm_model is flow_matching (expected transformer_lm): this is a JASCO, which draws no codes. "
-                     "MusicGen.get_pretrained raises a KeyError",
-                 "Load it with audiocraft.models.JASCO.get_pretrained, of audiocraft 1.4 or later",
-                 {"lm_model"}};
+    return stranger(
+        "is flow_matching (expected transformer_lm): this is a JASCO, which draws no codes. MusicGen.get_pretrained "
+        "raises a KeyError",
+        "Load it with audiocraft.models.JASCO.get_pretrained, of audiocraft 1.4 or later");
   }
   if (*lm_model != "transformer_lm") {
-    return Error{ErrorCode::kMismatch,
-                 fmt::format("{}: lm_model must be transformer_lm, found '{}'", config.source(), *lm_model),
-                 "Load it with the library that trained it: MusicGen has no other language model",
-                 {"lm_model"}};
+    return stranger(fmt::format("must be transformer_lm, found '{}'", *lm_model),
+                    "Load it with the library that trained it: MusicGen has no other language model");
   }
   std::optional<std::string> q_modeling;
   if (const auto tree = config::ReadMapping(config, "transformer_lm", problems)) {

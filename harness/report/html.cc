@@ -154,26 +154,21 @@ class Page {
 
   // The export in one line, of what was read of it: "3 layers x 96, 4 codebooks of 256 at 50 Hz, 32 kHz mono, 2.1 MB".
   void Model() {
-    const auto number = [this](const char* file, const char* key) {
-      const json::json_pointer path = json::json_pointer() / file / "model" / key;
+    const auto number = [this](const char* pointer) {
+      const json::json_pointer path(pointer);
       const json& info = report_.export_info;
       return info.contains(path) && info.at(path).is_number() ? info.at(path).get<double>() : 0.0;
     };
     std::vector<std::string> parts;
-    if (const double layers = number("language_model", "layers"); layers > 0)
-      parts.push_back(fmt::format("{} layers of width {}", layers, number("language_model", "dim")));
-    if (const double codebooks = number("codec", "codebooks"); codebooks > 0) {
-      parts.push_back(fmt::format("{} codebooks of {} codes at {} Hz", codebooks, number("codec", "cardinality"),
-                                  number("codec", "frame_rate_hz")));
-      parts.push_back(fmt::format("{} kHz {}", number("codec", "sample_rate_hz") / 1000,
-                                  number("codec", "channels") == 2 ? "stereo" : "mono"));
+    if (const double layers = number("/language_model/model/layers"); layers > 0)
+      parts.push_back(fmt::format("{} layers of width {}", layers, number("/language_model/model/dim")));
+    if (const double codebooks = number("/codec/model/codebooks"); codebooks > 0) {
+      parts.push_back(fmt::format("{} codebooks of {} codes at {} Hz", codebooks, number("/codec/model/cardinality"),
+                                  number("/codec/model/frame_rate_hz")));
+      parts.push_back(fmt::format("{} kHz {}", number("/codec/model/sample_rate_hz") / 1000,
+                                  number("/codec/model/channels") == 2 ? "stereo" : "mono"));
     }
-    double bytes = 0;
-    for (const char* file : {"language_model", "codec"}) {
-      const json::json_pointer path = json::json_pointer() / file / "size_bytes";
-      const json& info = report_.export_info;
-      if (info.contains(path) && info.at(path).is_number()) bytes += info.at(path).get<double>();
-    }
+    const double bytes = number("/language_model/size_bytes") + number("/codec/size_bytes");
     if (bytes > 0)
       parts.push_back(bytes < 1e9 ? fmt::format("{:.1f} MB", bytes / 1e6) : fmt::format("{:.2f} GB", bytes / 1e9));
     if (!parts.empty()) Add("<p class=\"soft\">{}</p>", fmt::join(parts, ", "));
